@@ -1,0 +1,115 @@
+/**
+ * What the engine counts while it works: plain numbers in plain objects, so that counting costs next to nothing in the
+ * hot loop. The metrics endpoint turns them into Prometheus series when it is asked. All of one process stand in one
+ * EngineStats; partitions add to it from the same thread.
+ */
+
+/** A histogram with fixed upper bounds (seconds or plain numbers); counts[i] is what fell at or below bounds[i]. */
+export interface Histogram {
+  readonly bounds: readonly number[];
+  /** One longer than bounds: the last one counts what is above all. Not cumulative. */
+  readonly counts: number[];
+  sum: number;
+  count: number;
+}
+
+export function histogram(bounds: readonly number[]): Histogram {
+  return { bounds, counts: new Array<number>(bounds.length + 1).fill(0), sum: 0, count: 0 };
+}
+
+export function observe(into: Histogram, value: number, times = 1): void {
+  let i = 0;
+  while (i < into.bounds.length && value > (into.bounds[i] as number)) i++;
+  into.counts[i] = (into.counts[i] as number) + times;
+  into.sum += value * times;
+  into.count += times;
+}
+
+const LATENCY_SECONDS = [
+  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+];
+
+/** `processed`; `unmentioned`: no rule or segment asks for the type; `duplicate`: same source and id again; `dead`. */
+export type EventOutcome = "processed" | "unmentioned" | "duplicate" | "dead";
+
+/** Steps of the work on one batch. */
+export const STAGES = ["decode", "load", "evaluate", "commit", "publish"] as const;
+export type Stage = (typeof STAGES)[number];
+
+export const DEAD_REASONS = ["not_json", "not_an_event", "unknown_customer", "schema", "too_large"] as const;
+export type DeadReason = (typeof DEAD_REASONS)[number];
+
+export const SUPPRESSION_REASONS = ["consent", "cap", "ended"] as const;
+export type SuppressionReason = (typeof SUPPRESSION_REASONS)[number];
+
+export interface PartitionStats {
+  /** Records in the log behind the last one committed, as far as known. */
+  lag: number;
+  /** Outputs committed and not yet acknowledged by the output log. */
+  outboxPending: number;
+  /** The partition's clock, ms. */
+  clock: number;
+  offset: number;
+  /** Null while it works; otherwise why it stands still, for a person. */
+  stopped: string | null;
+}
+
+export interface EngineStats {
+  /** By event type (declared types and ticks), then outcome; types not declared are counted under "other". */
+  readonly events: Map<string, Record<EventOutcome, number>>;
+  /** Broker stamp to commit, seconds of the wall clock. */
+  readonly eventSeconds: Histogram;
+  /** Broker stamp of the cause to action acknowledged. */
+  readonly actionSeconds: Histogram;
+  /** How long after its deadline a wake ran (wall clock). */
+  readonly timerLateness: Histogram;
+  readonly stageSeconds: Readonly<Record<Stage, Histogram>>;
+  readonly commitCustomers: Histogram;
+  readonly partitions: Map<number, PartitionStats>;
+  readonly ruleStarted: Map<string, number>;
+  /** By channel (or "emit"), then template (or name). */
+  readonly actions: Map<string, Map<string, number>>;
+  readonly suppressed: Map<string, Record<SuppressionReason, number>>;
+  readonly segmentCustomers: Map<string, number>;
+  readonly segmentChanges: Map<string, { entered: number; left: number }>;
+  readonly deadLetters: Record<DeadReason, number>;
+  /** Event times that were not believed (too far ahead, outside 1970 to 2199): taken at the record's stamp. */
+  timesClamped: number;
+  /** Stamps that went back: absorbed. */
+  stampsBackwards: number;
+  /** Window entries merged or dropped because a customer had more than 256. */
+  windowOverflows: number;
+  /** Chains of effects cut at the depth limit. */
+  chainsCut: number;
+  cachedCustomers: number;
+  cacheMisses: number;
+  commits: number;
+}
+
+export function engineStats(): EngineStats {
+  return {
+    events: new Map(),
+    eventSeconds: histogram(LATENCY_SECONDS),
+    actionSeconds: histogram(LATENCY_SECONDS),
+    timerLateness: histogram(LATENCY_SECONDS),
+    stageSeconds: {
+      decode: histogram(LATENCY_SECONDS), load: histogram(LATENCY_SECONDS), evaluate: histogram(LATENCY_SECONDS),
+      commit: histogram(LATENCY_SECONDS), publish: histogram(LATENCY_SECONDS),
+    },
+    commitCustomers: histogram([1, 2, 5, 10, 20, 50, 100, 200, 400, 800]),
+    partitions: new Map(),
+    ruleStarted: new Map(),
+    actions: new Map(),
+    suppressed: new Map(),
+    segmentCustomers: new Map(),
+    segmentChanges: new Map(),
+    deadLetters: { not_json: 0, not_an_event: 0, unknown_customer: 0, schema: 0, too_large: 0 },
+    timesClamped: 0,
+    stampsBackwards: 0,
+    windowOverflows: 0,
+    chainsCut: 0,
+    cachedCustomers: 0,
+    cacheMisses: 0,
+    commits: 0,
+  };
+}
