@@ -61,7 +61,15 @@ export type ScalarFn =
   | "date" | "hour" | "weekday" | "weekend" | "month" | "day" | "year"
   | "age"; // of a date: the greatest n with date + n years <= today
 
-/** Every node has its type and whether its value may be null (`maybe`). */
+/**
+ * Every node has its type and whether its value may be null (`maybe`).
+ *
+ * The clock: in conditions that are watched (segments, `until`, channels) and wherever a trait compares, `now` stands
+ * only as one whole side of a `compare` whose other side is free of it (`since(t) >= D` has become `t + D <= now`),
+ * or, possibly with a duration added, as the argument of `date hour weekday weekend month day year`; `age` reads it
+ * too. A trait that changes continuously (`since(t)`) has `now` outside of these, and is never referred to: its tree
+ * stands where its name stood.
+ */
 export type Expr = ExprNode & { readonly type: Type; readonly maybe: boolean };
 
 export type ExprNode =
@@ -72,6 +80,8 @@ export type ExprNode =
   /** The event's own time. */
   | { readonly k: "timeOf"; readonly of: "row" | "event" }
   | { readonly k: "now" }
+  /** An instant written in the program, on the customer's wall clock: days since 1970-01-01 and ms since midnight. */
+  | { readonly k: "local"; readonly date: number; readonly ms: number }
   /** A field of a record; null of null. */
   | { readonly k: "field"; readonly of: Expr; readonly name: string }
   /** A field of every item of a list of records: a list again; lists in it are flattened by one level. */
