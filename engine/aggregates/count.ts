@@ -1,0 +1,89 @@
+/** `count(E …)`: how many events are in the window. */
+import type { Value } from "../../dsl/program.js";
+import { readUint, writeUint } from "../codec.js";
+import { MAX_ENTRIES, dropLeft, firstLeave, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { mergeOldest } from "./merge.js";
+
+export interface CountSlot {
+  /** Of the window, sorted; empty for the lifetime. */
+  times: number[];
+  /** How many events each time stands for; null: one each. */
+  weights: number[] | null;
+  n: number;
+  /** Merge when there are more entries than this. */
+  room: number;
+}
+
+function expire(slot: CountSlot, span: Span, frame: Frame): void {
+  if (slot.times.length === 0) return;
+  dropLeft(slot.times, span, frame, (i) => {
+    slot.times.splice(i, 1);
+    slot.n -= slot.weights === null ? 1 : (slot.weights.splice(i, 1)[0] as number);
+  });
+}
+
+export const count: Kind<CountSlot> = {
+  empty: () => ({ times: [], weights: null, n: 0, room: MAX_ENTRIES }),
+  add(slot, t, _value, span, frame) {
+    if (span.k === "life") {
+      slot.n++;
+      return true;
+    }
+    expire(slot, span, frame);
+    if (leaves(span, frame.zone, t) <= frame.now) return false;
+    const at = placeOf(slot.times, t);
+    if (at === slot.times.length) slot.times.push(t);
+    else slot.times.splice(at, 0, t);
+    slot.weights?.splice(at, 0, 1);
+    slot.n++;
+    if (slot.times.length > slot.room) {
+      const entries = { times: slot.times, values: null, weights: slot.weights };
+      mergeOldest(entries);
+      slot.times = entries.times;
+      slot.weights = entries.weights;
+      slot.room = slot.times.length + MAX_ENTRIES / 4;
+      frame.overflows++;
+    }
+    return true;
+  },
+  value(slot, span, frame): Value {
+    if (slot === undefined) return 0;
+    expire(slot, span, frame);
+    return slot.n;
+  },
+  next(slot, span, frame) {
+    expire(slot, span, frame);
+    return firstLeave(slot.times, span, frame);
+  },
+  codec: {
+    write(w, slot, base) {
+      writeUint(w, slot.n);
+      writeTimes(w, slot.times, base);
+      if (slot.times.length === 0 || slot.weights === null) return writeUint(w, 0);
+      writeUint(w, 1);
+      for (const weight of slot.weights) writeUint(w, weight);
+    },
+    read(r, base) {
+      const n = readUint(r);
+      const times = readTimes(r, base);
+      const weights = readUint(r) === 0 ? null : times.map(() => readUint(r));
+      return { times, weights, n, room: Math.max(MAX_ENTRIES, times.length + MAX_ENTRIES / 4) };
+    },
+  },
+};
+
+/**
+ * The first instant after now at which `count < limit` may become true by time alone; Infinity where it is true now or
+ * never will be. Counts only fall by time, so nothing else can flip a comparison with a constant.
+ */
+export function nextBelow(slot: CountSlot, limit: number, span: Span, frame: Frame): number {
+  expire(slot, span, frame);
+  if (slot.n < limit || span.k === "life") return Infinity;
+  if (span.k === "months") return firstLeave(slot.times, span, frame);
+  let left = slot.n;
+  for (let i = 0; i < slot.times.length; i++) {
+    left -= slot.weights === null ? 1 : (slot.weights[i] as number);
+    if (left < limit) return leaves(span, frame.zone, slot.times[i] as number);
+  }
+  return Infinity;
+}

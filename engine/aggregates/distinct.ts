@@ -1,0 +1,217 @@
+/**
+ * `distinct(E.x …)`, `recent(E.x, n)`: the different values in the window, each with the newest time at which it came.
+ * The map stands in the order of those times, oldest first; at one instant the later in the stream stands later.
+ */
+import type { Value } from "../../dsl/program.js";
+import { readUint, readValue, writeUint, writeValue } from "../codec.js";
+import { MAX_ENTRIES, firstLeave, leaves, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+
+type Scalar = string | number | boolean;
+
+export interface DistinctSlot {
+  times: Map<Scalar, number>;
+}
+
+function isScalar(value: Value): value is Scalar {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
+
+function expire(slot: DistinctSlot, span: Span, frame: Frame): void {
+  if (span.k === "life") return;
+  for (const [value, t] of slot.times) {
+    if (leaves(span, frame.zone, t) <= frame.now) slot.times.delete(value);
+    else if (span.k !== "months") break;
+  }
+}
+
+function add(slot: DistinctSlot, t: number, value: Value, span: Span, frame: Frame, limit: number): boolean {
+  if (!isScalar(value)) return false;
+  expire(slot, span, frame);
+  if (leaves(span, frame.zone, t) <= frame.now) return false;
+  const before = slot.times.get(value);
+  if (before !== undefined && before > t) return false;
+  slot.times.delete(value);
+  slot.times.set(value, t);
+  if (!inOrder(slot.times, t)) slot.times = new Map([...slot.times].sort((a, b) => a[1] - b[1]));
+  if (slot.times.size > limit) {
+    for (const oldest of slot.times.keys()) {
+      slot.times.delete(oldest);
+      break;
+    }
+    if (limit === MAX_ENTRIES) frame.overflows++;
+  }
+  return true;
+}
+
+/** Whether an entry at t may stand at the end: only late events break the order. */
+function inOrder(times: Map<Scalar, number>, t: number): boolean {
+  for (const other of times.values()) if (other > t) return false;
+  return true;
+}
+
+const codec: Kind<DistinctSlot>["codec"] = {
+  write(w, slot, base) {
+    writeTimes(w, [...slot.times.values()], base);
+    for (const value of slot.times.keys()) writeValue(w, value);
+  },
+  read(r, base) {
+    const slot: DistinctSlot = { times: new Map() };
+    for (const t of readTimes(r, base)) slot.times.set(readValue(r) as Scalar, t);
+    return slot;
+  },
+};
+
+const empty = (): DistinctSlot => ({ times: new Map() });
+
+function next(slot: DistinctSlot, span: Span, frame: Frame): number {
+  expire(slot, span, frame);
+  if (span.k === "months") return firstLeave([...slot.times.values()], span, frame);
+  for (const t of slot.times.values()) return leaves(span, frame.zone, t);
+  return Infinity;
+}
+
+export const distinct: Kind<DistinctSlot> = {
+  empty, next, codec,
+  add: (slot, t, value, span, frame) => add(slot, t, value, span, frame, MAX_ENTRIES),
+  value(slot, span, frame): Value {
+    if (slot === undefined) return 0;
+    expire(slot, span, frame);
+    return slot.times.size;
+  },
+};
+
+/** The last `limit` different values, newest first. */
+export const recent: Kind<DistinctSlot> = {
+  empty, next, codec, add,
+  value(slot, span, frame): Value {
+    if (slot === undefined) return [];
+    expire(slot, span, frame);
+    return [...slot.times.keys()].reverse();
+  },
+};
+
+/** The first instant after now at which `distinct < limit` may become true by time alone; Infinity where it is true. */
+export function nextBelow(slot: DistinctSlot, limit: number, span: Span, frame: Frame): number {
+  expire(slot, span, frame);
+  if (slot.times.size < limit || span.k === "life") return Infinity;
+  if (span.k === "months") return next(slot, span, frame);
+  let left = slot.times.size;
+  for (const t of slot.times.values()) if (--left < limit) return leaves(span, frame.zone, t);
+  return Infinity;
+}
+
+/** `top(E.x …)`: the most frequent value; of equally frequent ones the one that came most recently. */
+export interface TopSlot {
+  /** Of the window, sorted, with `values`. */
+  times: number[];
+  values: Scalar[];
+  /** For the lifetime: how often and when last, at most MAX_ENTRIES values. */
+  totals: Map<Scalar, { n: number; t: number }>;
+}
+
+function drop(slot: TopSlot, span: Span, frame: Frame): void {
+  let n = 0;
+  while (n < slot.times.length && leaves(span, frame.zone, slot.times[n] as number) <= frame.now) n++;
+  if (n === 0) return;
+  slot.times.splice(0, n);
+  slot.values.splice(0, n);
+}
+
+/** With months an entry may leave before an older one; it is passed over then. */
+function stays(slot: TopSlot, i: number, span: Span, frame: Frame): boolean {
+  return span.k !== "months" || leaves(span, frame.zone, slot.times[i] as number) > frame.now;
+}
+
+export const top: Kind<TopSlot> = {
+  empty: () => ({ times: [], values: [], totals: new Map() }),
+  add(slot, t, value, span, frame) {
+    if (!isScalar(value)) return false;
+    if (span.k === "life") {
+      const held = slot.totals.get(value);
+      if (held !== undefined) {
+        held.n++;
+        held.t = Math.max(held.t, t);
+        return true;
+      }
+      if (slot.totals.size >= MAX_ENTRIES) forgetRarest(slot, frame);
+      slot.totals.set(value, { n: 1, t });
+      return true;
+    }
+    drop(slot, span, frame);
+    if (leaves(span, frame.zone, t) <= frame.now) return false;
+    let at = slot.times.length;
+    while (at > 0 && (slot.times[at - 1] as number) > t) at--;
+    slot.times.splice(at, 0, t);
+    slot.values.splice(at, 0, value);
+    if (slot.times.length > MAX_ENTRIES) {
+      slot.times.shift();
+      slot.values.shift();
+      frame.overflows++;
+    }
+    return true;
+  },
+  value(slot, span, frame): Value {
+    if (slot === undefined) return null;
+    let totals = slot.totals;
+    if (span.k !== "life") {
+      drop(slot, span, frame);
+      totals = new Map();
+      slot.values.forEach((value, i) => {
+        if (!stays(slot, i, span, frame)) return;
+        const held = totals.get(value);
+        if (held === undefined) totals.set(value, { n: 1, t: i });
+        else {
+          held.n++;
+          held.t = i;
+        }
+      });
+    }
+    let best: Scalar | null = null;
+    let most = { n: 0, t: -Infinity };
+    for (const [value, seen] of totals) {
+      if (seen.n > most.n || (seen.n === most.n && seen.t > most.t)) {
+        best = value;
+        most = seen;
+      }
+    }
+    return best;
+  },
+  next(slot, span, frame) {
+    drop(slot, span, frame);
+    return firstLeave(slot.times, span, frame);
+  },
+  codec: {
+    write(w, slot, base) {
+      writeTimes(w, slot.times, base);
+      for (const value of slot.values) writeValue(w, value);
+      writeTimes(w, [...slot.totals.values()].map((seen) => seen.t), base);
+      for (const [value, seen] of slot.totals) {
+        writeValue(w, value);
+        writeUint(w, seen.n);
+      }
+    },
+    read(r, base) {
+      const times = readTimes(r, base);
+      const values = times.map(() => readValue(r) as Scalar);
+      const totals = new Map<Scalar, { n: number; t: number }>();
+      for (const t of readTimes(r, base)) {
+        const value = readValue(r) as Scalar;
+        totals.set(value, { n: readUint(r), t });
+      }
+      return { times, values, totals };
+    },
+  },
+};
+
+function forgetRarest(slot: TopSlot, frame: Frame): void {
+  let rarest: Scalar | undefined;
+  let least = { n: Infinity, t: Infinity };
+  for (const [value, seen] of slot.totals) {
+    if (seen.n < least.n || (seen.n === least.n && seen.t < least.t)) {
+      rarest = value;
+      least = seen;
+    }
+  }
+  if (rarest !== undefined) slot.totals.delete(rarest);
+  frame.overflows++;
+}

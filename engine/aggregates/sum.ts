@@ -1,0 +1,144 @@
+/** `sum(E.x …)` and `avg(E.x …)`: the exact sum of the values in the window, rounded once when it is read. */
+import type { Value } from "../../dsl/program.js";
+import { readNumber, readUint, writeNumber, writeUint, type Reader, type Writer } from "../codec.js";
+import { LARGEST_ADDEND, addExactly, rounded, type ExactSum } from "./exact-sum.js";
+import { MAX_ENTRIES, dropLeft, firstLeave, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { mergeOldest } from "./merge.js";
+
+export interface SumSlot {
+  /** Of the window, sorted; empty for the lifetime. */
+  times: number[];
+  values: number[];
+  weights: number[] | null;
+  n: number;
+  /** Null: not yet summed since the slot was read from the store. */
+  parts: ExactSum | null;
+  room: number;
+}
+
+function parts(slot: SumSlot): ExactSum {
+  if (slot.parts === null) {
+    slot.parts = [];
+    for (const value of slot.values) addExactly(slot.parts, value);
+  }
+  return slot.parts;
+}
+
+function expire(slot: SumSlot, span: Span, frame: Frame): void {
+  if (slot.times.length === 0) return;
+  dropLeft(slot.times, span, frame, (i) => {
+    slot.times.splice(i, 1);
+    const value = slot.values.splice(i, 1)[0] as number;
+    if (slot.parts !== null) addExactly(slot.parts, -value);
+    slot.n -= slot.weights === null ? 1 : (slot.weights.splice(i, 1)[0] as number);
+  });
+}
+
+function add(slot: SumSlot, t: number, value: Value, span: Span, frame: Frame): boolean {
+  if (typeof value !== "number" || !(Math.abs(value) <= LARGEST_ADDEND)) return false;
+  if (span.k === "life") {
+    addExactly(parts(slot), value);
+    slot.n++;
+    return true;
+  }
+  expire(slot, span, frame);
+  if (leaves(span, frame.zone, t) <= frame.now) return false;
+  addExactly(parts(slot), value);
+  const at = placeOf(slot.times, t);
+  if (at === slot.times.length) {
+    slot.times.push(t);
+    slot.values.push(value);
+  } else {
+    slot.times.splice(at, 0, t);
+    slot.values.splice(at, 0, value);
+  }
+  slot.weights?.splice(at, 0, 1);
+  slot.n++;
+  if (slot.times.length > slot.room) {
+    const entries = { times: slot.times, values: slot.values, weights: slot.weights };
+    mergeOldest(entries);
+    slot.times = entries.times;
+    slot.values = entries.values;
+    slot.weights = entries.weights;
+    // What was merged was rounded; the sum must be that of the entries as they now stand.
+    slot.parts = null;
+    slot.room = slot.times.length + MAX_ENTRIES / 4;
+    frame.overflows++;
+  }
+  return true;
+}
+
+function next(slot: SumSlot, span: Span, frame: Frame): number {
+  expire(slot, span, frame);
+  return firstLeave(slot.times, span, frame);
+}
+
+const codec = {
+  write(w: Writer, slot: SumSlot, base: number): void {
+    writeTimes(w, slot.times, base);
+    if (slot.times.length > 0) {
+      for (const value of slot.values) writeNumber(w, value);
+      writeUint(w, slot.weights === null ? 0 : 1);
+      for (const weight of slot.weights ?? []) writeUint(w, weight);
+      return;
+    }
+    const sum = slot.parts ?? [];
+    writeUint(w, slot.n);
+    writeUint(w, sum.length);
+    for (const part of sum) writeNumber(w, part);
+  },
+  read(r: Reader, base: number): SumSlot {
+    const times = readTimes(r, base);
+    if (times.length > 0) {
+      const values = times.map(() => readNumber(r));
+      const weights = readUint(r) === 0 ? null : times.map(() => readUint(r));
+      const n = weights === null ? times.length : weights.reduce((total, weight) => total + weight, 0);
+      return { times, values, weights, n, parts: null, room: Math.max(MAX_ENTRIES, times.length + MAX_ENTRIES / 4) };
+    }
+    const n = readUint(r);
+    const sum: ExactSum = [];
+    for (let left = readUint(r); left > 0; left--) sum.push(readNumber(r));
+    return { times, values: [], weights: null, n, parts: sum, room: MAX_ENTRIES };
+  },
+};
+
+const empty = (): SumSlot => ({ times: [], values: [], weights: null, n: 0, parts: [], room: MAX_ENTRIES });
+
+export const sum: Kind<SumSlot> = {
+  empty, add, next, codec,
+  value(slot, span, frame): Value {
+    if (slot === undefined) return 0;
+    expire(slot, span, frame);
+    return rounded(parts(slot));
+  },
+};
+
+export const avg: Kind<SumSlot> = {
+  empty, add, next, codec,
+  value(slot, span, frame): Value {
+    if (slot === undefined) return null;
+    expire(slot, span, frame);
+    return slot.n === 0 ? null : rounded(parts(slot)) / slot.n;
+  },
+};
+
+/**
+ * The first instant after now at which `sum < limit` may become true by time alone; Infinity where it is true now and
+ * no negative value is in the window, whose leaving could raise the sum again.
+ */
+export function nextBelow(slot: SumSlot, limit: number, span: Span, frame: Frame): number {
+  expire(slot, span, frame);
+  if (span.k === "life" || slot.times.length === 0) return Infinity;
+  for (const value of slot.values) if (value < 0) return firstLeave(slot.times, span, frame);
+  const total = rounded(parts(slot));
+  if (total < limit) return Infinity;
+  if (span.k === "months") return firstLeave(slot.times, span, frame);
+  // The running difference is rounded more than once: a little margin makes it early, never late.
+  const margin = limit + Math.abs(total) * 1e-9;
+  let left = total;
+  for (let i = 0; i < slot.times.length; i++) {
+    left -= slot.values[i] as number;
+    if (left < margin) return leaves(span, frame.zone, slot.times[i] as number);
+  }
+  return Infinity;
+}
