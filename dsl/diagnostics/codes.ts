@@ -72,6 +72,210 @@ const table = {
     title: "a bracket without its partner",
     explanation: "A closing bracket has no opening one before it, or closes one of another kind.",
   },
+
+  // ---- E01xx: names ----
+  E0101: {
+    title: "a name declared twice",
+    explanation: "Events, traits, segments, channels, rules and everything else declared share one namespace: a name stands for one thing. Only an event and the profile may be declared in several places, which adds fields to them; a field and an entry of a record may be given once.",
+  },
+  E0102: {
+    title: "a declared name that the language uses itself",
+    explanation: "Functions (count, round, since …) and the events that the language knows (profile_updated …) cannot be declared anew. Fields may be called like functions.",
+  },
+  E0103: {
+    title: "an event that is not declared",
+    explanation: "No file of the program declares an event of this name.",
+  },
+  E0104: {
+    title: "a segment that is not declared",
+    explanation: "`enter` and `leave` are followed by the name of a segment, and no file of the program declares one of this name.",
+  },
+  E0105: {
+    title: "a channel that is not declared",
+    explanation: "Messages are sent through channels, which say who may be reached and when. Declare `channel NAME { when CONDITION }`.",
+  },
+  E0106: {
+    title: "an unknown name",
+    explanation: "A bare name in an expression is a field of the event or list item looked at (inside `where` and the brackets of an aggregate), or else a trait or a segment. This one is none of them.",
+  },
+  E0107: {
+    title: "an unknown field",
+    explanation: "The record has no field of this name. Fields of events and of the profile are those that are declared, under the names declared.",
+  },
+  E0108: {
+    title: "an unknown function",
+    explanation: "There are no functions but those of the language: lower upper trim length round floor ceil abs min max date hour weekday weekend month day year age since, and the aggregates count sum avg min max first last any distinct top gap recent.",
+  },
+  E0109: {
+    title: "a field that cannot be called so",
+    explanation: "`.time` is always the event's own time, so no field may be called time; `__proto__` is refused because it means something else in JSON tools. Give the field another name and map it: `placed_at: time from \"time\"`.",
+  },
+  E0110: {
+    title: "declarations that do not agree",
+    explanation: "An event or the profile may be declared in several places, and a field may be among them twice, if it has the same type, default and name on the wire each time.",
+  },
+  E0111: {
+    title: "two things with one name on the wire",
+    explanation: "What arrives under a name must have one meaning: two events, or two fields of one record, cannot come from the same name.",
+  },
+  E0112: {
+    title: "a name that is no value",
+    explanation: "The name is declared, but it stands for an event, a channel or a rule, and these have no value. Aggregates make values of events: `any(order_placed)`, `last(order_placed.total)`.",
+  },
+  E0113: {
+    title: "more than a filter may see",
+    explanation: "The filter of an aggregate and the `where` of a start are decided for each event alone: they see the event's own fields and constants, but no traits, segments or aggregates, not the profile and not `now`. In rules, put such conditions into `when`.",
+  },
+  E0114: {
+    title: "`event` where there is none",
+    explanation: "`event` is the event that started the rule. Traits, segments and channels are not started by one, nor are rules that start with `enter` or `leave`. Where several events start a rule, only what all of them have is known.",
+  },
+
+  // ---- E02xx: types and values ----
+  E0201: {
+    title: "values of different types compared",
+    explanation: "There is no conversion from one type to another: a string is never equal to a number, nor a date to an instant (`date(t)` gives the day of an instant).",
+  },
+  E0202: {
+    title: "an operator on values that it does not work on",
+    explanation: "Numbers can be added, subtracted, multiplied and divided; durations added, subtracted, multiplied and divided by numbers; instants and dates moved by durations and subtracted from each other; strings joined with +.",
+  },
+  E0203: {
+    title: "a condition that is not true or false",
+    explanation: "Conditions, and what stands beside and, or and not, must be booleans. Nothing else counts as true.",
+  },
+  E0204: {
+    title: "a text that this value never is",
+    explanation: "The type lists all texts that the value can be, and this is none of them.",
+  },
+  E0205: {
+    title: "a value of the wrong type",
+    explanation: "Another type is wanted in this place.",
+  },
+  E0206: {
+    title: "a call that is written differently",
+    explanation: "The function or aggregate takes other arguments.",
+  },
+  E0207: {
+    title: "months and years where a length is needed",
+    explanation: "Months and years have no fixed length. They may stand in windows, after `for` and in `wait`, be added to an instant or a date (`t + 6 months`), and be compared with the time since an instant (`since(t) >= 6 months`).",
+  },
+  E0208: {
+    title: "a duration that cannot stand here",
+    explanation: "Durations are whole milliseconds or whole months and at most 1,000 years; windows and the like are longer than nothing.",
+  },
+  E0209: {
+    title: "values that have no type in common",
+    explanation: "Both sides of `??`, both branches of a conditional value and the items of a list must have one type.",
+  },
+  E0210: {
+    title: "a default that does not fit",
+    explanation: "A default is a literal of the field's type. Instants cannot be defaults, since a time of day is another instant in every zone.",
+  },
+  E0211: {
+    title: "a profile field that may be missing without saying so",
+    explanation: "About a customer just seen nothing is known. So each field of the profile either may be missing (`city: string?`) or has a default (`tags: string[] = []`).",
+  },
+  E0212: {
+    title: "`in` without a list literal",
+    explanation: "`x in [\"a\", \"b\"]` takes a list that is written out; a list that is a value is asked the other way round: `list contains x`.",
+  },
+  E0213: {
+    title: "a pattern that is not a literal",
+    explanation: "The pattern behind `like` is a string that is written out, in which * stands for any run of characters and ? for one.",
+  },
+  E0214: {
+    title: "a part of something that has none",
+    explanation: "Only records have fields, and only lists have places.",
+  },
+  E0215: {
+    title: "a number that cannot stand here",
+    explanation: "The place takes whole numbers within bounds.",
+  },
+  E0216: {
+    title: "a condition whose next change cannot be computed",
+    explanation: "Conditions that are watched must be able to say when they will change by time alone. So `now` and `since` may stand in them only in comparisons that can be solved for now (`since(t) > 6 months`, `profile.club_until > now`), or inside date hour weekday weekend month day year.",
+  },
+  E0217: {
+    title: "an aggregate that says too little",
+    explanation: "count, any and gap need an event; sum, avg, min, max, distinct, top and recent also need to know which of its fields: `sum(order_placed.total)`. first and last give a field of the event: `first(order_placed).time`.",
+  },
+  E0218: {
+    title: "a window where there is no aggregate",
+    explanation: "`over D` and `this PERIOD` stand behind an aggregate over an event: `count(order_placed) over 30 days`. Lists, traits and other values have no window; give the trait a window where it is declared.",
+  },
+
+  // ---- E03xx: structure ----
+  E0301: {
+    title: "a cycle",
+    explanation: "Traits and segments may not depend on each other in a circle: none of them could be computed first.",
+  },
+  E0302: {
+    title: "not supported yet",
+    explanation: "The form is part of the language, and this version of Eddy cannot run it.",
+  },
+  E0303: {
+    title: "a rule that never starts",
+    explanation: "A rule needs at least one `on EVENT`, `on enter SEGMENT` or `on leave SEGMENT`.",
+  },
+  E0304: {
+    title: "a clause given twice",
+    explanation: "`priority` and `repeat restart` may be given once in a rule.",
+  },
+  E0305: {
+    title: "a value that grows too large",
+    explanation: "A trait that changes continuously is put in place wherever it is used. Through several of them the expression has become too large.",
+  },
+
+  // ---- W0xxx: lints ----
+  W0001: {
+    title: "a trait that nothing uses",
+    explanation: "No segment, rule, channel, metric, test or other trait uses it.",
+  },
+  W0002: {
+    title: "an event that nothing uses",
+    explanation: "No rule starts or ends with it, and no aggregate looks at it: it is read and passed over.",
+  },
+  W0003: {
+    title: "a channel that nothing uses",
+    explanation: "No rule sends a message through it.",
+  },
+  W0004: {
+    title: "a condition that is always true",
+    explanation: "It does not depend on anything.",
+  },
+  W0005: {
+    title: "a condition that is never true",
+    explanation: "It does not depend on anything, or asks for what cannot be.",
+  },
+  W0006: {
+    title: "a step that is never reached",
+    explanation: "Every way to it has stopped before.",
+  },
+  W0007: {
+    title: "a channel without a condition",
+    explanation: "Who may be reached is a matter of consent: `when profile.consent.email`. Write `when true` where everyone may be.",
+  },
+  W0008: {
+    title: "a segment that nobody can enter",
+    explanation: "Its condition is never true, or ends the membership in the moment in which it would begin.",
+  },
+  W0009: {
+    title: "a segment that nobody can leave",
+    explanation: "Its condition is always true, or what ends the membership is never true.",
+  },
+  W0010: {
+    title: "a name that hides another",
+    explanation: "Inside `where` and the brackets of an aggregate a bare name is a field first. A trait or segment is called the same; it is not meant here.",
+  },
+  W0011: {
+    title: "a value that is never missing",
+    explanation: "It is asked whether a value is missing that always has one: what stands behind `??` is never used.",
+  },
+  W0012: {
+    title: "a rule without steps",
+    explanation: "It starts and ends, and nothing happens.",
+  },
 } as const satisfies Record<string, CodeInfo>;
 
 export type DiagnosticCode = keyof typeof table;
