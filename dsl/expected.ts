@@ -114,12 +114,18 @@ function walk(symbol: GrammarSymbol, before: GrammarSymbol | undefined, producti
   }
 }
 
-// What is almost always possible comes last.
-const RANK: Readonly<Record<string, number>> = { [UNIT]: 1, [OPERATOR]: 2 };
+// What a place is for comes first, then words and marks, and last what is almost always possible.
+function rank(phrase: string): number {
+  if (phrase === OPERATOR) return 4;
+  if (phrase === UNIT) return 3;
+  if (!phrase.startsWith("`")) return 0;
+  return /^`[a-z]/.test(phrase) ? 1 : 2;
+}
 
 function sentence(phrases: readonly string[]): string {
-  const sorted = [...phrases].sort((a, b) => (RANK[a] ?? 0) - (RANK[b] ?? 0));
+  const sorted = [...phrases].sort((a, b) => rank(a) - rank(b));
   const last = sorted.pop();
   if (last === undefined) return "nothing more";
-  return sorted.length === 0 ? last : `${sorted.join(", ")}${sorted.some((phrase) => phrase.includes(",")) ? "," : ""} or ${last}`;
+  // Phrases with commas of their own need one before "or" too.
+  return sorted.length === 0 ? last : `${sorted.join(", ")}${sorted.some((phrase) => phrase.includes(", ")) ? "," : ""} or ${last}`;
 }

@@ -63,7 +63,7 @@ function parseCut(found: Found, cut: Cut, garbled: boolean): void {
     if (kindOf(head.text) === null) {
       if (garbled) return;
       at = skipClosing(tokens, rest);
-      diagnostics.push(at > rest.start ? lonelyBracket(head) : noDeclaration(head));
+      diagnostics.push(at > rest.start ? lonelyBracket(head) : noDeclaration(head, tokens[at + 1]));
       if (at === rest.start) return;
       continue;
     }
@@ -193,10 +193,11 @@ function tooTallHere(tokens: readonly Token[], { start: from }: Cut): Diagnostic
 
 const lonelyBracket = (token: Token): Diagnostic => diagnostic("E0013", token.span, `this ${quoted(token.text)} closes nothing`);
 
-function noDeclaration(token: Token): Diagnostic {
+function noDeclaration(token: Token, after: Token | undefined): Diagnostic {
   const meant = nearest(token.text, DECLARATION_WORDS);
+  const comment = token.text === "/" && (after?.text === "/" || after?.text === "*") && after.span.start === token.span.end;
   return diagnostic("E0010", token.span, `no declaration begins with ${quoted(token.text)}`, {
-    label: meant === null ? undefined : `did you mean ${quoted(meant)}?`,
+    label: comment ? "comments begin with `#`" : meant === null ? undefined : `did you mean ${quoted(meant)}?`,
   });
 }
 
@@ -245,6 +246,8 @@ const HABITS: Readonly<Record<string, string>> = {
   every: "schedules begin with `on every`",
 };
 
+const COMPARISONS: ReadonlySet<string> = new Set(["==", "!=", "<", "<=", ">", ">=", "in", "contains", "like"]);
+
 /** What was most likely meant. */
 function hint(before: Token | undefined, token: Token, after: Token | undefined, possible: readonly string[]): string | undefined {
   const pair = `${before?.text ?? ""}${token.text}`;
@@ -254,7 +257,9 @@ function hint(before: Token | undefined, token: Token, after: Token | undefined,
   if (touching && pair === "||") return "write `or`";
   if (touching && before.type === "date" && /^[tT]\d/.test(token.text)) return "write a space: `2026-03-02 10:00`";
   if (token.text === "|" && possible.includes("or")) return "write `or`";
-  if (token.text === ":" && before?.type === "number" && after?.type === "number") return "times of day have two digits: `09:00`";
+  if (token.type === "number" && after?.text === ":" && !possible.includes("%")) return "times of day have two digits each: `09:00`";
+  if (token.text === ":" && before?.type === "number" && after?.type === "number") return "times of day have two digits each: `09:00`";
+  if (COMPARISONS.has(token.text) && possible.includes("and")) return "comparisons are not chained: join them with `and`";
   if (token.text === "=" && possible.includes("==")) return "did you mean `==`?";
   if (token.text === "=" && possible.includes(":")) return "did you mean `:`?";
   if (token.text === ":" && possible.includes("=")) return "did you mean `=`?";

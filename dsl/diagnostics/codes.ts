@@ -62,7 +62,7 @@ const table = {
   },
   E0011: {
     title: "nested too deeply",
-    explanation: "Brackets, blocks and conditions may be nested 200 deep, and an expression may join 1,000 parts. Move a part into a trait of its own.",
+    explanation: "Brackets, blocks and conditions may be nested 200 deep, and an expression may join 500 parts. Move a part into a trait of its own; instead of many comparisons of one thing write `in [ … ]`.",
   },
   E0012: {
     title: "a declaration that is too long",
