@@ -11,6 +11,7 @@ import { agenda } from "./agenda.js";
 import { CATEGORIES, CODES, RETURN_REASONS, SHELVES, type Category, type Product } from "./catalogue.js";
 import * as people from "./people.js";
 import { EXPONENTIAL, seededRandom } from "./random.js";
+import type { CartLine, OrderLine, ShopEvent, ShopEventData, ShopEventType } from "./shop-events.js";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -19,62 +20,6 @@ const DAY = 24 * HOUR;
 
 /** A Monday, 00:00 UTC, long enough ago that simulated time stays behind the real one for years of it. */
 export const DEMO_START_MS = Date.UTC(2018, 0, 1);
-
-interface Line {
-  readonly sku: string;
-  readonly category: string;
-}
-interface CartLine extends Line {
-  readonly price: number;
-}
-interface OrderLine extends CartLine {
-  readonly quantity: number;
-}
-interface ProfileChange {
-  readonly email?: string;
-  readonly first_name?: string;
-  readonly city?: string;
-  readonly timezone?: string;
-  readonly consent?: { readonly email?: boolean; readonly push?: boolean };
-}
-
-/** What each type of event carries. */
-export interface ShopEventData {
-  readonly session_started: { readonly device: "phone" | "tablet" | "desktop" };
-  readonly product_viewed: CartLine;
-  readonly cart_updated: { readonly cart_id: string; readonly items: readonly CartLine[] };
-  readonly order_placed: {
-    readonly order_id: string;
-    readonly total: number;
-    readonly code?: string;
-    readonly items: readonly OrderLine[];
-  };
-  readonly order_delivered: { readonly order_id: string; readonly items: readonly Line[] };
-  readonly order_returned: {
-    readonly order_id: string;
-    readonly amount: number;
-    readonly reason: (typeof RETURN_REASONS)[number];
-  };
-  readonly review_posted: { readonly sku: string; readonly rating: number };
-  readonly newsletter_joined: Readonly<Record<string, never>>;
-  readonly newsletter_left: Readonly<Record<string, never>>;
-  readonly email_opened: { readonly template: string };
-  readonly profile_updated: ProfileChange;
-}
-export type ShopEventType = keyof ShopEventData;
-
-/** A CloudEvent of the shop, ready to be written as JSON. */
-export type ShopEvent = {
-  readonly [Type in ShopEventType]: {
-    readonly specversion: "1.0";
-    readonly id: string;
-    readonly source: "shop";
-    readonly type: Type;
-    readonly subject: string;
-    readonly time: string;
-    readonly data: ShopEventData[Type];
-  };
-}[ShopEventType];
 
 export interface ShopStreamOptions {
   /** How many customers come within the first year; newcomers go on coming at the same pace. 3000 unless said. */

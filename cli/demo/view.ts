@@ -361,7 +361,7 @@ export function renderSummary(model: DemoModel): string {
   const { latency } = model;
   const seconds = model.elapsedMs / 1000;
   const perSecond = seconds > 0 ? `, ${figures.count(model.events / seconds)} a second` : "";
-  const nameWidth = (names: readonly string[]): number => Math.max(0, ...names.map((name) => width(clip(name, 40))));
+  const nameWidth = (names: readonly string[]): number => Math.max(16, ...names.map((name) => width(clip(name, 40))));
   const segmentWidth = nameWidth(model.segments.map((each) => each.name));
   const ruleWidth = nameWidth(model.rules.map((each) => each.rule));
   return [
