@@ -1,0 +1,30 @@
+/**
+ * What a command has of the world: its streams, its environment, its folder. Handed in, so that a command touches
+ * nothing global: data goes to `stdout`, messages to `stderr`.
+ */
+import type { Readable, Writable } from "node:stream";
+
+export interface Io {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Relative paths on the command line start here. */
+  readonly folder: string;
+  /** stderr is a terminal: progress and colours make sense. */
+  readonly terminal: boolean;
+  /** Milliseconds since 1970 by the wall clock. */
+  now(): number;
+  /** Resolves with the name of the first signal that asks the program to end (SIGINT, SIGTERM). */
+  readonly interrupted: Promise<string>;
+}
+
+/** Writes a line of data. */
+export function print(io: Io, text: string): void {
+  io.stdout.write(`${text}\n`);
+}
+
+/** Writes a line for the person who called. */
+export function say(io: Io, text: string): void {
+  io.stderr.write(`${text}\n`);
+}
