@@ -4,7 +4,8 @@
  * The events are those that `rules/shop/events.eddy` declares, and `profile_updated`.
  *
  * The same seed and options give the same events, byte by byte, on every machine. The stream never ends, its times
- * never go back, and its memory does not grow with its length: who has left is forgotten, newcomers take their place.
+ * never go back, and it remembers only the customers who may still come (about a megabyte for each million events): who
+ * has left is forgotten.
  */
 
 import { agenda } from "./agenda.js";
