@@ -1,0 +1,138 @@
+/**
+ * A commit as the bytes of one `FCALL eddy_commit` (functions/commit.ts says what stands where).
+ *
+ * What makes no sense is refused here, before anything is sent; the function checks again what could break it half way.
+ */
+import type { Commit } from "../../engine/ports.js";
+import { StoreRefused } from "../../engine/ports.js";
+import { customersKey, metaKey, outboxKey, segmentKey, wakesKey } from "./keys.js";
+import { fieldOfName } from "./meta-fields.js";
+import { packOutput } from "./packed-output.js";
+import type { WireBuffer } from "./resp.js";
+import { writeBytes, writeCount, writeNumber, writeText } from "./resp.js";
+
+/** Name, function, number of keys. */
+const LEADING = 3;
+/** Keys and arguments that every commit has. */
+const FIXED_KEYS = 4;
+const FIXED_ARGUMENTS = 11;
+
+interface Counts {
+  readonly states: number;
+  readonly gone: number;
+  readonly waking: number;
+  readonly silent: number;
+  readonly fields: number;
+  readonly cleared: number;
+  readonly members: number;
+}
+
+/** Throws StoreRefused, or IllFormedText, for what can never be written. */
+export function writeCommit(wire: WireBuffer, commit: Commit): void {
+  checkNumbers(commit);
+  const fields = Object.entries(commit.meta);
+  const counts = countLists(commit, fields);
+  writeHead(wire, commit, counts);
+  for (const [customer, state] of commit.states) {
+    if (state === null) continue;
+    writeText(wire, customer);
+    writeBytes(wire, state);
+  }
+  writeThoseWithout(wire, commit.states);
+  for (const [customer, at] of commit.wakes) {
+    if (at === null) continue;
+    writeNumber(wire, at);
+    writeText(wire, customer);
+  }
+  writeThoseWithout(wire, commit.wakes);
+  for (const output of commit.outputs) {
+    writeNumber(wire, output.number);
+    writeText(wire, packOutput(output));
+  }
+  for (const { add, remove } of commit.segments) {
+    for (const customer of add) writeText(wire, customer);
+    for (const customer of remove) writeText(wire, customer);
+  }
+  writeFields(wire, fields);
+}
+
+function checkNumbers(commit: Commit): void {
+  requireNatural(commit.partition, "partition");
+  requireNatural(commit.writer.epoch, "epoch");
+  requireNatural(commit.number, "number of the commit");
+  requireNatural(commit.forget, "number to forget up to");
+  for (const [, at] of commit.wakes) {
+    if (at !== null && !Number.isSafeInteger(at)) throw new StoreRefused(`a wake at ${at} is not a whole millisecond`);
+  }
+  let previous = 0;
+  for (const { number, cause } of commit.outputs) {
+    requireNatural(number, "number of an output");
+    requireNatural(cause, "cause of an output");
+    if (number <= previous) throw new StoreRefused(`output ${number} comes behind output ${previous}`);
+    previous = number;
+  }
+}
+
+function requireNatural(value: number, what: string): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw new StoreRefused(`${value} is no ${what}`);
+}
+
+function countLists(commit: Commit, fields: readonly (readonly [string, string])[]): Counts {
+  const gone = countWithout(commit.states);
+  const silent = countWithout(commit.wakes);
+  let cleared = 0;
+  for (const [, value] of fields) if (value === "") cleared++;
+  let members = 0;
+  for (const { add, remove } of commit.segments) members += add.length + remove.length;
+  return {
+    states: commit.states.length - gone, gone,
+    waking: commit.wakes.length - silent, silent,
+    fields: fields.length - cleared, cleared,
+    members,
+  };
+}
+
+function countWithout(entries: readonly (readonly [string, unknown])[]): number {
+  let count = 0;
+  for (const [, value] of entries) if (value === null) count++;
+  return count;
+}
+
+function writeThoseWithout(wire: WireBuffer, entries: readonly (readonly [string, unknown])[]): void {
+  for (const [customer, value] of entries) if (value === null) writeText(wire, customer);
+}
+
+function writeHead(wire: WireBuffer, commit: Commit, counts: Counts): void {
+  const { partition, writer, segments } = commit;
+  const { states, gone, waking, silent, fields, cleared, members } = counts;
+  const outputs = commit.outputs.length;
+  const lists = 2 * states + gone + 2 * waking + silent + 2 * outputs + members + 2 * fields + cleared;
+  const keys = FIXED_KEYS + segments.length;
+  writeCount(wire, LEADING + keys + FIXED_ARGUMENTS + 2 * segments.length + lists);
+  writeText(wire, "FCALL");
+  writeText(wire, "eddy_commit");
+  writeNumber(wire, keys);
+  writeText(wire, metaKey(partition));
+  writeText(wire, customersKey(partition));
+  writeText(wire, wakesKey(partition));
+  writeText(wire, outboxKey(partition));
+  for (const { segment } of segments) writeText(wire, segmentKey(partition, segment));
+  writeNumber(wire, writer.epoch);
+  writeText(wire, writer.token);
+  for (const value of [commit.number, commit.forget, states, gone, waking, silent, outputs, fields, cleared]) {
+    writeNumber(wire, value);
+  }
+  for (const { add, remove } of segments) {
+    writeNumber(wire, add.length);
+    writeNumber(wire, remove.length);
+  }
+}
+
+function writeFields(wire: WireBuffer, fields: readonly (readonly [string, string])[]): void {
+  for (const [name, value] of fields) {
+    if (value === "") continue;
+    writeText(wire, fieldOfName(name));
+    writeText(wire, value);
+  }
+  for (const [name, value] of fields) if (value === "") writeText(wire, fieldOfName(name));
+}

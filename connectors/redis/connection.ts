@@ -1,0 +1,182 @@
+/**
+ * A connection to Redis, or to a Redis Cluster when the address names several nodes.
+ *
+ * It reconnects by itself, with backoff and without end, and sends unanswered commands again when it is back: every
+ * command of ours can safely run twice. A command fails after `commandTimeoutMs`, or after `maxRetriesPerRequest`
+ * attempts to reconnect, whichever comes first; a server that stays silent that long is given up and connected anew.
+ *
+ * Address: `redis://user:password@host:port/database`, `rediss://` for TLS (certificates are checked against the
+ * system's authorities and, where set, NODE_EXTRA_CA_CERTS), or `redis://user:password@host:port,host:port` for a
+ * cluster.
+ */
+import { Cluster, Redis } from "ioredis";
+import type { ClusterOptions, RedisOptions } from "ioredis";
+import type { ConnectionState } from "../../engine/ports.js";
+import { StoreRefused } from "../../engine/ports.js";
+import { storeFailure } from "./failures.js";
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly commandTimeoutMs?: number;
+  readonly connectTimeoutMs?: number;
+  readonly maxRetriesPerRequest?: number;
+}
+
+export type RedisClient = Redis | Cluster;
+
+export interface RedisConnection {
+  readonly client: RedisClient;
+  /** Hosts and ports; fit for messages. */
+  readonly address: string;
+  /** Runs a question; its errors become StoreUnavailable or StoreRefused. */
+  ask<T>(question: (client: RedisClient) => Promise<T>): Promise<T>;
+  /** Runs something on every server that holds data. */
+  onEachServer(work: (server: Redis) => Promise<void>): Promise<void>;
+  watch(listener: (state: ConnectionState) => void): () => void;
+  close(): Promise<void>;
+}
+
+const COMMAND_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+const MAX_RETRIES_PER_REQUEST = 8;
+const FIRST_BACKOFF_MS = 50;
+const LONGEST_BACKOFF_MS = 2_000;
+
+export function backoffMs(attempt: number): number {
+  return Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(attempt - 1, 16), LONGEST_BACKOFF_MS);
+}
+
+interface Place {
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly username?: string;
+  readonly password?: string;
+  readonly db: number;
+  readonly tls: boolean;
+}
+
+const DEFAULT_PORT = 6379;
+const HINT = "write it as redis://user:password@host:port, with rediss:// for TLS";
+
+/** Throws StoreRefused for an address that makes no sense; the message does not repeat it, for it may hold a password. */
+export function parseAddress(url: string): Place {
+  const parts = /^(rediss?):\/\/(?:([^@]*)@)?([^/@]+)(?:\/(\d*))?$/.exec(url);
+  if (parts === null) throw new StoreRefused(`the address of Redis makes no sense: ${HINT}`);
+  const [, scheme, credentials, hosts, database] = parts;
+  return {
+    hosts: (hosts ?? "").split(",").map(parseHost),
+    ...parseCredentials(credentials),
+    db: Number(database ?? "0"),
+    tls: scheme === "rediss",
+  };
+}
+
+function parseHost(text: string): { host: string; port: number } {
+  const parts = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  const port = Number(parts?.[2] ?? DEFAULT_PORT);
+  if (parts === null || port < 1 || port > 65_535) throw new StoreRefused(`the host of Redis makes no sense: ${HINT}`);
+  return { host: (parts[1] ?? "").replace(/^\[|\]$/g, ""), port };
+}
+
+function parseCredentials(text: string | undefined): { username?: string; password?: string } {
+  if (text === undefined || text === "") return {};
+  const colon = text.indexOf(":");
+  try {
+    const username = decodeURIComponent(colon < 0 ? text : text.slice(0, colon));
+    const password = colon < 0 ? "" : decodeURIComponent(text.slice(colon + 1));
+    return { ...(username === "" ? {} : { username }), ...(password === "" ? {} : { password }) };
+  } catch {
+    throw new StoreRefused(`user or password in the address of Redis is not percent-encoded rightly: ${HINT}`);
+  }
+}
+
+function optionsOf(place: Place, options: ConnectionOptions): RedisOptions {
+  const commandTimeout = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+  return {
+    ...(place.username === undefined ? {} : { username: place.username }),
+    ...(place.password === undefined ? {} : { password: place.password }),
+    ...(place.tls ? { tls: {} } : {}),
+    db: place.db,
+    commandTimeout,
+    socketTimeout: commandTimeout,
+    connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    maxRetriesPerRequest: options.maxRetriesPerRequest ?? MAX_RETRIES_PER_REQUEST,
+    retryStrategy: backoffMs,
+    // After a failover the old address may lead to the new master.
+    reconnectOnError: (error) => error.message.startsWith("READONLY"),
+    keepAlive: 10_000,
+    disableClientInfo: true,
+  };
+}
+
+function openClient(place: Place, options: ConnectionOptions): RedisClient {
+  const redisOptions = optionsOf(place, options);
+  const [first, ...others] = place.hosts;
+  if (first === undefined || others.length === 0) return new Redis({ ...redisOptions, ...first });
+  const { retryStrategy: _, db: __, ...nodeOptions } = redisOptions;
+  const clusterOptions: ClusterOptions = {
+    redisOptions: nodeOptions,
+    clusterRetryStrategy: backoffMs,
+    slotsRefreshTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+  };
+  return new Cluster([...place.hosts], clusterOptions);
+}
+
+export function connectRedis(options: ConnectionOptions): RedisConnection {
+  const place = parseAddress(options.url);
+  const address = place.hosts.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(",");
+  const client = openClient(place, options);
+  const listeners = new Set<(state: ConnectionState) => void>();
+  let state: ConnectionState = "disconnected";
+  let lastError: Error | null = null;
+  const become = (next: ConnectionState): void => {
+    if (next === state) return;
+    state = next;
+    for (const listener of [...listeners]) listener(next);
+  };
+  client.on("ready", () => { lastError = null; become("connected"); });
+  client.on("close", () => become("disconnected"));
+  client.on("end", () => become("disconnected"));
+  // Kept for the message of whatever fails because of it; without a listener ioredis would print it.
+  client.on("error", (error: Error) => { lastError = error; });
+
+  return {
+    client,
+    address,
+    async ask(question) {
+      try {
+        return await question(client);
+      } catch (error) {
+        throw storeFailure(withCause(error, lastError), address);
+      }
+    },
+    async onEachServer(work) {
+      try {
+        const servers = client instanceof Cluster ? await masters(client) : [client];
+        for (const server of servers) await work(server);
+      } catch (error) {
+        throw storeFailure(withCause(error, lastError), address);
+      }
+    },
+    watch(listener) {
+      listeners.add(listener);
+      listener(state);
+      return () => { listeners.delete(listener); };
+    },
+    async close() {
+      if (client.status === "ready") await client.quit().catch(() => undefined);
+      client.disconnect();
+    },
+  };
+}
+
+/** The nodes are known only after the first command. */
+async function masters(cluster: Cluster): Promise<Redis[]> {
+  await cluster.get("eddy:partitions");
+  return cluster.nodes("master");
+}
+
+/** "Gave up after 8 attempts" says little; the error of the last attempt says why. */
+function withCause(error: unknown, lastError: Error | null): unknown {
+  if (lastError === null || !(error instanceof Error) || error.name !== "MaxRetriesPerRequestError") return error;
+  return lastError;
+}

@@ -1,0 +1,55 @@
+/**
+ * What an error of Redis or of the connection means: StoreUnavailable (ask again) or StoreRefused (needs a person).
+ * The one place that decides it. Messages name the address and what to do, never user names or passwords.
+ */
+import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
+
+/** Replies that pass by themselves: the server is starting, failing over, moving slots or busy. */
+const PASSING: ReadonlySet<string> = new Set([
+  "ASK", "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNKILLABLE",
+]);
+
+/** What a person can do about replies that do not pass. */
+const ADVICE: Readonly<Record<string, string>> = {
+  CROSSSLOT: "the keys of one call are not in one hash slot",
+  DENIED: "Redis accepts no connections from here in protected mode: set a password, or bind it to a private address",
+  EDDY: "the function library refused its arguments: this is a fault in Eddy or in what lies in the store",
+  MISCONF: "Redis cannot write to its disk: free some space or repair the disk, then look at its log",
+  NOAUTH: "Redis wants a password: put it into the address, as redis://user:password@host:port",
+  NOPERM: "the user lacks permissions: see docs for the access list that Eddy needs",
+  OOM: "Redis has reached maxmemory: raise it, or give Redis a larger machine",
+  WRONGPASS: "the user or password in the address is wrong",
+  WRONGTYPE: "a key that belongs to Eddy holds something else: another program uses the same names in this database",
+};
+
+const NO_FUNCTION = /^ERR Function not found/;
+const TOO_MANY_CLIENTS = /^ERR max number of clients/;
+
+export function isFunctionMissing(error: unknown): boolean {
+  return error instanceof Error && NO_FUNCTION.test(error.message);
+}
+
+/** Turns whatever ioredis threw into one of the two failures; those pass through as they are. */
+export function storeFailure(error: unknown, address: string): StoreUnavailable | StoreRefused {
+  if (error instanceof StoreUnavailable || error instanceof StoreRefused) return error;
+  if (!(error instanceof Error)) return new StoreUnavailable(`Redis at ${address}: ${String(error)}`);
+  const message = innermost(error).message;
+  const code = /^[A-Z]+/.exec(message)?.[0] ?? "";
+  if (!isReply(error)) return new StoreUnavailable(`no answer from Redis at ${address}: ${message}`);
+  if (PASSING.has(code) || TOO_MANY_CLIENTS.test(message)) {
+    return new StoreUnavailable(`Redis at ${address} cannot answer now: ${message}`);
+  }
+  const advice = ADVICE[code];
+  return new StoreRefused(`Redis at ${address} refuses: ${advice === undefined ? message : `${advice} (${message})`}`);
+}
+
+/** An answer of the server, rather than a failure to get one. */
+function isReply(error: Error): boolean {
+  return innermost(error).name === "ReplyError";
+}
+
+/** ioredis puts what a cluster's last node said behind a general error. */
+function innermost(error: Error): Error {
+  const last = (error as { readonly lastNodeError?: unknown }).lastNodeError;
+  return last instanceof Error ? last : error;
+}

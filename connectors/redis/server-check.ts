@@ -1,0 +1,97 @@
+/**
+ * What a Redis server must be before Eddy entrusts its state to it: version 7 or newer, and never one that evicts keys
+ * when memory runs short (half of a customer's state would be gone in silence). What is merely unwise (nothing on
+ * disk) becomes a warning.
+ *
+ * INFO answers for all that is required, since managed services often forbid CONFIG; only the interval of writing to
+ * disk needs CONFIG, and where it is forbidden that warning falls away.
+ *
+ * `appendfsync everysec` is fine: after a crash that loses the last second the store is behind, and the engine goes on
+ * from what the store says.
+ */
+import type { Redis } from "ioredis";
+import { StoreRefused } from "../../engine/ports.js";
+import type { RedisConnection } from "./connection.js";
+
+const LEAST_VERSION = 7;
+
+/** Checks every server; the warnings are sentences for a log. Throws StoreRefused. */
+export async function checkServers(connection: RedisConnection): Promise<string[]> {
+  const warnings: string[] = [];
+  await connection.onEachServer(async (server) => {
+    const name = `Redis at ${addressOf(server, connection)}`;
+    warnings.push(...await checkServer(server, name));
+  });
+  return warnings;
+}
+
+function addressOf(server: Redis, connection: RedisConnection): string {
+  const { host, port } = server.options;
+  return host === undefined ? connection.address : `${host}:${port}`;
+}
+
+async function checkServer(server: Redis, name: string): Promise<string[]> {
+  const info = parseInfo(await server.info());
+  checkVersion(info, name);
+  checkMode(server, info, name);
+  checkEviction(info, name);
+  return persistenceWarnings(info, await readSetting(server, "appendfsync"), await readSetting(server, "save"), name);
+}
+
+function parseInfo(text: string): ReadonlyMap<string, string> {
+  const info = new Map<string, string>();
+  for (const line of text.split(/\r?\n/)) {
+    const colon = line.indexOf(":");
+    if (colon > 0 && !line.startsWith("#")) info.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return info;
+}
+
+function checkVersion(info: ReadonlyMap<string, string>, name: string): void {
+  const version = info.get("redis_version") ?? "unknown";
+  if (Number.parseInt(version, 10) >= LEAST_VERSION) return;
+  throw new StoreRefused(`${name} is version ${version}; Eddy needs ${LEAST_VERSION}.0 or newer (for its functions)`);
+}
+
+function checkMode(server: Redis, info: ReadonlyMap<string, string>, name: string): void {
+  if (info.get("redis_mode") === "sentinel") {
+    throw new StoreRefused(`${name} is a Sentinel; give the address of the Redis it watches`);
+  }
+  if (info.get("role") === "slave" && server.options.readOnly !== true) {
+    throw new StoreRefused(`${name} is a replica; give the address of its master`);
+  }
+}
+
+function checkEviction(info: ReadonlyMap<string, string>, name: string): void {
+  const policy = info.get("maxmemory_policy");
+  if (policy === "noeviction") return;
+  if (policy === undefined) throw new StoreRefused(`${name} does not tell its maxmemory-policy (INFO memory); Eddy needs noeviction`);
+  throw new StoreRefused(
+    `${name} has maxmemory-policy ${policy} and may throw state away; set it with: CONFIG SET maxmemory-policy noeviction`,
+  );
+}
+
+/** A setting, or null where CONFIG is forbidden. */
+async function readSetting(server: Redis, setting: string): Promise<string | null> {
+  try {
+    const reply = (await server.config("GET", setting)) as readonly string[];
+    return reply[1] ?? null;
+  } catch (error) {
+    if (error instanceof Error && error.name === "ReplyError") return null;
+    throw error;
+  }
+}
+
+function persistenceWarnings(
+  info: ReadonlyMap<string, string>, appendfsync: string | null, save: string | null, name: string,
+): string[] {
+  const appending = info.get("aof_enabled") === "1";
+  if (appending && appendfsync === "no") {
+    return [`${name} has appendfsync no: a crash loses up to half a minute; set it to everysec or always`];
+  }
+  if (appending) return [];
+  if (save === "") {
+    return [`${name} keeps nothing on disk: a restart loses all state; set appendonly yes`];
+  }
+  return [`${name} writes only snapshots: a crash loses all since the last one; set appendonly yes`];
+}
