@@ -10,6 +10,8 @@ type Scalar = string | number | boolean;
 
 export interface DistinctSlot {
   times: Map<Scalar, number>;
+  /** No entry is newer than this. */
+  newest: number;
 }
 
 function isScalar(value: Value): value is Scalar {
@@ -32,7 +34,8 @@ function add(slot: DistinctSlot, t: number, value: Value, span: Span, frame: Fra
   if (before !== undefined && before > t) return false;
   slot.times.delete(value);
   slot.times.set(value, t);
-  if (!inOrder(slot.times, t)) slot.times = new Map([...slot.times].sort((a, b) => a[1] - b[1]));
+  if (t >= slot.newest) slot.newest = t;
+  else slot.times = new Map([...slot.times].sort((a, b) => a[1] - b[1])); // a late event breaks the order
   if (slot.times.size > limit) {
     for (const oldest of slot.times.keys()) {
       slot.times.delete(oldest);
@@ -43,25 +46,20 @@ function add(slot: DistinctSlot, t: number, value: Value, span: Span, frame: Fra
   return true;
 }
 
-/** Whether an entry at t may stand at the end: only late events break the order. */
-function inOrder(times: Map<Scalar, number>, t: number): boolean {
-  for (const other of times.values()) if (other > t) return false;
-  return true;
-}
-
 const codec: Kind<DistinctSlot>["codec"] = {
   write(w, slot, base) {
     writeTimes(w, [...slot.times.values()], base);
     for (const value of slot.times.keys()) writeValue(w, value);
   },
   read(r, base) {
-    const slot: DistinctSlot = { times: new Map() };
-    for (const t of readTimes(r, base)) slot.times.set(readValue(r) as Scalar, t);
+    const times = readTimes(r, base);
+    const slot: DistinctSlot = { times: new Map(), newest: times.at(-1) ?? -Infinity };
+    for (const t of times) slot.times.set(readValue(r) as Scalar, t);
     return slot;
   },
 };
 
-const empty = (): DistinctSlot => ({ times: new Map() });
+const empty = (): DistinctSlot => ({ times: new Map(), newest: -Infinity });
 
 function next(slot: DistinctSlot, span: Span, frame: Frame): number {
   expire(slot, span, frame);

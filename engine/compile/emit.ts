@@ -1,0 +1,478 @@
+/**
+ * The one place that makes JavaScript: checked expression trees to source text.
+ *
+ * Nothing of the author's gets in as code: texts and field names go through JSON.stringify, everything else is passed
+ * in as an argument of the generated function (constants, sets, spans, the runtime). Values are as in a program; null
+ * and undefined both mean missing. A generated expression reads the context `x` (engine/customer.ts).
+ *
+ * `value` gives code for an expression's value, `condition` for its truth (null is false), `next` for the first instant
+ * after now at which time alone may change its value.
+ */
+import type { Expr, ExprNode, Program, Type, Value } from "../../dsl/program.js";
+
+/** Code is not a string, so that text can never pass for it. */
+export class Code {
+  constructor(readonly text: string) {}
+}
+
+/** One generated function's own needs: its temporary variables and the items it stands in. */
+interface Scope {
+  temporaries: number;
+  readonly item: string | null;
+}
+
+/** Names that every object has something under. */
+const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
+
+export interface Emitter {
+  readonly program: Program;
+  /** Constants handed to the generated module as `k`. */
+  readonly constants: unknown[];
+  /** Helper functions that expressions needed, to be put into the module. */
+  readonly extra: string[];
+}
+
+export function emitter(program: Program): Emitter {
+  return { program, constants: [], extra: [] };
+}
+
+export function constant(e: Emitter, value: unknown): string {
+  e.constants.push(value);
+  return `k[${e.constants.length - 1}]`;
+}
+
+/** `function name(x) { return value; }` */
+export function valueFunction(e: Emitter, name: string, expr: Expr): string {
+  return wrap(name, (scope) => value(e, expr, scope));
+}
+
+/** The truth of an expression: true or false. */
+export function conditionFunction(e: Emitter, name: string, expr: Expr): string {
+  return wrap(name, (scope) => `(${condition(e, expr, scope)}) === true`);
+}
+
+/** The value as it stands in a payload: times and dates as texts. */
+export function payloadFunction(e: Emitter, name: string, expr: Expr): string {
+  return wrap(name, (scope) => asJson(e, value(e, expr, scope), expr.type, scope));
+}
+
+/** The next change by time alone, or null where there is none whatever the state. */
+export function nextFunction(e: Emitter, name: string, expr: Expr): string | null {
+  const scope: Scope = { temporaries: 0, item: null };
+  const code = next(e, expr, scope);
+  return code === null ? null : `function ${name}(x) {${temporaries(scope)} return ${code}; }`;
+}
+
+/**
+ * One aggregate's update: `function name(x, enter)` calls `enter(x, value)` for each row that passes and answers whether
+ * anything changed. `enter` is bound to the aggregate.
+ */
+export function updateFunction(e: Emitter, name: string, aggregate: Program["aggregates"][number], enter: string): string {
+  const scope: Scope = { temporaries: 0, item: aggregate.items === null ? null : "item" };
+  const guard = aggregate.where === null ? "" : `if ((${condition(e, aggregate.where, scope)}) !== true) {skip} `;
+  const entering = aggregate.value === null ? "true" : value(e, aggregate.value, scope);
+  const body = (skip: string): string =>
+    `${guard.replace("{skip}", skip)}const v = ${entering}; if (v == null) ${skip} `;
+  if (aggregate.items === null) {
+    const inner = body("return false;");
+    return `function ${name}(x) {${temporaries(scope)} ${inner} return ${enter}(x, v); }`;
+  }
+  const list = aggregate.items.reduce((of, field) => `(${of})?.[${JSON.stringify(field)}]`, "x.row");
+  const inner = body("continue;");
+  return `function ${name}(x) {${temporaries(scope)} let changed = false; const list = ${list}; if (list == null) return false; ` +
+    `for (const item of list) { if (item == null) continue; ${inner} if (${enter}(x, v)) changed = true; } return changed; }`;
+}
+
+function wrap(name: string, body: (scope: Scope) => string): string {
+  const scope: Scope = { temporaries: 0, item: null };
+  const code = body(scope);
+  return `function ${name}(x) {${temporaries(scope)} return ${code}; }`;
+}
+
+function temporaries(scope: Scope): string {
+  if (scope.temporaries === 0) return "";
+  return ` let ${Array.from({ length: scope.temporaries }, (_, i) => `t${i}`).join(", ")};`;
+}
+
+const temporary = (scope: Scope): string => `t${scope.temporaries++}`;
+
+// ---------------------------------------------------------------------------------------------------- values
+
+function isBoolean(expr: Expr): boolean {
+  return ["and", "or", "not", "compare", "in", "contains", "like", "segment"].includes(expr.k);
+}
+
+/** Code whose truth is the expression's: exactly `true` where it holds. */
+export function condition(e: Emitter, expr: Expr, scope: Scope): string {
+  switch (expr.k) {
+    case "and": return `(${expr.of.map((part) => truth(e, part, scope)).join(" && ")})`;
+    case "or": return `(${expr.of.map((part) => truth(e, part, scope)).join(" || ")})`;
+    case "not": return `!${truth(e, expr.of, scope)}`;
+    default: return value(e, expr, scope);
+  }
+}
+
+/** A strict boolean. */
+function truth(e: Emitter, expr: Expr, scope: Scope): string {
+  const code = condition(e, expr, scope);
+  return isBoolean(expr) || (expr.type.k === "boolean" && !expr.maybe) ? `(${code})` : `((${code}) === true)`;
+}
+
+function literal(e: Emitter, v: Value): string {
+  if (v === null || typeof v === "boolean" || typeof v === "string") return JSON.stringify(v);
+  if (typeof v === "number") return v < 0 || Object.is(v, -0) ? `(${v})` : String(v);
+  return constant(e, v);
+}
+
+function isScalar(type: Type): boolean {
+  return type.k !== "list" && type.k !== "record" && type.k !== "null";
+}
+
+export function value(e: Emitter, expr: Expr, scope: Scope): string {
+  switch (expr.k) {
+    case "const": return literal(e, expr.value);
+    case "list": return `[${expr.items.map((item) => orNull(e, item, scope)).join(", ")}]`;
+    case "record": return `{ ${expr.entries.map((entry) => `[${JSON.stringify(entry.name)}]: ${orNull(e, entry.value, scope)}`).join(", ")} }`;
+    case "input":
+      if (expr.of !== "item") return `x.${expr.of}`;
+      if (scope.item === null) throw new Error("an item outside of a list");
+      return scope.item;
+    case "timeOf": return expr.of === "row" ? "x.rowTime" : "x.eventTime";
+    case "now": return "x.now";
+    case "local": return `h.instantOf(x.zone, ${expr.date * 86_400_000 + expr.ms})`;
+    case "field": return field(e, expr, scope);
+    case "pluck": return `h.pluck(${value(e, expr.of, scope)}, ${JSON.stringify(expr.name)})`;
+    case "index": return `h.index(${value(e, expr.of, scope)}, ${value(e, expr.at, scope)})`;
+    case "not": case "and": case "or": return condition(e, expr, scope);
+    case "negate": return guarded(e, [expr.of], scope, ([a]) => `-${a}`, "null");
+    case "compare": return compare(e, expr, scope);
+    case "arithmetic": return arithmetic(e, expr, scope);
+    case "concat": return guarded(e, [expr.left, expr.right], scope, ([a, b]) => `${a} + ${b}`, "null");
+    case "dateShift":
+      return guarded(e, [expr.date, expr.by], scope, ([date, by]) => `${date} + Math.floor(${expr.sign === 1 ? "" : "-"}${by} / 86400000)`, "null");
+    case "dateDifference": return guarded(e, [expr.left, expr.right], scope, ([a, b]) => `(${a} - ${b}) * 86400000`, "null");
+    case "addMonths":
+      return guarded(e, [expr.of], scope, ([of]) =>
+        expr.of.type.k === "date" ? `h.addMonthsToDate(${of}, ${expr.months})` : `h.addMonths(x.zone, ${of}, ${expr.months})`, "null");
+    case "in": return within(e, expr, scope);
+    case "contains": return `h.contains(${value(e, expr.list, scope)}, ${value(e, expr.value, scope)})`;
+    case "like": return `h.like(${value(e, expr.value, scope)}, ${constant(e, pieces(expr.pattern))})`;
+    case "without": return `h.without(${value(e, expr.left, scope)}, ${value(e, expr.right, scope)})`;
+    case "coalesce": return `(${value(e, expr.left, scope)} ?? ${value(e, expr.right, scope)})`;
+    case "if": return `(${truth(e, expr.if, scope)} ? ${value(e, expr.then, scope)} : ${value(e, expr.else, scope)})`;
+    case "call": return call(e, expr, scope);
+    case "fold": return foldList(e, expr, scope);
+    case "aggregate": return `a${expr.index}(x)`;
+    case "trait": return `t_${expr.index}(x)`;
+    case "segment": return `member(x.customer, ${expr.index})`;
+  }
+}
+
+const pieces = (pattern: string): string[] => pattern.replace(/\*+/g, "*").split("*");
+
+function orNull(e: Emitter, expr: Expr, scope: Scope): string {
+  const code = value(e, expr, scope);
+  return expr.maybe ? `(${code} ?? null)` : code;
+}
+
+function field(e: Emitter, expr: Extract<ExprNode, { k: "field" }>, scope: Scope): string {
+  const of = value(e, expr.of, scope);
+  const name = JSON.stringify(expr.name);
+  const declared = expr.of.type.k === "record" ? expr.of.type.fields.find((candidate) => candidate.name === expr.name) : undefined;
+  let code: string;
+  if (INHERITED.has(expr.name)) {
+    const t = temporary(scope);
+    code = `((${t} = ${of}) == null ? null : h.own(${t}, ${name}))`;
+  } else {
+    // A plain read is the fastest; `?.` costs a check that the profile's nested records and missing items need.
+    const certain = expr.of.k === "input" || !expr.of.maybe && !readsProfile(expr.of);
+    code = certain ? `${of}[${name}]` : `${of}?.[${name}]`;
+  }
+  // Events have had their defaults filled in; a profile holds only what was said of the customer.
+  if (declared?.default !== undefined && readsProfile(expr.of)) return `(${code} ?? ${literal(e, declared.default)})`;
+  return code;
+}
+
+function readsProfile(expr: Expr): boolean {
+  if (expr.k === "input") return expr.of === "profile";
+  return expr.k === "field" || expr.k === "index" || expr.k === "pluck" ? readsProfile(expr.of) : false;
+}
+
+/** Code over operands that must not be null: `missing` where one is. */
+function guarded(e: Emitter, operands: readonly Expr[], scope: Scope, make: (codes: string[]) => string, missing: string): string {
+  const checks: string[] = [];
+  const codes = operands.map((operand) => {
+    const code = value(e, operand, scope);
+    if (!operand.maybe) return `(${code})`;
+    const t = temporary(scope);
+    checks.push(`(${t} = ${code}) == null`);
+    return t;
+  });
+  const made = make(codes);
+  return checks.length === 0 ? `(${made})` : `(${checks.join(" || ")} ? ${missing} : ${made})`;
+}
+
+function isNull(expr: Expr): boolean {
+  return expr.k === "const" && expr.value === null;
+}
+
+function compare(e: Emitter, expr: Extract<ExprNode, { k: "compare" }>, scope: Scope): string {
+  const { op, left, right } = expr;
+  if (op === "!=") return `!${compare(e, { ...expr, op: "==" }, scope)}`;
+  if (op === "==") {
+    if (isNull(right)) return `(${value(e, left, scope)} == null)`;
+    if (isNull(left)) return `(${value(e, right, scope)} == null)`;
+    if (!isScalar(left.type) || !isScalar(right.type)) return `h.same(${value(e, left, scope)}, ${value(e, right, scope)})`;
+    if (!left.maybe || !right.maybe) return `(${value(e, left, scope)} === ${value(e, right, scope)})`;
+    const t = temporary(scope);
+    return `((${t} = ${value(e, left, scope)}) != null && ${t} === ${value(e, right, scope)})`;
+  }
+  return guarded(e, [left, right], scope, ([a, b]) => `${a} ${op} ${b}`, "false");
+}
+
+function arithmetic(e: Emitter, expr: Extract<ExprNode, { k: "arithmetic" }>, scope: Scope): string {
+  const { op } = expr;
+  return guarded(e, [expr.left, expr.right], scope, ([a, b]) => {
+    if (op === "/") return `h.divide(${a}, ${b})`;
+    if (op === "%") return `h.remainder(${a}, ${b})`;
+    return `${a} ${op} ${b}`;
+  }, "null");
+}
+
+const SMALL_SET = 4;
+
+function within(e: Emitter, expr: Extract<ExprNode, { k: "in" }>, scope: Scope): string {
+  const t = temporary(scope);
+  const of = `(${t} = ${value(e, expr.value, scope)})`;
+  const constants = expr.items.every((item) => item.k === "const" && item.value !== null && typeof item.value !== "object");
+  if (constants && expr.items.length > SMALL_SET) {
+    const set = new Set(expr.items.map((item) => (item.k === "const" ? item.value : null)));
+    return `(${of} != null && ${constant(e, set)}.has(${t}))`;
+  }
+  const tests = expr.items.map((item) => isScalar(item.type) ? `${t} === ${value(e, item, scope)}` : `h.same(${t}, ${value(e, item, scope)})`);
+  return `(${of} != null && (${tests.length === 0 ? "false" : tests.join(" || ")}))`;
+}
+
+function call(e: Emitter, expr: Extract<ExprNode, { k: "call" }>, scope: Scope): string {
+  const date = expr.args[0]?.type.k === "date";
+  const one = (make: (a: string) => string): string => guarded(e, expr.args.slice(0, 1), scope, ([a]) => make(a as string), "null");
+  const days = (a: string): string => (date ? a : `h.dateAt(x.zone, ${a})`);
+  switch (expr.fn) {
+    case "lower": return one((a) => `${a}.toLowerCase()`);
+    case "upper": return one((a) => `${a}.toUpperCase()`);
+    case "trim": return one((a) => `${a}.trim()`);
+    case "length": return `h.length(${value(e, expr.args[0] as Expr, scope)})`;
+    case "round": return one((a) => `h.round(${a})`);
+    case "floor": return one((a) => `Math.floor(${a})`);
+    case "ceil": return one((a) => `Math.ceil(${a})`);
+    case "abs": return one((a) => `Math.abs(${a})`);
+    case "least": case "greatest": return `h.${expr.fn}(${expr.args.map((arg) => value(e, arg, scope)).join(", ")})`;
+    case "date": return one(days);
+    case "hour": return one((a) => (date ? "0" : `h.hourAt(x.zone, ${a})`));
+    case "weekday": return one((a) => `h.weekdayName(${days(a)})`);
+    case "weekend": return one((a) => `h.weekdayOfDate(${days(a)}) >= 5`);
+    case "month": return one((a) => `h.civilFromDays(${days(a)}).month`);
+    case "day": return one((a) => `h.civilFromDays(${days(a)}).day`);
+    case "year": return one((a) => `h.civilFromDays(${days(a)}).year`);
+    case "age": return one((a) => `h.ageAt(${days(a)}, h.dateAt(x.zone, x.now))`);
+  }
+}
+
+let itemNames = 0;
+
+function foldList(e: Emitter, expr: Extract<ExprNode, { k: "fold" }>, scope: Scope): string {
+  const name = `i${itemNames++}`;
+  const inner = (part: Expr, make: (scope: Scope) => string): string => {
+    const own: Scope = { temporaries: 0, item: name };
+    const code = make(own);
+    return part === null ? "null" : `(${name}) => {${temporaries(own)} return ${code}; }`;
+  };
+  const { where, value: of } = expr;
+  const test = where === null ? "null" : inner(where, (own) => truth(e, where, own));
+  const get = of === null ? "null" : inner(of, (own) => value(e, of, own));
+  return `h.fold(${JSON.stringify(expr.fn)}, ${value(e, expr.list, scope)}, ${test}, ${get})`;
+}
+
+// ---------------------------------------------------------------------------------------------------- payloads
+
+function hasInstants(type: Type): boolean {
+  switch (type.k) {
+    case "time": case "date": return true;
+    case "list": return hasInstants(type.of);
+    case "record": return type.fields.some((f) => hasInstants(f.type));
+    default: return false;
+  }
+}
+
+/** Code that turns a value of a type into what JSON shall show. */
+function asJson(e: Emitter, code: string, type: Type, scope: Scope): string {
+  switch (type.k) {
+    case "time": return `h.timeText(${code})`;
+    case "date": return `h.dateText(${code})`;
+    case "list": {
+      if (!hasInstants(type.of)) return code;
+      const name = `i${itemNames++}`;
+      const own: Scope = { temporaries: 0, item: name };
+      const inner = asJson(e, name, type.of, own);
+      return `h.each(${code}, (${name}) => {${temporaries(own)} return ${inner}; })`;
+    }
+    case "record": {
+      if (!hasInstants(type)) return code;
+      const t = temporary(scope);
+      const fields = type.fields.map((f) => {
+        const read = `h.own(${t}, ${JSON.stringify(f.name)})`;
+        return `[${JSON.stringify(f.name)}]: ${asJson(e, read, f.type, scope)}`;
+      });
+      return `((${t} = ${code}) == null ? null : { ${fields.join(", ")} })`;
+    }
+    default: return code;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- next change
+
+export function readsClock(e: Emitter, expr: Expr): boolean {
+  if (expr.k === "now" || (expr.k === "call" && expr.fn === "age")) return true;
+  if (expr.k === "trait") return readsClock(e, (e.program.traits[expr.index] as Program["traits"][number]).value);
+  return children(expr).some((child) => readsClock(e, child));
+}
+
+export function children(expr: Expr): readonly Expr[] {
+  switch (expr.k) {
+    case "const": case "input": case "timeOf": case "now": case "local": case "aggregate": case "trait": case "segment": return [];
+    case "list": return expr.items;
+    case "record": return expr.entries.map((entry) => entry.value);
+    case "field": case "pluck": case "not": case "negate": case "addMonths": return [expr.of];
+    case "index": return [expr.of, expr.at];
+    case "and": case "or": return expr.of;
+    case "compare": case "arithmetic": case "concat": case "dateDifference": case "without": case "coalesce": return [expr.left, expr.right];
+    case "dateShift": return [expr.date, expr.by];
+    case "in": return [expr.value, ...expr.items];
+    case "contains": return [expr.list, expr.value];
+    case "like": return [expr.value];
+    case "if": return [expr.if, expr.then, expr.else];
+    case "call": return expr.args;
+    case "fold": return [expr.list, ...(expr.where === null ? [] : [expr.where]), ...(expr.value === null ? [] : [expr.value])];
+  }
+}
+
+/** As a number, NaN where it is missing: it spoils the sum, and no instant comes of it. */
+function numeric(e: Emitter, expr: Expr, scope: Scope): string {
+  const code = value(e, expr, scope);
+  return expr.maybe ? `(${code} ?? NaN)` : `(${code})`;
+}
+
+const least = (codes: readonly (string | null)[]): string | null => {
+  const some = [...new Set(codes.filter((code) => code !== null))];
+  return some.length === 0 ? null : some.length === 1 ? (some[0] as string) : `Math.min(${some.join(", ")})`;
+};
+
+export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
+  switch (expr.k) {
+    case "aggregate": {
+      const aggregate = e.program.aggregates[expr.index] as Program["aggregates"][number];
+      return aggregate.window.k === "life" ? null : `an${expr.index}(x)`;
+    }
+    case "trait": return next(e, (e.program.traits[expr.index] as Program["traits"][number]).value, scope);
+    case "now": return null; // a value that always changes is never watched as such; comparisons see to it
+    case "and": case "or": return nextOfMany(e, expr, scope);
+    case "compare": return nextOfCompare(e, expr, scope);
+    case "in": return calendarOf(e, expr) === null ? least(children(expr).map((child) => next(e, child, scope))) : nextFlip(e, expr, scope);
+    case "call": {
+      const inner = expr.args.map((arg) => next(e, arg, scope));
+      const step = calendarStep(e, expr);
+      if (step === null) return least(inner);
+      return least([...inner, step === "hour" ? "h.nextHour(x.zone, x.now)" : `h.periodEnd(x.zone, x.now, "day")`]);
+    }
+    case "fold": return least([next(e, expr.list, scope)]);
+    default: return least(children(expr).map((child) => next(e, child, scope)));
+  }
+}
+
+/**
+ * An `and` that is false now stays so until every part that is false has turned, so the latest of those parts' instants
+ * will do; while it is true, the first part that turns ends it. An `or` is the mirror image.
+ */
+function nextOfMany(e: Emitter, expr: Extract<Expr, { k: "and" | "or" }>, scope: Scope): string | null {
+  const parts = expr.of.map((part) => ({ part, at: next(e, part, { temporaries: 0, item: null }) }));
+  if (parts.every(({ at }) => at === null)) return null;
+  const deciding = expr.k === "and" ? "!" : "";
+  const name = `m${e.extra.length}`;
+  e.extra.push(""); // keeps the name while the parts make functions of their own
+  const slot = e.extra.length - 1;
+  const own: Scope = { temporaries: 0, item: scope.item };
+  const lines = parts.map(({ part }) => {
+    const test = truth(e, part, own);
+    const at = next(e, part, own) ?? "Infinity";
+    return `n = ${at}; if (${deciding}${test}) { if (n > latest) latest = n; } else if (n < soonest) soonest = n;`;
+  });
+  e.extra[slot] = `function ${name}(x) {${temporaries(own)} let n, latest = -1, soonest = Infinity; ${lines.join(" ")} return latest >= 0 ? latest : soonest; }`;
+  return `${name}(x)`;
+}
+
+const MIRRORED = { "<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!=" } as const;
+
+function nextOfCompare(e: Emitter, expr: Extract<Expr, { k: "compare" }>, scope: Scope): string | null {
+  const { op, left, right } = expr;
+  if (!readsClock(e, left) && !readsClock(e, right)) {
+    if (right.k === "const" && typeof right.value === "number") return nextOfThreshold(e, left, op, right.value, scope);
+    if (left.k === "const" && typeof left.value === "number") return nextOfThreshold(e, right, MIRRORED[op], left.value, scope);
+    return least([next(e, left, scope), next(e, right, scope)]);
+  }
+  if (calendarOf(e, expr) !== null) return nextFlip(e, expr, scope);
+  if (left.k !== "now" && right.k !== "now") return least([next(e, left, scope), next(e, right, scope)]);
+  const other = left.k === "now" ? right : left;
+  return least([next(e, other, scope), `h.crossing(${numeric(e, other, scope)}, x.now)`]);
+}
+
+/** What a comparison of one aggregate with a constant knows better: a count only falls by time, and only so far. */
+function nextOfThreshold(e: Emitter, expr: Expr, op: string, limit: number, scope: Scope): string | null {
+  const plain = next(e, expr, scope);
+  const inner = expr.k === "trait" ? (e.program.traits[expr.index] as Program["traits"][number]).value : expr;
+  if (plain === null || inner.k !== "aggregate" || op === "==" || op === "!=") return plain;
+  const aggregate = e.program.aggregates[inner.index] as Program["aggregates"][number];
+  if (!["count", "distinct", "sum"].includes(aggregate.fn)) return plain;
+  // `> c` ends when the value is below or at c: the next number above c is the limit.
+  const bound = op === ">=" || op === "<" ? limit : nextUp(limit);
+  return `ab${inner.index}(x, ${literal(e, bound)})`;
+}
+
+/** The next double above a number. */
+function nextUp(value: number): number {
+  if (Number.isInteger(value)) {
+    const float = new Float64Array([value]);
+    const bits = new BigInt64Array(float.buffer);
+    if (value === 0) return Number.MIN_VALUE;
+    bits[0] = (bits[0] as bigint) + (value > 0 ? 1n : -1n);
+    return float[0] as number;
+  }
+  const float = new Float64Array([value]);
+  const bits = new BigInt64Array(float.buffer);
+  bits[0] = (bits[0] as bigint) + (value > 0 ? 1n : -1n);
+  return float[0] as number;
+}
+
+/** "hour" or "day" for a calendar function of the clock: how often its value may change. */
+function calendarStep(e: Emitter, expr: Expr): "hour" | "day" | null {
+  if (expr.k !== "call") return null;
+  if (expr.fn === "age") return "day";
+  if (!["hour", "date", "weekday", "weekend", "month", "day", "year"].includes(expr.fn)) return null;
+  if (!expr.args.some((arg) => readsClock(e, arg))) return null;
+  return expr.fn === "hour" ? "hour" : "day";
+}
+
+/** For a comparison of one calendar function of now with constants: how often it may turn. */
+function calendarOf(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>): "hour" | "day" | null {
+  const [subject, others] = expr.k === "in" ? [expr.value, expr.items] : expr.left.k === "call" ? [expr.left, [expr.right]] : [expr.right, [expr.left]];
+  if (subject.k !== "call" || !others.every((other) => other.k === "const")) return null;
+  return calendarStep(e, subject);
+}
+
+function nextFlip(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>, scope: Scope): string {
+  const name = `m${e.extra.length}`;
+  e.extra.push("");
+  const slot = e.extra.length - 1;
+  e.extra[slot] = conditionFunction(e, name, expr);
+  const inner = least(children(expr).flatMap(children).map((child) => next(e, child, scope)));
+  return least([inner, `h.nextFlip(x, ${name}, ${calendarOf(e, expr) === "hour"})`]) as string;
+}
