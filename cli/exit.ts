@@ -4,8 +4,6 @@
  * A mistake in the way the program was called, configured or surrounded ends with a sentence that says what to do and
  * never with a stack trace; whatever else is thrown is a bug of ours and says so.
  */
-import { LogChanged, LogClosed, LogFull, LogMissing, LogUnavailable, StoreRefused, StoreUnavailable } from "../engine/ports.js";
-
 export const EXIT = {
   /** All went well. */
   ok: 0,
@@ -25,7 +23,14 @@ export class UsageError extends Error { override readonly name: string = "UsageE
 /** A setting has a value that makes no sense; the message names the setting and where it came from. */
 export class ConfigurationError extends UsageError { override readonly name = "ConfigurationError"; }
 
-const SURROUNDINGS = [LogUnavailable, LogFull, LogChanged, LogClosed, LogMissing, StoreUnavailable, StoreRefused] as const;
+/**
+ * Errors of the engine and the connectors whose messages say what a person can do. By name: importing their modules here
+ * would load every connector for every command.
+ */
+const SURROUNDINGS: ReadonlySet<string> = new Set([
+  "LogUnavailable", "LogFull", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
+  "ConnectFailed", "SetupRefused", "ListenFailed",
+]);
 
 /** The system calls' own errors (no such file, no space, port taken) in a person's words. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
@@ -47,7 +52,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
 /** The message for a person where the error is theirs to mend; null where it is a bug. */
 export function explain(error: unknown): string | null {
   if (error instanceof UsageError) return error.message;
-  if (SURROUNDINGS.some((kind) => error instanceof kind)) return (error as Error).message;
+  if (error instanceof Error && SURROUNDINGS.has(error.name)) return error.message;
   if (isSystemError(error)) {
     const words = SYSTEM_ERRORS[error.code];
     if (words === undefined) return null;

@@ -15,8 +15,11 @@ export interface Io {
   readonly terminal: boolean;
   /** Milliseconds since 1970 by the wall clock. */
   now(): number;
-  /** Resolves with the name of the first signal that asks the program to end (SIGINT, SIGTERM). */
-  readonly interrupted: Promise<string>;
+  /**
+   * Resolves with the name of the first signal that asks the program to end (SIGINT, SIGTERM). Who asks promises to end
+   * in an orderly way; a second signal ends the program at once, and so does the first where nobody asked.
+   */
+  interrupted(): Promise<NodeJS.Signals>;
 }
 
 /** Writes a line of data. */

@@ -53,6 +53,29 @@ const whole = (least: number, most: number) =>
 const oneOf = <const Word extends string>(...words: readonly [Word, ...Word[]]) =>
   z.enum(words, { error: `it must be ${words.slice(0, -1).join(", ")}${words.length > 1 ? " or " : ""}${words.at(-1) ?? ""}` });
 
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, second: 1000, m: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000 };
+
+/** `30 days`, `12h`, or `forever` (0): milliseconds. */
+const duration = text.transform((value, context) => {
+  if (value.toLowerCase() === "forever") return 0;
+  const parts = /^(\d{1,9})\s*([a-z]+?)s?$/i.exec(value.trim());
+  const unit = UNIT_MS[(parts?.[2] ?? "").toLowerCase()];
+  if (parts !== null && unit !== undefined && Number(parts[1]) > 0) return Number(parts[1]) * unit;
+  context.addIssue({ code: "custom", message: 'it must be a duration such as "30 days", or forever' });
+  return z.NEVER;
+});
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 };
+
+/** `500 MB`, `10GiB`, or a number of bytes. */
+const bytes = text.transform((value, context) => {
+  const parts = /^(\d{1,15})\s*([a-z]*)$/i.exec(value.trim());
+  const size = Number(parts?.[1]) * (UNIT_BYTES[(parts?.[2] ?? "-").toLowerCase()] ?? NaN);
+  if (Number.isSafeInteger(size) && size > 0) return size;
+  context.addIssue({ code: "custom", message: "it must be a size such as 10 GB" });
+  return z.NEVER;
+});
+
 /** Path or `-`; resolved by config.ts against the folder it belongs to. */
 const path = text;
 
@@ -68,20 +91,24 @@ const instant = text.transform((value, context) => {
   return z.NEVER;
 });
 
-/** Addresses of a server, several with commas between them; a missing scheme is the first one's. */
-const addresses = (schemes: readonly [string, ...string[]], example: string) =>
-  text.transform((value, context) => {
-    const parts = value.split(",").map((part) => part.trim());
-    const whole = parts.map((part) => (part.includes("://") ? part : `${schemes[0]}://${part}`));
-    for (const part of whole) {
-      const url = URL.canParse(part) ? new URL(part) : null;
-      if (url === null || url.hostname === "" || !schemes.includes(url.protocol.slice(0, -1))) {
-        context.addIssue({ code: "custom", message: `it must be an address such as ${example}` });
-        return z.NEVER;
-      }
-    }
-    return whole.join(",");
-  });
+/** Addresses of NATS servers with commas between them; a missing scheme is `nats`. */
+const natsAddresses = text.transform((value, context): readonly string[] => {
+  const servers = value.split(",").map((part) => part.trim()).map((part) => (part.includes("://") ? part : `nats://${part}`));
+  if (servers.every(isNatsAddress)) return servers;
+  context.addIssue({ code: "custom", message: "it must be an address such as nats://127.0.0.1:4222" });
+  return z.NEVER;
+});
+
+function isNatsAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname } = new URL(text);
+  return (protocol === "nats:" || protocol === "tls:") && hostname !== "" && (pathname === "" || pathname === "/");
+}
+
+/** One address of Redis; a cluster's names several hosts (`redis://host:port,host:port`). A missing scheme is `redis`. */
+const redisAddress = text
+  .transform((value) => (value.includes("://") ? value : `redis://${value}`))
+  .pipe(z.string().regex(/^rediss?:\/\/(?:[^@\s]*@)?[^/@\s,:][^/@\s]*(?:\/\d*)?$/, "it must be an address such as redis://127.0.0.1:6379"));
 
 export interface ListenAddress {
   readonly host: string;
@@ -106,17 +133,19 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export const settings = {
   rules: setting("RULES", "folder of *.eddy files, one such file, or - for standard input", path, { path: true }),
-  nats: setting("URL", "address of NATS, several with commas (nats://127.0.0.1:4222)", addresses(["nats", "tls", "ws", "wss"], "nats://127.0.0.1:4222"), { alsoFrom: ["NATS_URL"] }),
+  nats: setting("URL", "address of NATS, several with commas (nats://127.0.0.1:4222)", natsAddresses, { alsoFrom: ["NATS_URL"] }),
   "nats-creds": setting("FILE", "credentials file for NATS", path, { path: true }),
-  redis: setting("URL", "address of Redis (redis://127.0.0.1:6379)", addresses(["redis", "rediss"], "redis://127.0.0.1:6379"), { alsoFrom: ["REDIS_URL"] }),
+  redis: setting("URL", "address of Redis (redis://127.0.0.1:6379)", redisAddress, { alsoFrom: ["REDIS_URL"] }),
   embedded: setting("DIR", "keep log and state in this folder, without servers", path, { path: true }),
   http: setting("ADDR", "where metrics, health and POST /events are served; off for nowhere", listenAddress),
   watch: setting(null, "take over changed rules while running", toggle),
   workers: setting("N", "threads that own partitions", whole(1, 64)),
   partitions: setting("N", "shares into which the customers are divided; fixed at set-up", whole(1, 1024)),
+  replicas: setting("N", "copies of every stream in a NATS cluster", whole(1, 5)),
+  "max-age": setting("DURATION", 'events older than this are removed, such as "400 days"; for ever unless set', duration),
+  "max-bytes": setting("SIZE", "the stream refuses new events beyond this size, such as 50 GB; without limit unless set", bytes),
   clock: setting("CLOCK", "what moves the clock", text),
   json: setting(null, "JSON on standard output", toggle),
-  cost: setting(null, "what each declaration costs per customer and event", toggle),
   events: setting("FILE", "the events, one CloudEvent a line; - for standard input, .gz is gzip", path, { path: true }),
   until: setting("TIME", "move the clock on to this instant after the last event", instant),
   actions: setting("OUT", "write the actions to this file; - for standard output, .gz is gzip", path, { path: true }),

@@ -1,0 +1,212 @@
+// Makes a checkout ready to run: the packages that package.json names, and dist/ built from the sources. Plain Node
+// without packages, since it runs before there are any. Does nothing, fast, when everything is there; in an installed
+// package, which has no sources, it does nothing at all.
+//
+// Several may start at once (tests do): one builds, the others wait; files are replaced one by one, each as a whole, so
+// that a program that is starting never reads half a file.
+
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+
+export const OLDEST_NODE = 20;
+
+/** Something that the person who called can mend; the message says how. */
+export class NotReady extends Error {
+  expected = true;
+}
+
+/** Packages and build. `home` is the folder of package.json. Throws NotReady. */
+export function ready(home) {
+  checkNode();
+  if (!existsSync(join(home, "tsconfig.build.json"))) return;
+  install(home);
+  build(home);
+}
+
+export function checkNode() {
+  const version = process.versions.node;
+  if (Number(version.split(".")[0]) < OLDEST_NODE) {
+    throw new NotReady(`Eddy needs Node ${OLDEST_NODE} or newer, this is ${version}. https://nodejs.org has newer ones.`);
+  }
+}
+
+const note = (text) => process.stderr.write(`eddy: ${text}\n`);
+
+// ------------------------------------------------------------------------------------------------------- packages
+
+/** Installs what package.json names and node_modules lacks, or has in another version. */
+export function install(home) {
+  const missing = missingPackages(home);
+  if (missing.length === 0) return;
+  locked(join(home, ".eddy-install.lock"), () => {
+    if (missingPackages(home).length === 0) return;
+    note(`installing packages (${missing.length === 1 ? missing[0] : `${missing.length} are missing`}) …`);
+    const [program, ...first] = npm();
+    const done = spawnSync(program, [...first, "ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
+      cwd: home,
+      // stdout is for data.
+      stdio: ["ignore", 2, 2],
+      env: withoutNpmSettings(process.env),
+    });
+    if (done.error !== undefined) throw new NotReady(`cannot run npm (${done.error.message}). Install npm, then run "npm ci" in ${home}.`);
+    if (done.status !== 0) throw new NotReady(`the packages could not be installed: "npm ci" in ${home} ended with ${done.status ?? done.signal}; its message stands above.`);
+  });
+}
+
+function missingPackages(home) {
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+  return Object.entries({ ...dependencies, ...devDependencies })
+    .filter(([name, wanted]) => installedVersion(home, name) !== wanted)
+    .map(([name]) => name);
+}
+
+function installedVersion(home, name) {
+  try {
+    return JSON.parse(readFileSync(join(home, "node_modules", name, "package.json"), "utf8")).version;
+  } catch {
+    return null;
+  }
+}
+
+/** The npm that runs us, else the one on the PATH. */
+function npm() {
+  const running = process.env["npm_execpath"];
+  return running !== undefined && /npm-cli\.[cm]?js$/.test(running) ? [process.execPath, running] : ["npm"];
+}
+
+/** npm hands its own settings down as variables; those of the outer call (--silent, say) are not meant for the inner one. */
+function withoutNpmSettings(environment) {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^npm_(?:config_(?:loglevel|ignore_scripts|dry_run|global|omit|production)|lifecycle_|package_|command$)/.test(name)));
+}
+
+// ---------------------------------------------------------------------------------------------------------- build
+
+const SOURCES = ["dsl", "engine", "connectors", "cli", "bench"];
+const SETTINGS = ["package.json", "tsconfig.json", "tsconfig.build.json"];
+const STAMP = ".built-from";
+
+/** Compiles the sources into dist/ unless dist/ was built from exactly these. Types are checked by `npm test`. */
+export function build(home) {
+  const dist = join(home, "dist");
+  if (stampOf(dist) === signature(home)) return;
+  mkdirSync(dist, { recursive: true });
+  locked(join(dist, ".lock"), () => {
+    const now = signature(home);
+    if (stampOf(dist) === now) return;
+    note("building …");
+    const fresh = join(dist, `.new-${process.pid}`);
+    try {
+      compile(home, fresh);
+      replace(dist, fresh);
+      writeFileSync(join(dist, STAMP), now);
+    } finally {
+      rmSync(fresh, { recursive: true, force: true });
+    }
+  });
+}
+
+function compile(home, into) {
+  const tsc = join(home, "node_modules/typescript/bin/tsc");
+  const done = spawnSync(process.execPath, [tsc, "-p", join(home, "tsconfig.build.json"), "--outDir", into, "--noCheck"], { encoding: "utf8" });
+  if (done.status !== 0) throw new NotReady(`the sources do not compile:\n${done.stdout}${done.stderr}`);
+}
+
+function stampOf(dist) {
+  try {
+    return readFileSync(join(dist, STAMP), "utf8");
+  } catch {
+    return null;
+  }
+}
+
+/** Of names, sizes and times of change of all sources: any edit, rename or removal gives another one. */
+function signature(home) {
+  const hash = createHash("sha256");
+  for (const file of [...SETTINGS.map((name) => join(home, name)), ...SOURCES.flatMap((folder) => filesBelow(join(home, folder)))].sort()) {
+    const { size, mtimeMs } = statSync(file);
+    hash.update(`${relative(home, file)}\0${size}\0${mtimeMs}\n`);
+  }
+  return hash.digest("hex");
+}
+
+function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : entry.name.endsWith(".ts") ? [path] : [];
+  });
+}
+
+function allBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? allBelow(path) : [path];
+  });
+}
+
+/** Moves every new file over the old one, then removes what the sources no longer give. */
+function replace(dist, fresh) {
+  const wanted = new Set();
+  for (const path of allBelow(fresh)) {
+    const target = join(dist, relative(fresh, path));
+    wanted.add(target);
+    mkdirSync(dirname(target), { recursive: true });
+    renameSync(path, target);
+  }
+  for (const path of allBelow(dist)) {
+    const kept = wanted.has(path) || relative(dist, path).startsWith(".");
+    if (!kept) rmSync(path, { force: true });
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------------- locks
+
+const LOCK_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 600_000;
+
+/** Runs work while no other process does. A lock whose owner is gone is taken over. */
+function locked(file, work) {
+  const since = Date.now();
+  while (!tryLock(file)) {
+    if (Date.now() - since > LONGEST_WAIT_MS) throw new NotReady(`another process has been busy here for ten minutes. If there is none, remove ${file}.`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_WAIT_MS);
+  }
+  try {
+    work();
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
+
+function tryLock(file) {
+  try {
+    writeFileSync(file, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw new NotReady(`cannot write to ${dirname(file)}: ${error.message}`);
+  }
+  const owner = ownerOf(file);
+  if (owner !== null && !isAlive(owner)) rmSync(file, { force: true });
+  return false;
+}
+
+function ownerOf(file) {
+  try {
+    const owner = Number(readFileSync(file, "utf8"));
+    // Empty: made this moment, its owner not written yet.
+    return Number.isInteger(owner) && owner > 0 ? owner : null;
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The commands: what each is called with, and where its code is. Code is loaded when a command runs: `eddy check` should
+ * not wait for the connectors.
+ */
+import type { Configuration } from "./config.js";
+import type { ExitCode } from "./exit.js";
+import type { Io } from "./io.js";
+import type { SettingName } from "./settings.js";
+
+export interface CommandCall {
+  readonly io: Io;
+  readonly configuration: Configuration;
+  /** Values of the arguments that are no settings, by name. */
+  readonly arguments: ReadonlyMap<string, string>;
+}
+
+export type CommandCode = (call: CommandCall) => Promise<ExitCode>;
+
+export interface Argument {
+  readonly name: string;
+  readonly description: string;
+  readonly required: boolean;
+  /** The setting that it sets; without one it is found among CommandCall.arguments. */
+  readonly sets?: SettingName;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly arguments: readonly Argument[];
+  readonly flags: readonly SettingName[];
+  /** Where a flag means something more particular here. */
+  readonly meanings?: Partial<Readonly<Record<SettingName, { readonly placeholder: string; readonly description: string }>>>;
+  readonly examples: readonly string[];
+  load(): Promise<CommandCode>;
+}
+
+const rulesArgument: Argument = { name: "RULES", description: "folder of *.eddy files, one such file, or - (./rules)", required: false, sets: "rules" };
+
+const check: Command = {
+  name: "check",
+  summary: "compile the rules and say what is wrong with them",
+  arguments: [rulesArgument],
+  flags: ["json"],
+  examples: ["eddy check", "eddy check rules/shop", "eddy check --json - < cart.eddy"],
+  load: async () => (await import("./check.js")).checkCommand,
+};
+
+const send: Command = {
+  name: "send",
+  summary: "publish a file of events, one CloudEvent a line",
+  arguments: [{ name: "FILE", description: "the events; - is standard input, .gz is gzip", required: false }],
+  flags: ["nats", "nats-creds", "embedded", "clock"],
+  meanings: { clock: { placeholder: "TIME", description: "afterwards, move the clock of a stream on the events' clock on to this instant" } },
+  examples: ["eddy send events.ndjson", "eddy send --embedded .eddy history.ndjson.gz --clock 2026-03-01", "eddy send --clock 2026-06-01T00:00:00Z"],
+  load: async () => (await import("./send.js")).sendCommand,
+};
+
+const setup: Command = {
+  name: "setup",
+  summary: "create the streams and prepare the store; safe to repeat",
+  arguments: [],
+  flags: ["nats", "nats-creds", "redis", "embedded", "partitions", "clock", "replicas", "max-age", "max-bytes"],
+  meanings: { clock: { placeholder: "KIND", description: "what moves the clock: broker, or event for history and tests; fixed once set up" } },
+  examples: ["eddy setup --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy setup --embedded .eddy --clock event"],
+  load: async () => (await import("./setup.js")).setupCommand,
+};
+
+export const commands: readonly Command[] = [check, send, setup];
