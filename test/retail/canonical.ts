@@ -6,12 +6,17 @@
  */
 import type { Json } from "./naive-rules.js";
 
-/** Sorted lines. */
 export interface Outcome {
   readonly members: readonly string[];
   readonly changes: readonly string[];
   readonly actions: readonly string[];
   readonly traits: readonly string[];
+}
+
+/** All lists sorted, and what happened to a customer, or to a customer in a segment, in the order in which it did. */
+export interface OrderedOutcome extends Outcome {
+  readonly changeOrder: readonly string[];
+  readonly actionOrder: readonly string[];
 }
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
@@ -104,14 +109,31 @@ export function traitsWritten(lines: readonly string[]): string[] {
     traitLines(customer, traits));
 }
 
-/** The four files of `eddy replay`, each as its lines. */
-export function outcomeWritten(files: Outcome): Outcome {
+const sortedBy = (lines: readonly string[], key: (words: readonly string[]) => string): string[] =>
+  lines.map((line) => ({ line, key: key(line.split(" ")) }))
+    .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -1 : 1))
+    .map(({ line }) => line);
+
+/** From lines in the order in which they came: of customers among each other, and of segments, that says nothing. */
+export function outcomeOf({ members, changes, actions, traits }: Outcome): OrderedOutcome {
   return {
-    members: membersWritten(files.members).sort(),
-    changes: changesWritten(files.changes).sort(),
-    actions: actionsWritten(files.actions).sort(),
-    traits: traitsWritten(files.traits).sort(),
+    members: members.toSorted(),
+    changes: changes.toSorted(),
+    actions: actions.toSorted(),
+    traits: traits.toSorted(),
+    changeOrder: sortedBy(changes, ([, customer, , segment]) => `${customer} ${segment}`),
+    actionOrder: sortedBy(actions, ([, customer]) => customer ?? ""),
   };
+}
+
+/** The four files of `eddy replay`, each as its lines. */
+export function outcomeWritten(files: Outcome): OrderedOutcome {
+  return outcomeOf({
+    members: membersWritten(files.members),
+    changes: changesWritten(files.changes),
+    actions: actionsWritten(files.actions),
+    traits: traitsWritten(files.traits),
+  });
 }
 
 /** Ids that stand more than once among CloudEvents, one a line. */
@@ -145,8 +167,13 @@ export function differences(expected: readonly string[], actual: readonly string
   return found.length <= limit ? found : [...found.slice(0, limit), `… and ${found.length - limit} more`];
 }
 
-/** Every list of two outcomes compared; an empty list: they are the same. */
-export function outcomeDifferences(expected: Outcome, actual: Outcome, limit = 10): string[] {
-  return (["members", "changes", "actions", "traits"] as const).flatMap((kind) =>
+/** Every list of two outcomes compared, their order too once they hold the same; an empty list: they are the same. */
+export function outcomeDifferences(expected: OrderedOutcome, actual: OrderedOutcome, limit = 10): string[] {
+  const found = (["members", "changes", "actions", "traits"] as const).flatMap((kind) =>
     differences(expected[kind], actual[kind], limit).map((line) => `${kind} ${line}`));
+  if (found.length > 0) return found;
+  return (["changeOrder", "actionOrder"] as const).flatMap((kind) => {
+    const at = expected[kind].findIndex((line, place) => line !== actual[kind][place]);
+    return at === -1 ? [] : [`${kind} - ${expected[kind][at]}`, `${kind} + ${actual[kind][at]}`];
+  });
 }

@@ -47,7 +47,9 @@ export function rows(
   events: readonly ShopEvent[],
   where: (item: Item, event: ShopEvent) => boolean = () => true,
 ): Item[] {
-  return events.flatMap((event) => event.items.filter((item) => where(item, event)));
+  const found: Item[] = []; // a loop: `flatMap` with `filter` took a quarter of the whole program's time
+  for (const event of events) for (const item of event.items) if (where(item, event)) found.push(item);
+  return found;
 }
 
 const SCALE = 2 ** 200;

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   actionsWritten, changesWritten, differences, duplicateIds, membersWritten, outcomeDifferences, traitsWritten,
 } from "./canonical.js";
+import { COLLISIONS_END, collidingEvents } from "./collisions.js";
 import { DAY, HOUR, sum } from "./definitions.js";
 import {
   RETAIL_EVENTS, RETAIL_RULES, parseEvents, readEvents, retailEventsPresent, type Item, type ShopEvent,
@@ -33,11 +34,11 @@ const order = (timeMs: number, total = 20, items: readonly Partial<Item>[] = [{}
 const goodsBack = (timeMs: number, total = 1): ShopEvent => happened("order_returned", timeMs, total, [{}]);
 
 /** The changes of one segment: `entered 2011-…`. */
-const changesOf = (segment: string, { changesByCustomer }: NaiveOutcome): string[] =>
-  changesByCustomer.filter((line) => line.endsWith(` ${segment}`)).map((line) => line.replace(/^(\S+) ann (\S+) .*$/, "$2 $1"));
+const changesOf = (segment: string, { changeOrder }: NaiveOutcome): string[] =>
+  changeOrder.filter((line) => line.endsWith(` ${segment}`)).map((line) => line.replace(/^(\S+) ann (\S+) .*$/, "$2 $1"));
 /** The actions of one rule: `2011-… email.x by time`. */
-const actionsOf = (rule: string, { actionsByCustomer }: NaiveOutcome): string[] =>
-  actionsByCustomer.filter((line) => line.split(" ")[2] === rule).map((line) => {
+const actionsOf = (rule: string, { actionOrder }: NaiveOutcome): string[] =>
+  actionOrder.filter((line) => line.split(" ")[2] === rule).map((line) => {
     const [time, , , type, , cause] = line.split(" ");
     return `${time} ${type} by ${cause}`;
   });
@@ -232,7 +233,7 @@ describe("rules", () => {
     const orders = [order(day(0), 1), order(day(0, 1), 1), order(day(0, 2), 5000)];
     const outcome = naiveOf(orders, day(0, 2));
     expect(changesOf("gold", outcome)).toEqual([`entered ${iso(day(0, 2))}`]);
-    expect(outcome.actionsByCustomer.map((line) => line.split(" ").slice(2, 4).join(" "))).toEqual([
+    expect(outcome.actionOrder.map((line) => line.split(" ").slice(2, 4).join(" "))).toEqual([
       "big_movement desk.big_movement", "vip_welcome email.vip_welcome", "gold_card letter.gold_card",
     ]);
   });
@@ -330,6 +331,37 @@ describe("lines from CloudEvents", () => {
     const outcome = naiveOf([order(day(0))], day(1));
     expect(outcomeDifferences(outcome, outcome)).toEqual([]);
     expect(outcomeDifferences(outcome, { ...outcome, members: ["vip ann"] })).toEqual(["members + vip ann"]);
+    expect(outcomeDifferences({ ...outcome, actionOrder: ["a", "b"] }, { ...outcome, actionOrder: ["b", "a"] }))
+      .toEqual(["actionOrder - a", "actionOrder + b"]);
+  });
+});
+
+describe("made-up histories in which instants collide", () => {
+  const lines = collidingEvents(1, 400);
+  const events = parseEvents(lines.join("\n"));
+  const outcome = naiveOf(events, COLLISIONS_END);
+
+  test("come out the same from the same seed", () => {
+    expect(collidingEvents(1, 400)).toEqual(lines);
+    expect(collidingEvents(2, 400)).not.toEqual(lines);
+  });
+
+  test("hold repeated events and such of types that nobody declared", () => {
+    expect(lines.length - new Set(lines).size).toBeGreaterThan(100);
+    expect(lines.filter((line) => line.includes('"parcel_weighed"')).length).toBeGreaterThan(100);
+    expect(events.length).toBeLessThan(new Set(lines).size);
+  });
+
+  test("move every segment and try every rule", () => {
+    expect(SEGMENT_NAMES.filter((name) => !outcome.changes.some((line) => line.endsWith(` left ${name}`)))).toEqual([]);
+    expect(RULES.filter(({ name }) => tallyOf(`${name} completed`, outcome) < 20).map(({ name }) => name)).toEqual([]);
+  });
+
+  test("have much happen by time at the instant of an event", () => {
+    const instants = new Set(events.map(({ customer, timeMs }) => `${iso(timeMs)} ${customer} `));
+    const byTime = outcome.actions.filter((line) => line.includes(" by time "));
+    expect(byTime.filter((line) => instants.has(/^\S+ \S+ /.exec(line)?.[0] ?? "")).length)
+      .toBeGreaterThan(100);
   });
 });
 

@@ -8,7 +8,7 @@
  *
  * Imports nothing from `dsl/` or `engine/`: it is the other half of a comparison.
  */
-import { actionLine, changeLine, memberLine, traitLines, type Outcome } from "./canonical.js";
+import { actionLine, changeLine, memberLine, outcomeOf, traitLines, type OrderedOutcome } from "./canonical.js";
 import { SPANS } from "./definitions.js";
 import { readEvents, type ShopEvent } from "./events.js";
 import {
@@ -53,10 +53,7 @@ interface Journal {
   readonly tally: Map<string, number>;
 }
 
-export interface NaiveOutcome extends Outcome {
-  /** Of one customer after the other, in the order in which they happen. */
-  readonly changesByCustomer: readonly string[];
-  readonly actionsByCustomer: readonly string[];
+export interface NaiveOutcome extends OrderedOutcome {
   /** How often what happened to a rule's runs: `wake_up started`, also `restarted`, `completed`, `ended` and so on. */
   readonly tally: ReadonlyMap<string, number>;
 }
@@ -83,15 +80,7 @@ export function naiveOf(events: readonly ShopEvent[], untilMs: number): NaiveOut
     const { inner: _, ...named } = traitsOf({ events: customer.events, nowMs: untilMs });
     traits.push(...traitLines(id, named));
   }
-  return {
-    members: members.sort(),
-    changes: journal.changes.toSorted(),
-    actions: journal.actions.toSorted(),
-    traits: traits.sort(),
-    changesByCustomer: journal.changes,
-    actionsByCustomer: journal.actions,
-    tally: journal.tally,
-  };
+  return { ...outcomeOf({ members, changes: journal.changes, actions: journal.actions, traits }), tally: journal.tally };
 }
 
 function live(id: string, history: readonly ShopEvent[], untilMs: number, journal: Journal): Customer {
