@@ -1,0 +1,182 @@
+/**
+ * The output log: partition p's outputs on the JetStream stream OUT_<p>, whose sequence is the output's number.
+ *
+ * Every message names its predecessor (`Nats-Expected-Last-Sequence`), so the stream takes number n directly behind
+ * n - 1 and nothing else: a lost message stops all that follow it, a repeated one and a zombie's are refused. Ids are
+ * not sent as `Nats-Msg-Id`, for the broker would swallow what it takes for a duplicate and so make a hole in the
+ * chain; they travel as `Eddy-Id`, with the sequence of the causing record as `Eddy-Cause`.
+ *
+ * A chain of n accepted means all before n are: that is why the highest acknowledged number is the answer even where
+ * an earlier acknowledgement was lost.
+ */
+import { headers, type MsgHdrs } from "nats";
+
+import { LogClosed, LogFull, type Output, type OutputLog } from "../../engine/ports.js";
+import { getMessage, isFull, MAX_SUBJECT_LENGTH, streamInfo, unavailable, WRONG_LAST_SEQUENCE, type StoredMessage } from "./api.js";
+import type { NatsLink } from "./connect.js";
+import { headerValue, readHeaderValue } from "./header-value.js";
+import { outputStream } from "./streams.js";
+import { NO_RESPONDERS, openWindow, type Ending, type Refusal } from "./window.js";
+
+export interface NatsOutputLogOptions {
+  /** Unacknowledged outputs at a time. */
+  readonly window?: number;
+}
+
+const PUBLISH_WINDOW = 256;
+const READ_WINDOW = 128;
+
+/** Opens the log; the link stays its owner's. */
+export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}): OutputLog {
+  const window = openWindow(link);
+  let closed = false;
+  const checkOpen = (): void => {
+    if (closed) throw new LogClosed("the output log was closed");
+  };
+
+  return {
+    last: async (partition) => {
+      checkOpen();
+      return (await streamInfo(link, outputStream(partition))).state.last_seq;
+    },
+
+    publish: async (partition, outputs) => {
+      checkOpen();
+      const first = outputs[0];
+      if (first === undefined) return (await streamInfo(link, outputStream(partition))).state.last_seq;
+      check(partition, outputs, first.number);
+      const prepared = prepare(link, outputs);
+      let last = first.number - 1;
+      let refusal: Refusal | null = null;
+      const ending = await window.run({
+        count: prepared.length,
+        window: options.window ?? PUBLISH_WINDOW,
+        send: (index, reply) => {
+          const output = prepared[index];
+          if (output !== undefined) link.nc.publish(output.subject, output.body, { reply, headers: output.headers });
+        },
+        receive: (index, receipt) => {
+          refusal ??= receipt.refusal;
+          const accepted = receipt.sequence === first.number + index;
+          if (accepted) last = Math.max(last, receipt.sequence);
+          return accepted;
+        },
+      });
+      if (last < first.number) await explain(link, outputStream(partition), ending, refusal);
+      return last;
+    },
+
+    read: async (partition, from, to) => {
+      checkOpen();
+      const stream = outputStream(partition);
+      const { state } = await streamInfo(link, stream);
+      const outputs: Output[] = [];
+      const end = Math.min(to, state.last_seq);
+      for (let start = Math.max(from, state.first_seq, 1); start <= end; start += READ_WINDOW) {
+        const numbers = Array.from({ length: Math.min(READ_WINDOW, end - start + 1) }, (_, i) => start + i);
+        const messages = await Promise.all(numbers.map((number) => getMessage(link, stream, number)));
+        for (const message of messages) if (message !== null) outputs.push(readOutput(message));
+      }
+      return outputs;
+    },
+
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      window.close();
+    },
+  };
+}
+
+interface Prepared {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly headers: MsgHdrs;
+}
+
+/** The outputs that the server takes, up to the first that is too large; throws when that is the first of all. */
+function prepare(link: NatsLink, outputs: readonly Output[]): Prepared[] {
+  const limit = link.nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
+  const prepared: Prepared[] = [];
+  for (const output of outputs) {
+    const fields = writeHeaders(output);
+    const body = encoder.encode(output.body);
+    if (body.length + fields.bytes > limit) {
+      if (prepared.length > 0) break;
+      throw new LogFull(
+        `output ${output.number} (${output.subject}) of ${body.length + fields.bytes} bytes is larger than the server takes (max_payload: ${limit})`,
+      );
+    }
+    prepared.push({ subject: output.subject, body, headers: fields.headers });
+  }
+  return prepared;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const ID = "Eddy-Id";
+const CAUSE = "Eddy-Cause";
+const PREDECESSOR = "Nats-Expected-Last-Sequence";
+/** `NATS/1.0`, a colon and a blank in each of three fields, and the line ends. */
+const HEADER_BYTES = "NATS/1.0\r\n".length + 3 * ": \r\n".length + "\r\n".length + ID.length + CAUSE.length + PREDECESSOR.length;
+
+function writeHeaders(output: Output): { readonly headers: MsgHdrs; readonly bytes: number } {
+  const id = headerValue(output.id);
+  const cause = String(output.cause);
+  const predecessor = String(output.number - 1);
+  const result = headers();
+  result.set(PREDECESSOR, predecessor);
+  result.set(ID, id);
+  result.set(CAUSE, cause);
+  return { headers: result, bytes: HEADER_BYTES + Buffer.byteLength(id) + cause.length + predecessor.length };
+}
+
+const SUBJECT = /^(?:actions|segments|dead)\.(\d+)(?:\.[^\s.*>]+)+$/;
+
+function check(partition: number, outputs: readonly Output[], first: number): void {
+  outputs.forEach((output, index) => {
+    if (output.number !== first + index || first < 1) {
+      throw new RangeError(`output ${output.number} does not follow number ${first + index - 1}: numbers are consecutive, from 1`);
+    }
+    if (SUBJECT.exec(output.subject)?.[1] !== String(partition) || output.subject.length > MAX_SUBJECT_LENGTH) {
+      throw new TypeError(`'${output.subject.slice(0, 100)}' is not a subject of partition ${partition}'s outputs`);
+    }
+  });
+}
+
+/** Why nothing at all was accepted; returns where the caller has to look at the end of the stream. */
+async function explain(link: NatsLink, stream: string, ending: Ending, refusal: Refusal | null): Promise<void> {
+  if (refusal === NO_RESPONDERS) {
+    await streamInfo(link, stream);
+    throw unavailable(link, `the stream ${stream} takes no messages at the moment`);
+  }
+  if (refusal !== null) {
+    if (isFull(refusal.errorCode, refusal.description)) throw new LogFull(`the stream ${stream} of NATS at ${link.address} is full: ${refusal.description}`);
+    if (refusal.errorCode !== WRONG_LAST_SEQUENCE) throw unavailable(link, refusal.description);
+    return;
+  }
+  if (ending !== "answered") {
+    throw unavailable(link, ending === "silent" ? "no acknowledgement in time" : "the connection was lost before anything was acknowledged");
+  }
+}
+
+function readOutput(message: StoredMessage): Output {
+  const fields = readFields(message.hdrs);
+  return {
+    number: message.seq,
+    subject: message.subject,
+    id: readHeaderValue(fields.get(ID) ?? ""),
+    cause: Number(fields.get(CAUSE) ?? 0),
+    body: message.data === undefined ? "" : decoder.decode(Buffer.from(message.data, "base64")),
+  };
+}
+
+function readFields(encoded: string | undefined): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  if (encoded === undefined) return fields;
+  for (const line of Buffer.from(encoded, "base64").toString("utf8").split("\r\n").slice(1)) {
+    const colon = line.indexOf(":");
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1).trim());
+  }
+  return fields;
+}
