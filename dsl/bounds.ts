@@ -11,7 +11,7 @@ import { bracket } from "./declarations.js";
 export const MAX_TOKENS = 50_000;
 /** Brackets within brackets, and what nests without them: `not not x`, chains of `else if` and of conditional values. */
 export const MAX_NESTING = 200;
-/** Nodes from a declaration down to its deepest leaf: `a + b + c …` makes one for each operator. */
+/** Nodes from a declaration down to its deepest: `a + b + c …` makes one for each operator. nodes.ts counts them. */
 export const MAX_DEPTH = 500;
 
 /** The first token of tokens[start..end) that nests deeper than MAX_NESTING, or null. */
@@ -43,16 +43,3 @@ export function tooDeep(tokens: readonly Token[], start: number, end: number): T
 
 // An `if` after one of these is part of the conditional before it.
 const CHAINING: ReadonlySet<string> = new Set(["if", "then", "else"]);
-
-/** Whether some leaf of this tree is more than MAX_DEPTH nodes down. Walks without recursion. */
-export function tooTall(root: object): boolean {
-  const waiting: { readonly node: object; readonly depth: number }[] = [{ node: root, depth: 0 }];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (next.depth > MAX_DEPTH) return true;
-    for (const part of Object.values(next.node)) {
-      if (typeof part !== "object" || part === null) continue;
-      waiting.push({ node: part, depth: next.depth + ("k" in part ? 1 : 0) });
-    }
-  }
-  return false;
-}

@@ -30,18 +30,23 @@ function begins(tokens: readonly Token[], i: number): boolean {
 
 /**
  * Cuts at beginnings outside brackets. Only if a bracket is left open at the end do beginnings in the first column
- * count inside brackets too (except `profile {`, which tests contain): so a forgotten `}` spoils one declaration and
- * not the rest of the file, and line breaks still mean nothing in a file without mistakes.
+ * count inside brackets too (except a test's `profile {`): so a forgotten `}` spoils one declaration and not the rest
+ * of the file, and line breaks still mean nothing in a file without mistakes.
  */
 export const cutDeclarations = (tokens: readonly Token[]): readonly Cut[] => cut(tokens, false) ?? cut(tokens, true) ?? [];
 
 function cut(tokens: readonly Token[], recovering: boolean): readonly Cut[] | null {
   const starts: number[] = [];
   let depth = 0;
+  let within = "";
   for (const [i, token] of tokens.entries()) {
-    const found = token.type === "soft" && (depth === 0 || (recovering && token.first && token.text !== "profile")) && begins(tokens, i);
+    const mayBegin = token.type === "soft" && (depth === 0 || (recovering && token.first && !(within === "test" && token.text === "profile")));
+    const found = mayBegin && begins(tokens, i);
     if (found) depth = 0;
-    if (found || i === 0) starts.push(i);
+    if (found || i === 0) {
+      starts.push(i);
+      within = token.text;
+    }
     if (token.type === "mark") depth = Math.max(0, depth + bracket(token.text));
   }
   if (depth !== 0 && !recovering) return null;

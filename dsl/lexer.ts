@@ -51,102 +51,133 @@ export const SOFT = words(`
   with
   second seconds minute minutes hour hours day days week weeks month months year years`);
 
-const lexer = moo.compile({
-  space: { match: /[ \t\r\n]+/, lineBreaks: true },
-  comment: /#[^\r\n]*/,
-  date: /\d{4}-\d\d-\d\d/,
-  clock: /\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?/,
-  number: /\d+(?:\.\d+)?/,
-  // The end is optional here, and a lone backslash may stand for it: a string without an end is one token too.
-  string: /"(?:[^"\\\r\n]|\\[^\r\n])*(?:"|\\)?/,
-  name: /[A-Za-z_][A-Za-z_0-9]*/,
-  mark: ["==", "!=", ">=", "<=", "??", ">", "<", "+", "-", "*", "/", "%", "=", "(", ")", "{", "}", "[", "]", ".", ",", ":", "?", "|"],
-  // Runs of what belongs nowhere.
-  stray: /[^\s\w"#><+\-*/%=(){}[\].,:?|]+|[^\r\n]/,
-});
+// A string is several tokens to moo: one pattern for all of it would overflow the stack of the regular expression at a
+// few megabytes.
+const lexer = moo.states(
+  {
+    text: {
+      space: { match: /[ \t\r\n]+/, lineBreaks: true },
+      comment: /#[^\r\n]*/,
+      date: /\d{4}-\d\d-\d\d/,
+      clock: /\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?/,
+      number: /\d+(?:\.\d+)?/,
+      quote: { match: '"', push: "string" },
+      name: /[A-Za-z_][A-Za-z_0-9]*/,
+      mark: ["==", "!=", ">=", "<=", "??", ">", "<", "+", "-", "*", "/", "%", "=", "(", ")", "{", "}", "[", "]", ".", ",", ":", "?", "|"],
+      // Runs of what belongs nowhere.
+      stray: /[^\s\w"#><+\-*/%=(){}[\].,:?|]+|[^\r\n]/,
+    },
+    string: {
+      piece: /[^"\\\r\n]+|\\[^\r\n]|\\/,
+      quote: { match: '"', pop: 1 },
+      space: { match: /[\r\n]+/, lineBreaks: true, pop: 1 },
+    },
+  },
+  "text",
+);
 
+const LINE_ENDS: ReadonlySet<string> = new Set(["\n", "\r"]);
 const BYTE_ORDER_MARK = "\uFEFF";
 
 export function lex(file: string, text: string): Lexed {
   const tokens: Token[] = [];
   const comments: Comment[] = [];
   const diagnostics: Diagnostic[] = [];
-  const report = (found: Diagnostic | null): void => {
-    if (found !== null) diagnostics.push(found);
-  };
+  const marked = text.startsWith(BYTE_ORDER_MARK);
   let strayLine = -1;
-  let before = "";
+  let string: { readonly start: number; readonly first: boolean } | null = null;
+  const add = (made: Made): void => {
+    tokens.push(made.token);
+    if (made.problem !== null) diagnostics.push(made.problem);
+  };
+  const endString = (end: number): void => {
+    if (string === null) return;
+    const { start, first } = string;
+    add(stringToken({ text: text.slice(start, end), span: { file, start, end }, first }));
+    string = null;
+  };
   for (const raw of lexer.reset(text)) {
-    const type = raw.type ?? "stray";
-    if (type === "space") continue;
-    const written = raw.text;
     const start = raw.offset;
-    const span: Span = { file, start, end: start + written.length };
-    if (type === "comment") {
-      comments.push({ text: written, span });
-      continue;
+    const end = start + raw.text.length;
+    const first = start === (marked ? 1 : 0) || LINE_ENDS.has(text[start - 1] ?? "");
+    const written: Written = { text: raw.text, span: { file, start, end }, first };
+    switch (raw.type) {
+      case "space":
+        endString(start);
+        break;
+      case "piece":
+        break;
+      case "quote":
+        if (string === null) string = { start, first };
+        else endString(end);
+        break;
+      case "comment":
+        comments.push({ text: written.text, span: written.span });
+        break;
+      case "number":
+        add(numberToken(written));
+        break;
+      case "date":
+        add(dateToken(written));
+        break;
+      case "clock":
+        add(clockToken(written));
+        break;
+      case "name":
+        add(plainToken(wordType(written.text, tokens.at(-1)?.text), written));
+        break;
+      case "mark":
+        add(plainToken("mark", written));
+        break;
+      default: {
+        // One a line says enough, and of a file that is no text at all the report stays readable.
+        const skipped = start === 0 && marked ? 1 : 0;
+        if (skipped < written.text.length && raw.line !== strayLine) {
+          diagnostics.push(stray({ file, start: start + skipped, end }, written.text.slice(skipped)));
+          strayLine = raw.line;
+        }
+      }
     }
-    if (type === "stray") {
-      if (start === 0 && written.startsWith(BYTE_ORDER_MARK)) {
-        if (written.length === 1) continue;
-        report(stray({ ...span, start: 1 }, written.slice(1)));
-      } else if (raw.line !== strayLine) report(stray(span, written));
-      // One a line says enough, and a file that is no text at all stays readable.
-      strayLine = raw.line;
-      continue;
-    }
-    const first = raw.col === 1 || (start === 1 && text.startsWith(BYTE_ORDER_MARK));
-    const token = literal(type, written, span, first, report) ?? {
-      type: type === "name" ? wordType(written, before) : "mark",
-      text: written,
-      leaf: { text: written, span },
-      span,
-      first,
-    };
-    tokens.push(token);
-    before = written;
   }
+  endString(text.length);
   return { tokens, comments, diagnostics };
 }
 
-function wordType(word: string, before: string): TokenType {
+interface Written {
+  readonly text: string;
+  readonly span: Span;
+  readonly first: boolean;
+}
+interface Made {
+  readonly token: Token;
+  readonly problem: Diagnostic | null;
+}
+
+function plainToken(type: "name" | "soft" | "hard" | "mark", { text, span, first }: Written): Made {
+  return { token: { type, text, leaf: { text, span }, span, first }, problem: null };
+}
+
+function wordType(word: string, before: string | undefined): "name" | "soft" | "hard" {
   if (SOFT.has(word)) return "soft";
   return HARD.has(word) && before !== "." ? "hard" : "name";
 }
 
-type Report = (found: Diagnostic | null) => void;
-
-function literal(type: string, text: string, span: Span, first: boolean, report: Report): Token | null {
-  switch (type) {
-    case "number": {
-      const value = Number(text);
-      report(checkNumber(value, text, span));
-      return { type, text, leaf: { k: "number", value, span }, span, first };
-    }
-    case "string": {
-      const { value, problem } = readString(text, span);
-      report(problem);
-      return { type, text, leaf: { k: "string", value, span }, span, first };
-    }
-    case "date":
-      report(dayExists(text) ? null : diagnostic("E0005", span, `there is no day ${text} in the calendar`));
-      return { type, text, leaf: { k: "date", value: text, span }, span, first };
-    case "clock": {
-      const ms = sinceMidnight(text);
-      report(ms === null ? diagnostic("E0006", span, `there is no time of day ${text}`, { label: midnightHint(text) }) : null);
-      return { type, text, leaf: { k: "clock", value: text, ms: ms ?? 0, span }, span, first };
-    }
-    default:
-      return null;
-  }
-}
-
 // ---- numbers, dates, times of day ----
+
+function numberToken({ text, span, first }: Written): Made {
+  const value = Number(text);
+  return { token: { type: "number", text, leaf: { k: "number", value, span }, span, first }, problem: checkNumber(value, text, span) };
+}
 
 function checkNumber(value: number, text: string, span: Span): Diagnostic | null {
   if (value <= Number.MAX_SAFE_INTEGER) return null;
   const shown = text.length > 30 ? `${text.slice(0, 30)}…` : text;
   return diagnostic("E0004", span, `${shown} is too large: whole numbers are exact up to ${Number.MAX_SAFE_INTEGER}`);
+}
+
+function dateToken({ text, span, first }: Written): Made {
+  const problem = dayExists(text) ? null : diagnostic("E0005", span, `there is no day ${text} in the calendar`);
+  return { token: { type: "date", text, leaf: { k: "date", value: text, span }, span, first }, problem };
 }
 
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -156,6 +187,12 @@ function dayExists(text: string): boolean {
   const [year = 0, month = 0, day = 0] = text.split("-").map(Number);
   const days = (DAYS[month - 1] ?? 0) + (month === 2 && isLeap(year) ? 1 : 0);
   return day >= 1 && day <= days;
+}
+
+function clockToken({ text, span, first }: Written): Made {
+  const ms = sinceMidnight(text);
+  const problem = ms === null ? diagnostic("E0006", span, `there is no time of day ${text}`, { label: midnightHint(text) }) : null;
+  return { token: { type: "clock", text, leaf: { k: "clock", value: text, ms: ms ?? 0, span }, span, first }, problem };
 }
 
 function sinceMidnight(text: string): number | null {
@@ -169,38 +206,45 @@ const midnightHint = (text: string): string | undefined =>
 
 // ---- strings ----
 
+function stringToken({ text, span, first }: Written): Made {
+  const { value, problem } = readString(text, span);
+  return { token: { type: "string", text, leaf: { k: "string", value, span }, span, first }, problem };
+}
+
 interface ReadString {
   readonly value: string;
   readonly problem: Diagnostic | null;
 }
 
-const PLAIN_STRING = /^"[^"\\\u0000-\u001f\ud800-\udfff]*"$/;
+const ENDED_STRING = /^"[^"\\\u0000-\u001f\ud800-\udfff]*"$/;
+const PIECE = /[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+const escaped = (character: string): string => JSON.stringify(character).slice(1, -1);
 
+/** `text` from its opening quote; a string with a problem has what stands before the problem for its value. */
 function readString(text: string, span: Span): ReadString {
-  if (PLAIN_STRING.test(text)) return { value: text.slice(1, -1), problem: null };
-  const problem = (code: "E0002" | "E0003", from: number, to: number, message: string, label?: string): ReadString => ({
-    value: text.slice(1, from),
-    problem: diagnostic(code, { file: span.file, start: span.start + from, end: span.start + to }, message, { label }),
-  });
-  let at = 1;
-  while (at < text.length && text[at] !== '"') {
-    const escape = text[at] === "\\" ? ESCAPE.exec(text.slice(at, at + 6))?.[0] : undefined;
-    if (text[at] !== "\\") {
-      if (text.charCodeAt(at) < 0x20) return problem("E0003", at, at + 1, "a control character cannot stand in a string", `write \`${escaped(text.charCodeAt(at))}\``);
-      at++;
-    } else if (escape !== undefined) at += escape.length;
-    else if (at + 1 >= text.length) at++;
-    else return problem("E0003", at, at + (text[at + 1] === "u" ? Math.min(6, text.length - at) : 2), "a string has no such escape", 'a backslash itself is written `\\\\`');
-  }
-  if (at >= text.length) return { ...problem("E0002", 0, text.length, "this string does not end in its line", 'a `"` is missing'), value: text.slice(1) };
-  const value: string = JSON.parse(text);
-  if (LONE_SURROGATE.test(value)) return problem("E0003", 0, text.length, "half of a character cannot stand in a string");
+  if (ENDED_STRING.test(text)) return { value: text.slice(1, -1), problem: null };
+  const at = endOfPieces(text);
+  const [character = ""] = text.slice(at, at + 1);
+  const wrong = (code: "E0002" | "E0003", from: number, to: number, message: string, label: string): ReadString => {
+    const where: Span = { file: span.file, start: span.start + from, end: span.start + Math.min(to, text.length) };
+    return { value: text.slice(1, at), problem: diagnostic(code, where, message, { label }) };
+  };
+  if (at >= text.length || (character === "\\" && at + 1 === text.length)) return wrong("E0002", 0, text.length, "this string does not end in its line", 'a `"` is missing');
+  if (character === "\\") return wrong("E0003", at, at + (text[at + 1] === "u" ? 6 : 2), "strings have no such escape", "a backslash itself is written `\\\\`");
+  if (character !== '"') return wrong("E0003", at, at + 1, "a control character cannot stand in a string", `write \`${escaped(character)}\``);
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "string" || LONE_SURROGATE.test(value)) return wrong("E0003", 0, text.length, "this string contains half of a character", "a pair of `\\u` escapes makes one");
   return { value, problem: null };
 }
 
-const ESCAPE = /^\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/;
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-const escaped = (code: number): string => JSON.stringify(String.fromCharCode(code)).slice(1, -1);
+/** Where the first thing stands that is neither a character nor an escape: the closing quote, if all is well. */
+function endOfPieces(text: string): number {
+  PIECE.lastIndex = 1;
+  let end = 1;
+  while (PIECE.test(text)) end = PIECE.lastIndex;
+  return end;
+}
 
 // ---- stray characters ----
 
@@ -225,7 +269,7 @@ function stray(span: Span, text: string): Diagnostic {
 }
 
 function shown(text: string): string {
-  const [character = ""] = text;
+  const [character = ""] = text.slice(0, 2);
   const visible = /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(character);
   if (!visible) return `the character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
   const [...all] = text.slice(0, 20);

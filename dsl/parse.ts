@@ -5,13 +5,15 @@
 
 import nearley from "nearley";
 import type { BrokenDeclaration, Declaration, Name, Span } from "./ast.js";
-import { MAX_DEPTH, MAX_NESTING, MAX_TOKENS, tooDeep, tooTall } from "./bounds.js";
+import { MAX_DEPTH, MAX_NESTING, MAX_TOKENS, tooDeep } from "./bounds.js";
 import { bracket, type Cut, cutDeclarations, DECLARATION_WORDS, kindOf } from "./declarations.js";
 import { type Diagnostic, diagnostic } from "./diagnostics/codes.js";
+import { lineAt, type Lines, linesOf } from "./diagnostics/lines.js";
 import { nearest } from "./diagnostics/suggest.js";
 import { type Column, expectedIn, type Productions } from "./expected.js";
 import { rules, start } from "./grammar.generated.js";
 import { lex, type Token } from "./lexer.js";
+import { type Draft, finish } from "./nodes.js";
 
 export interface ParsedFile {
   /** Those without a syntax error, in the order of the text. */
@@ -32,7 +34,9 @@ export class AmbiguousGrammarError extends Error {
 
 export function parseFile(file: string, text: string): ParsedFile {
   const { tokens, diagnostics: lexical } = lex(file, text);
-  const found: Found = { text, tokens, declarations: [], broken: [], diagnostics: [...lexical] };
+  let known: Lines | null = null;
+  const lines = (): Lines => (known ??= linesOf(text));
+  const found: Found = { lines, tokens, declarations: [], broken: [], diagnostics: [...lexical] };
   const garbled = lexical.filter(({ code }) => code === "E0001" || code === "E0002" || code === "E0003");
   let next = 0;
   for (const cut of cutDeclarations(tokens)) {
@@ -46,7 +50,8 @@ export function parseFile(file: string, text: string): ParsedFile {
 }
 
 interface Found {
-  readonly text: string;
+  /** Worked out at the first finding that speaks of a line. */
+  readonly lines: () => Lines;
   readonly tokens: readonly Token[];
   readonly declarations: Declaration[];
   readonly broken: BrokenDeclaration[];
@@ -167,16 +172,19 @@ function parseDeclaration(tokens: readonly Token[], cut: Cut): Outcome {
     const column = inner.table[inner.current] ?? NO_COLUMN;
     return { k: "stopped", at: at - 1, complete: completeIn(column), column };
   }
-  const [declaration, ...others] = parser.results as readonly Declaration[];
-  if (declaration === undefined) return { k: "ended", column: inner.table[inner.current] ?? NO_COLUMN };
+  const [draft, ...others] = parser.results as readonly Draft[];
+  if (draft === undefined) return { k: "ended", column: inner.table[inner.current] ?? NO_COLUMN };
   if (others.length > 0) throw new AmbiguousGrammarError(written(tokens, cut), 1 + others.length);
-  if (cut.end - cut.start > MAX_DEPTH && tooTall(declaration)) return { k: "refused", because: tooTallHere(tokens, cut) };
-  return { k: "parsed", declaration };
+  const declaration = finished(draft);
+  return declaration === null ? { k: "refused", because: tooTall(tokens, cut) } : { k: "parsed", declaration };
 }
+
+/** Null for what is too deep to be walked by recursion. */
+const finished = (draft: Draft): Declaration | null => (draft.height > MAX_DEPTH ? null : (finish(draft) as Declaration));
 
 function completeIn(column: Column): Declaration | null {
   const state = column.states.find((one) => one.isComplete && one.rule.name === start && one.reference === 0);
-  return state === undefined ? null : (state.data as Declaration);
+  return state === undefined ? null : finished(state.data as Draft);
 }
 
 const written = (tokens: readonly Token[], cut: Cut): string =>
@@ -184,7 +192,7 @@ const written = (tokens: readonly Token[], cut: Cut): string =>
 
 // ---- findings ----
 
-function tooTallHere(tokens: readonly Token[], { start: from }: Cut): Diagnostic {
+function tooTall(tokens: readonly Token[], { start: from }: Cut): Diagnostic {
   const head = tokens[from];
   return diagnostic("E0011", head?.span ?? NOWHERE, `an expression in this ${head?.text ?? "declaration"} joins more than ${MAX_DEPTH} parts`, {
     label: "move some of them into a trait, or use `in [ … ]`",
@@ -213,12 +221,12 @@ function unexpected(tokens: readonly Token[], { at, column }: Outcome & { readon
   });
 }
 
-function tooEarly({ text, tokens }: Found, { column }: Outcome & { readonly k: "ended" }, cut: Cut): Diagnostic {
+function tooEarly({ lines, tokens }: Found, { column }: Outcome & { readonly k: "ended" }, cut: Cut): Diagnostic {
   const [head, last] = [tokens[cut.start], tokens[cut.end - 1]];
   const end = last?.span.end ?? 0;
   const open = unclosed(tokens, cut);
   return diagnostic("E0008", { file: head?.span.file ?? "", start: end, end }, `the ${head?.text ?? "declaration"} ends too early: expected ${expectedIn(column, productions).phrase}`, {
-    notes: open === null ? [] : [`the ${quoted(open.text)} in line ${lineOf(text, open.span.start)} is not closed`],
+    notes: open === null ? [] : [`the ${quoted(open.text)} in line ${lineAt(lines(), open.span.start) + 1} is not closed`],
   });
 }
 
@@ -231,8 +239,6 @@ function unclosed(tokens: readonly Token[], { start: from, end }: Cut): Token | 
   }
   return open.at(-1) ?? null;
 }
-
-const lineOf = (text: string, offset: number): number => text.slice(0, offset).split(/\r\n|\r|\n/).length;
 
 const LONGEST_QUOTE = 40;
 function quoted(text: string): string {

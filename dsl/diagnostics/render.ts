@@ -1,4 +1,4 @@
-// Findings to text for people and to data for programs. The only place that knows lines, columns and carets.
+// Findings to text for people and to data for programs. The only place that knows carets and colours.
 //
 //   error[E0103]: there is no event "order_place"
 //     --> rules/shop/cart.eddy:14:9
@@ -10,8 +10,8 @@
 // written as spaces, wide characters take two places, and characters that would move the cursor or turn the text
 // around are shown as marks. Long lines are cut around the span.
 
-import type { Span } from "../ast.js";
 import type { Diagnostic } from "./codes.js";
+import { lineAt, type Lines, linesOf, lineText, positionIn } from "./lines.js";
 
 /** The text of each file by its path, as it was parsed. */
 export type Sources = ReadonlyMap<string, string>;
@@ -33,15 +33,15 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** All findings in source order, an empty line between them, and a last line with their number; "" for none. */
 export function renderAll(diagnostics: readonly Diagnostic[], sources: Sources, options: RenderOptions = {}): string {
   if (diagnostics.length === 0) return "";
-  const lines = new Map<string, Lines>();
+  const lines = linesByFile(sources);
   const paint = options.color === true ? COLORS : PLAIN;
-  const texts = inSourceOrder(diagnostics).map((found) => renderWith(found, linesOf(found.span.file, sources, lines), paint));
+  const texts = inSourceOrder(diagnostics).map((found) => renderWith(found, lines(found.span.file), paint));
   return `${texts.join("\n")}\n${summary(diagnostics)}\n`;
 }
 
 /** One finding, ending with a line break. */
 export function render(found: Diagnostic, sources: Sources, options: RenderOptions = {}): string {
-  return renderWith(found, linesOf(found.span.file, sources, new Map()), options.color === true ? COLORS : PLAIN);
+  return renderWith(found, linesByFile(sources)(found.span.file), options.color === true ? COLORS : PLAIN);
 }
 
 /** "2 errors, 1 warning". */
@@ -78,73 +78,31 @@ export interface JsonDiagnostic {
 
 /** All findings in source order, as plain data. */
 export function toJson(diagnostics: readonly Diagnostic[], sources: Sources): readonly JsonDiagnostic[] {
-  const lines = new Map<string, Lines>();
+  const lines = linesByFile(sources);
   return inSourceOrder(diagnostics).map(({ code, severity, message, span, label, notes }) => {
-    const at = linesOf(span.file, sources, lines);
+    const at = lines(span.file);
     return {
       code,
       severity,
       message,
       file: span.file,
-      start: positionIn(at, span.start),
-      end: positionIn(at, span.end),
+      start: jsonPosition(at, span.start),
+      end: jsonPosition(at, span.end),
       ...(label === undefined ? {} : { label }),
       ...(notes === undefined ? {} : { notes }),
     };
   });
 }
 
-// ---- lines and columns ----
+const jsonPosition = (lines: Lines, offset: number): JsonPosition => ({ ...positionIn(lines, offset), offset });
 
-/** A text and where its lines begin. */
-interface Lines {
-  readonly text: string;
-  readonly starts: readonly number[];
-}
-
-function linesOf(file: string, sources: Sources, known: Map<string, Lines>): Lines {
-  const before = known.get(file);
-  if (before !== undefined) return before;
-  const text = sources.get(file) ?? "";
-  const starts = [0];
-  for (const found of text.matchAll(/\r\n|\r|\n/g)) starts.push(found.index + found[0].length);
-  const lines = { text, starts };
-  known.set(file, lines);
-  return lines;
-}
-
-/** The number of the line, from 0, in which this offset stands. */
-function lineAt({ starts }: Lines, offset: number): number {
-  let low = 0;
-  let high = starts.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if ((starts[middle] ?? 0) <= offset) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}
-
-function lineText({ text, starts }: Lines, line: number): string {
-  return text.slice(starts[line] ?? 0, starts[line + 1] ?? text.length).replace(/[\r\n]+$/, "");
-}
-
-function positionIn(lines: Lines, offset: number): JsonPosition {
-  const line = lineAt(lines, offset);
-  const before = lines.text.slice(lines.starts[line] ?? 0, offset);
-  return { line: line + 1, column: characters(before) + 1, offset };
-}
-
-/** Where a span begins: line and column from 1, columns in characters. */
-export function position(span: Span, text: string): { readonly line: number; readonly column: number } {
-  const { line, column } = positionIn(linesOf(span.file, new Map([[span.file, text]]), new Map()), span.start);
-  return { line, column };
-}
-
-function characters(text: string): number {
-  let count = 0;
-  for (const character of text) if (character !== "\uFEFF" || count > 0) count++;
-  return count;
+function linesByFile(sources: Sources): (file: string) => Lines {
+  const known = new Map<string, Lines>();
+  return (file) => {
+    const lines = known.get(file) ?? linesOf(sources.get(file) ?? "");
+    known.set(file, lines);
+    return lines;
+  };
 }
 
 // ---- what a line looks like ----
