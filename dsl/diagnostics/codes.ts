@@ -226,6 +226,14 @@ const table = {
     title: "a value that grows too large",
     explanation: "A trait that changes continuously is put in place wherever it is used. Through several of them the expression has become too large.",
   },
+  E0306: {
+    title: "an empty text where a name is needed",
+    explanation: "Templates, emitted actions and names on the wire have at least one character: they are parts of subjects and files.",
+  },
+  E0307: {
+    title: "a field that cannot be set",
+    explanation: "`set` writes a field of the profile, or a field of a record in it.",
+  },
 
   // ---- W0xxx: lints ----
   W0001: {

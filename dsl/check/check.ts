@@ -1,0 +1,97 @@
+// Syntax trees in, the checked program out. All findings of all files at once; no program where one is an error.
+//
+// The order of the work: names are gathered, traits checked (each when it is first needed), then segments, channels and
+// rules; then the order of traits and segments is made, which finds cycles; then everything is put together.
+
+import type * as ast from "../ast.js";
+import type { Diagnostic } from "../diagnostics/codes.js";
+import type { Aggregate, Program } from "../program.js";
+import { assemble } from "./assemble.js";
+import { type Declared, byCodeUnits, gather } from "./declared.js";
+import { aggregateKey } from "./keys.js";
+import { lintUnused } from "./lints.js";
+import { ordered } from "./order.js";
+import { readRule } from "./rules.js";
+import { readChannel, readSegment } from "./segments.js";
+import { type CheckedTrait, type World, reportInto } from "./site.js";
+import { resolutionOrder, traitTable } from "./traits.js";
+
+export interface Checked {
+  /** Null where there is an error. */
+  readonly program: Program | null;
+  /** In the order in which they were found. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly tests: readonly ast.TestDeclaration[];
+}
+
+export function check(declarations: readonly ast.Declaration[], broken: readonly ast.BrokenDeclaration[]): Checked {
+  const diagnostics: Diagnostic[] = [];
+  const report = reportInto(diagnostics);
+  const declared = gather(declarations, broken, report);
+  const table = aggregateTable();
+  const traits = traitTable(declared, () => world);
+  const used = new Set<string>();
+  const world: World = {
+    declared, report, used, ...table,
+    trait: traits.resolve,
+    spans: new WeakMap(),
+  };
+  for (const name of resolutionOrder(declared)) traits.resolve(name);
+  const needs = new Map<string, ReadonlySet<string>>([...traits.needs].map(([name, own]) => [`trait ${name}`, own]));
+  const segments = sorted(declared.segments).map((written) => {
+    const own = new Set<string>();
+    needs.set(`segment ${written.name.text}`, own);
+    return readSegment(world, written, own);
+  });
+  const channels = sorted(declared.channels).map((written) => readChannel(world, written));
+  const rules = declared.rules.map((written) => readRule(world, written));
+  const order = orderOf(world, needs);
+  if (broken.length === 0) lintUnused(world);
+  if (broken.length > 0 || diagnostics.some(({ severity }) => severity === "error")) return { program: null, diagnostics, tests: declared.tests };
+  const checkedTraits = [...declared.traitIndex.keys()].flatMap((name): readonly CheckedTrait[] => {
+    const trait = traits.resolve(name);
+    return trait === null ? [] : [trait];
+  });
+  const program = assemble({ declared, used, aggregates: table.all, traits: checkedTraits, segments, channels, rules, order });
+  return { program, diagnostics, tests: declared.tests };
+}
+
+const sorted = <T>(byName: ReadonlyMap<string, T>): readonly T[] =>
+  [...byName].sort(([a], [b]) => byCodeUnits(a, b)).map(([, declaration]) => declaration);
+
+/** Equal aggregates stand once. */
+function aggregateTable(): Pick<World, "aggregate" | "counts"> & { readonly all: readonly Aggregate[] } {
+  const all: Aggregate[] = [];
+  const byKey = new Map<string, number>();
+  return {
+    all,
+    aggregate: (found) => {
+      const key = aggregateKey(found);
+      const known = byKey.get(key);
+      if (known !== undefined) return known;
+      byKey.set(key, all.length);
+      all.push({ key, ...found });
+      return all.length - 1;
+    },
+    counts: (index) => all[index]?.fn === "count" || all[index]?.fn === "distinct",
+  };
+}
+
+/** The order of traits and segments; a circle of them is reported where its first name is declared. */
+function orderOf({ declared, report }: World, needs: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
+  const names = [...needs.keys()].sort(byCodeUnits);
+  const { order, cycles } = ordered(names, (name) => [...(needs.get(name) ?? [])].sort(byCodeUnits));
+  for (const cycle of cycles) {
+    const places = cycle.map((name) => ({ name: name.slice(name.indexOf(" ") + 1), at: declarationOf(declared, name) }));
+    const [first, ...rest] = places;
+    if (first?.at === undefined) continue;
+    const path = [...rest, first].map(({ name }) => `"${name}"`).join(", which needs ");
+    report("E0301", first.at.span, `"${first.name}" depends on itself`, { notes: [`"${first.name}" needs ${path}.`] });
+  }
+  return order;
+}
+
+function declarationOf({ traits, segments }: Declared, name: string): ast.Name | undefined {
+  const [kind, text = ""] = name.split(" ");
+  return kind === "trait" ? traits.get(text)?.name : segments.get(text)?.name;
+}

@@ -1,0 +1,183 @@
+// What a bare name means, innermost first, and what a field is of.
+//
+// Inside `where` and inside an aggregate's brackets: a field of the list item looked at, then of the event looked at,
+// whose own time is `time`. Then `event`, `profile` and `now`, then traits and segments.
+
+import type * as ast from "../ast.js";
+import { didYouMean } from "../diagnostics/suggest.js";
+import type { Expr, Field } from "../program.js";
+import { PROFILE_UPDATED, TAGS } from "./declared.js";
+import { type Site, quoted } from "./site.js";
+import { SPECIAL_NAMES } from "./words.js";
+import { node, now } from "./trees.js";
+import { BOOLEAN, type RecordType, TIME, describe, listOf } from "./types.js";
+
+export function bareName(site: Site, name: ast.Name): Expr | null {
+  const inner = innerName(site, name);
+  if (inner === undefined) return outerName(site, name);
+  if (inner !== null && site.filter === null && ["trait", "segment"].includes(site.world.declared.names.get(name.text) ?? "")) {
+    site.world.report("W0010", name.span, `"${name.text}" is the field here, not the ${site.world.declared.names.get(name.text)} of that name`);
+  }
+  return inner;
+}
+
+/** Undefined where there is no such name inside. */
+export function innerName(site: Site, name: ast.Name): Expr | null | undefined {
+  const { item, row } = site;
+  if (item !== null && item.type.k === "record" && item.type.fields.some((field) => field.name === name.text)) {
+    return fieldOf(site, node({ k: "input", of: "item" }, item.type, item.maybe), name);
+  }
+  if (row === null) return undefined;
+  if (name.text === "time") return node({ k: "timeOf", of: "row" }, TIME, false);
+  return row.record.fields.some((field) => field.name === name.text) ? fieldOf(site, rowOf(site), name) : undefined;
+}
+
+const rowOf = ({ row }: Site): Expr => node({ k: "input", of: "row" }, row?.record ?? { k: "record", fields: [] }, false);
+
+function outerName(site: Site, name: ast.Name): Expr | null {
+  const { text, span } = name;
+  const { world } = site;
+  if (site.unknown.has(text)) return null;
+  if (text === "event") return startedBy(site, span);
+  if (text === "profile" || text === "now") {
+    if (site.filter !== null) return notInFilter(site, `\`${text}\``, span);
+    return text === "now" ? now : node({ k: "input", of: "profile" }, world.declared.profile, false);
+  }
+  const kind = world.declared.names.get(text);
+  switch (kind) {
+    case "trait": return site.filter === null ? traitOf(site, text) : notInFilter(site, `the trait "${text}"`, span, text);
+    case "segment": return site.filter === null ? segmentOf(site, text) : notInFilter(site, `the segment "${text}"`, span, text);
+    case "broken": case "unsupported": return null;
+    case "event": return world.report("E0112", span, `"${text}" is an event, which is no value by itself`, { label: `write any(${text}) or count(${text})` });
+    case "channel": case "rule": return world.report("E0112", span, `"${text}" is a ${kind}, which is no value`);
+    case undefined: return unknownName(site, name);
+  }
+}
+
+function traitOf(site: Site, name: string): Expr | null {
+  const { world } = site;
+  site.needs.add(`trait ${name}`);
+  world.used.add(name);
+  const trait = world.trait(name);
+  if (trait === null) return null;
+  const { value, index, continuous } = trait;
+  return continuous ? value : node({ k: "trait", index }, value.type, value.maybe);
+}
+
+export function segmentOf(site: Site, name: string): Expr {
+  site.needs.add(`segment ${name}`);
+  site.world.used.add(name);
+  return node({ k: "segment", index: site.world.declared.segmentIndex.get(name) ?? 0 }, BOOLEAN, false);
+}
+
+/** `event`: what started the run. */
+function startedBy(site: Site, span: ast.Span): Expr | null {
+  const { report } = site.world;
+  if (site.start === null) {
+    return site.filter === null
+      ? report("E0114", span, "`event` is known only in rules: it is the event that started one")
+      : notInFilter(site, "`event`", span);
+  }
+  if (site.filter === "the filter of an aggregate") {
+    return report("E0302", span, "`event` in the filter of an aggregate is not supported by this version of Eddy");
+  }
+  if (site.filter !== null) return notInFilter(site, "`event`", span);
+  if (site.start.type === null) return report("E0114", span, "no event starts this rule, so there is no `event`");
+  return node({ k: "input", of: "event" }, site.start.type, site.start.maybe);
+}
+
+export const notInFilter = (site: Site, what: string, span: ast.Span, name?: string): null => {
+  const near = name === undefined ? undefined : didYouMean(name, innerNames(site));
+  return site.world.report("E0113", span, `${site.filter ?? "a filter"} sees only the event's own fields and constants, not ${what}`, { label: near });
+};
+
+const fieldNames = (record: RecordType): readonly string[] => record.fields.map(({ name }) => name);
+
+export function innerNames({ item, row }: Site): readonly string[] {
+  return [...(item?.type.k === "record" ? fieldNames(item.type) : []), ...(row === null ? [] : fieldNames(row.record))];
+}
+
+function unknownName(site: Site, { text, span }: ast.Name): null {
+  const { declared, report } = site.world;
+  const inner = innerNames(site);
+  const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys()] : [];
+  const label = didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
+  if (site.row !== null && site.filter !== null) return report("E0107", span, `"${site.row.name}" has no field "${text}"`, { label });
+  const what = inner.length > 0 ? "field, trait or segment" : "trait or segment";
+  return report("E0106", span, `there is no ${what} "${text}"`, { label });
+}
+
+/** A field that was meant, but of what? */
+function belongingTo({ world, start, filter }: Site, name: string): string | undefined {
+  if (filter !== null) return undefined;
+  if (start?.type?.fields.some((field) => field.name === name) === true) return `write event.${name}`;
+  return world.declared.profile.fields.some((field) => field.name === name) ? `write profile.${name}` : undefined;
+}
+
+// ---- fields ----
+
+/** `of.name`: of a record, or of every record of a list. */
+export function fieldOf(site: Site, of: Expr, name: ast.Name): Expr | null {
+  const { report } = site.world;
+  const { type } = of;
+  if (of.k === "input" && name.text === "time" && (of.of === "row" || of.of === "event")) {
+    return node({ k: "timeOf", of: of.of }, TIME, of.maybe);
+  }
+  if (of.k === "input" && of.of === "profile") site.world.used.add(`profile.${name.text}`);
+  if (type.k === "record") {
+    const field = fieldNamed(type, name.text);
+    if (field === null) return unknownField(site, of, type, name);
+    return node({ k: "field", of, name: name.text }, field.type, field.maybe || of.maybe);
+  }
+  if (type.k === "list" && type.of.k === "record") {
+    const field = fieldNamed(type.of, name.text);
+    if (field === null) return unknownField(site, of, type.of, name);
+    const items = field.type.k === "list" ? listOf(field.type.of, field.type.maybe || field.maybe || type.maybe) : listOf(field.type, field.maybe || type.maybe);
+    return node({ k: "pluck", of, name: name.text }, items, of.maybe);
+  }
+  return report("E0214", name.span, `${describe(type)} has no fields`);
+}
+
+export const fieldNamed = (record: RecordType, name: string): Field | null => record.fields.find((field) => field.name === name) ?? null;
+
+function unknownField(site: Site, of: Expr, record: RecordType, { text, span }: ast.Name): null {
+  const { report } = site.world;
+  if (of.k === "input" && of.of === "event") {
+    const lacking = site.start?.partly.get(text);
+    if (lacking !== undefined) {
+      return report("E0107", span, `not every event that starts this rule has a field "${text}"`, { notes: [`It is not, or not of the same type, in ${quoted(lacking)}.`] });
+    }
+  }
+  const whose = of.k !== "input" ? "there is" : of.of === "profile" ? "the profile has" : of.of === "event" ? "the event has" : of.of === "row" ? `"${site.row?.name ?? ""}" has` : "there is";
+  return report("E0107", span, `${whose} no field "${text}"`, { label: didYouMean(text, fieldNames(record)) });
+}
+
+/** The names of a path, `a.b.c`, or null where the expression is none. */
+export function pathOf(written: ast.Expression): readonly ast.Name[] | null {
+  const names: ast.Name[] = [];
+  let at = written;
+  while (at.k === "dot") {
+    names.push(at.field);
+    at = at.of;
+  }
+  return at.k === "name" ? [...names, at.name].reverse() : null;
+}
+
+/** Whether a path begins with an event, and with nothing that lies further in. */
+export function beginsWithEvent(site: Site, path: readonly ast.Name[]): boolean {
+  const [root] = path;
+  if (root === undefined || site.unknown.has(root.text)) return false;
+  return (root.text === PROFILE_UPDATED || site.world.declared.names.get(root.text) === "event") && innerName(silent(site), root) === undefined;
+}
+
+/** Whether a path begins with a name that means nothing here. */
+export function beginsUnknown(site: Site, path: readonly ast.Name[]): boolean {
+  const [root] = path;
+  if (root === undefined || site.unknown.has(root.text) || SPECIAL_NAMES.includes(root.text) || site.world.declared.names.has(root.text)) return false;
+  return innerName(silent(site), root) === undefined;
+}
+
+// Asking what a name means must not find anything wrong with it.
+const silent = (site: Site): Site => ({ ...site, world: { ...site.world, report: () => null } });
+
+export const impliedTagsUsed = (used: ReadonlySet<string>): boolean => used.has(`profile.${TAGS.name}`);

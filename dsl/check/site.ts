@@ -1,0 +1,86 @@
+// Where an expression stands: what it may see there, and where findings about it go.
+//
+// A check that finds something reports it and returns null; whoever gets null has nothing more to say about it. So
+// one mistake makes one finding, however deep it sits.
+
+import type * as ast from "../ast.js";
+import { type Diagnostic, type DiagnosticCode, diagnostic } from "../diagnostics/codes.js";
+import type { Aggregate, Expr, Type } from "../program.js";
+import type { Declared, DeclaredEvent } from "./declared.js";
+import type { RecordType } from "./types.js";
+
+export type Report = (
+  code: DiagnosticCode,
+  span: ast.Span,
+  message: string,
+  more?: { readonly label?: string | undefined; readonly notes?: readonly string[] | undefined },
+) => null;
+
+export const reportInto = (found: Diagnostic[]): Report => (code, span, message, more) => {
+  found.push(diagnostic(code, span, message, more));
+  return null;
+};
+
+/** A trait as others refer to it. */
+export interface CheckedTrait {
+  readonly name: string;
+  /** Its place among the traits by name; assemble.ts gives the final one. */
+  readonly index: number;
+  readonly value: Expr;
+  /** It changes with every moment: its tree is put where its name stands. */
+  readonly continuous: boolean;
+}
+
+/** What all checks of one program share. */
+export interface World {
+  readonly declared: Declared;
+  readonly report: Report;
+  /** Null where the trait is wrong itself, or just being checked (a cycle, reported elsewhere). */
+  readonly trait: (name: string) => CheckedTrait | null;
+  /** Index of an equal aggregate, or of this one from now on. */
+  readonly aggregate: (aggregate: Omit<Aggregate, "key">) => number;
+  /** Whether the aggregate of this index is a number of things, never below 0. */
+  readonly counts: (index: number) => boolean;
+  /** What has been referred to, by name: for the lints and for the events that need no declaration. */
+  readonly used: Set<string>;
+  /** Where the trees stand in the text. */
+  readonly spans: WeakMap<Expr, ast.Span>;
+}
+
+/** The event that a rule's run was started by, as far as all of its starts agree. */
+export interface Start {
+  /** Null where no event starts the rule. */
+  readonly type: RecordType | null;
+  /** There may be none: some start is an enter or a leave. */
+  readonly maybe: boolean;
+  /** Fields that only some of the events have, with those that lack them. */
+  readonly partly: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface Site {
+  readonly world: World;
+  /** The event looked at: inside aggregates and `where`. */
+  readonly row: DeclaredEvent | null;
+  /** The innermost list item looked at. */
+  readonly item: { readonly type: Type; readonly maybe: boolean } | null;
+  /** Null outside rules. */
+  readonly start: Start | null;
+  /** What sees only its own event's fields and constants, as messages call it; null where everything is seen. */
+  readonly filter: string | null;
+  /** Traits and segments that this declaration refers to: `trait x`, `segment y`. */
+  readonly needs: Set<string>;
+  /** Names that stand for something this version cannot run; nothing is said about their use. */
+  readonly unknown: ReadonlySet<string>;
+}
+
+export const siteIn = (world: World, needs: Set<string> = new Set()): Site => ({
+  world, row: null, item: null, start: null, filter: null, needs, unknown: new Set(),
+});
+
+export const unsupported = (report: Report, what: string, span: ast.Span): null =>
+  report("E0302", span, `${what} is not supported by this version of Eddy`);
+
+/** From the beginning of the one to the end of the other. */
+export const between = (from: ast.Span, to: ast.Span): ast.Span => ({ file: from.file, start: from.start, end: to.end });
+
+export const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");

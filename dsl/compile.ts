@@ -1,0 +1,31 @@
+// Rule files to a program: every file parsed, everything checked, all findings in one go and in source order.
+
+import type { TestDeclaration } from "./ast.js";
+import { check } from "./check/check.js";
+import type { Diagnostic } from "./diagnostics/codes.js";
+import { inSourceOrder } from "./diagnostics/render.js";
+import { parseFile } from "./parse.js";
+import type { Program } from "./program.js";
+
+export interface SourceFile {
+  /** As diagnostics shall call it. */
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface Compiled {
+  /** Null where a diagnostic is an error. */
+  readonly program: Program | null;
+  /** By file, then by place. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The test blocks that could be read, in source order. */
+  readonly tests: readonly TestDeclaration[];
+}
+
+export function compileProgram(files: readonly SourceFile[]): Compiled {
+  const parsed = files.map(({ file, text }) => parseFile(file, text));
+  const checked = check(parsed.flatMap(({ declarations }) => declarations), parsed.flatMap(({ broken }) => broken));
+  const diagnostics = inSourceOrder([...parsed.flatMap((each) => each.diagnostics), ...checked.diagnostics]);
+  const wrong = diagnostics.some(({ severity }) => severity === "error");
+  return { program: wrong ? null : checked.program, diagnostics, tests: checked.tests };
+}
