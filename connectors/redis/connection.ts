@@ -5,9 +5,8 @@
  * command of ours can safely run twice. A command fails after `commandTimeoutMs`, or after `maxRetriesPerRequest`
  * attempts to reconnect, whichever comes first; a server that stays silent that long is given up and connected anew.
  *
- * Address: `redis://user:password@host:port/database`, `rediss://` for TLS (certificates are checked against the
- * system's authorities and, where set, NODE_EXTRA_CA_CERTS), or `redis://user:password@host:port,host:port` for a
- * cluster.
+ * Address: `redis://user:password@host:port/database`, `rediss://` for TLS (certificates are always checked), or
+ * `redis://user:password@host:port,host:port` for a cluster. User and password are percent-encoded where needed.
  */
 import { Cluster, Redis } from "ioredis";
 import type { ClusterOptions, RedisOptions } from "ioredis";
@@ -20,6 +19,8 @@ export interface ConnectionOptions {
   readonly commandTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
   readonly maxRetriesPerRequest?: number;
+  /** Certificates (PEM) to trust instead of the system's authorities, for `rediss://`. */
+  readonly ca?: string;
 }
 
 export type RedisClient = Redis | Cluster;
@@ -94,7 +95,7 @@ function optionsOf(place: Place, options: ConnectionOptions): RedisOptions {
   return {
     ...(place.username === undefined ? {} : { username: place.username }),
     ...(place.password === undefined ? {} : { password: place.password }),
-    ...(place.tls ? { tls: {} } : {}),
+    ...(place.tls ? { tls: options.ca === undefined ? {} : { ca: options.ca } } : {}),
     db: place.db,
     commandTimeout,
     socketTimeout: commandTimeout,

@@ -9,6 +9,9 @@ const PASSING: ReadonlySet<string> = new Set([
   "ASK", "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNKILLABLE",
 ]);
 
+/** What the user that Eddy connects as must be allowed, in the words of ACL SETUSER. */
+export const PERMISSIONS = "~eddy:* +@read +@write +@scripting +@connection +info";
+
 /** What a person can do about replies that do not pass. */
 const ADVICE: Readonly<Record<string, string>> = {
   CROSSSLOT: "the keys of one call are not in one hash slot",
@@ -16,7 +19,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EDDY: "the function library refused its arguments: this is a fault in Eddy or in what lies in the store",
   MISCONF: "Redis cannot write to its disk: free some space or repair the disk, then look at its log",
   NOAUTH: "Redis wants a password: put it into the address, as redis://user:password@host:port",
-  NOPERM: "the user lacks permissions: see docs for the access list that Eddy needs",
+  NOPERM: `the user lacks permissions; Eddy needs: ${PERMISSIONS}`,
   OOM: "Redis has reached maxmemory: raise it, or give Redis a larger machine",
   WRONGPASS: "the user or password in the address is wrong",
   WRONGTYPE: "a key that belongs to Eddy holds something else: another program uses the same names in this database",

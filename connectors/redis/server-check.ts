@@ -9,7 +9,7 @@
  * `appendfsync everysec` is fine: after a crash that loses the last second the store is behind, and the engine goes on
  * from what the store says.
  */
-import type { Redis } from "ioredis";
+import { Redis } from "ioredis";
 import { StoreRefused } from "../../engine/ports.js";
 import type { RedisConnection } from "./connection.js";
 
@@ -20,7 +20,7 @@ export async function checkServers(connection: RedisConnection): Promise<string[
   const warnings: string[] = [];
   await connection.onEachServer(async (server) => {
     const name = `Redis at ${addressOf(server, connection)}`;
-    warnings.push(...await checkServer(server, name));
+    warnings.push(...await checkServer(server, name, connection));
   });
   return warnings;
 }
@@ -30,10 +30,11 @@ function addressOf(server: Redis, connection: RedisConnection): string {
   return host === undefined ? connection.address : `${host}:${port}`;
 }
 
-async function checkServer(server: Redis, name: string): Promise<string[]> {
+async function checkServer(server: Redis, name: string, connection: RedisConnection): Promise<string[]> {
   const info = parseInfo(await server.info());
   checkVersion(info, name);
-  checkMode(server, info, name);
+  checkRole(server, info, name);
+  if (info.get("redis_mode") === "cluster" && connection.client instanceof Redis) await checkAlone(server, name);
   checkEviction(info, name);
   return persistenceWarnings(info, await readSetting(server, "appendfsync"), await readSetting(server, "save"), name);
 }
@@ -53,13 +54,20 @@ function checkVersion(info: ReadonlyMap<string, string>, name: string): void {
   throw new StoreRefused(`${name} is version ${version}; Eddy needs ${LEAST_VERSION}.0 or newer (for its functions)`);
 }
 
-function checkMode(server: Redis, info: ReadonlyMap<string, string>, name: string): void {
+function checkRole(server: Redis, info: ReadonlyMap<string, string>, name: string): void {
   if (info.get("redis_mode") === "sentinel") {
     throw new StoreRefused(`${name} is a Sentinel; give the address of the Redis it watches`);
   }
   if (info.get("role") === "slave" && server.options.readOnly !== true) {
     throw new StoreRefused(`${name} is a replica; give the address of its master`);
   }
+}
+
+/** A plain connection serves a cluster only when one server owns all of it. */
+async function checkAlone(server: Redis, name: string): Promise<void> {
+  const cluster = parseInfo(String(await server.cluster("INFO")));
+  if (cluster.get("cluster_size") === "1") return;
+  throw new StoreRefused(`${name} belongs to a cluster; give the addresses of several of its nodes, separated by commas`);
 }
 
 function checkEviction(info: ReadonlyMap<string, string>, name: string): void {

@@ -1,27 +1,36 @@
-/** The conformance suite on a real Redis, once as a plain server and once as a cluster of one node. */
-import { afterAll, beforeAll } from "vitest";
+/**
+ * The conformance suite on a real Redis: a plain server, a server that checks the hash slots of every call as a cluster
+ * does, and a cluster of three.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { Redis } from "ioredis";
 import type { StateStore } from "../../engine/ports.js";
+import { connectRedis } from "../../connectors/redis/connection.js";
+import { setupStore } from "../../connectors/redis/setup.js";
 import { openRedisStore } from "../../connectors/redis/store.js";
-import { stateStoreSuite } from "../conformance/state-store.js";
+import { commitOf, stateStoreSuite } from "../conformance/state-store.js";
 import type { StateStoreFixture } from "../conformance/state-store.js";
-import { startRedis } from "../servers/redis.js";
+import { ALL_SLOTS, startRedis, startRedisCluster } from "../servers/redis.js";
 import type { RedisServer } from "../servers/redis.js";
 
-const servers = new Map<boolean, RedisServer>();
+type Kind = "plain" | "slots" | "cluster";
+
+const servers = new Map<Kind, readonly RedisServer[]>();
 
 beforeAll(async () => {
-  for (const cluster of [false, true]) servers.set(cluster, await startRedis({ cluster }));
+  const [plain, slots, cluster] = await Promise.all([startRedis(), startRedis({ slots: ALL_SLOTS }), startRedisCluster()]);
+  servers.set("plain", [plain]).set("slots", [slots]).set("cluster", cluster);
 });
 afterAll(async () => {
-  for (const server of servers.values()) await server.dispose();
+  for (const server of [...servers.values()].flat()) await server.dispose();
 });
 
-async function fixtureOn(cluster: boolean): Promise<StateStoreFixture> {
-  const server = servers.get(cluster);
-  if (server === undefined) throw new Error("the server was not started");
-  await emptied(server);
-  const open = async (): Promise<StateStore> => (await openRedisStore({ url: server.url })).store;
+const serversOf = (kind: Kind): readonly RedisServer[] => servers.get(kind) ?? [];
+const urlOf = (kind: Kind): string => `redis://${serversOf(kind).map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+
+async function fixtureOn(kind: Kind): Promise<StateStoreFixture> {
+  for (const server of serversOf(kind)) await emptied(server);
+  const open = async (): Promise<StateStore> => (await openRedisStore({ url: urlOf(kind) })).store;
   let current = await open();
   return {
     store: current,
@@ -40,5 +49,28 @@ async function emptied(server: RedisServer): Promise<void> {
   redis.disconnect();
 }
 
-stateStoreSuite("Redis", () => fixtureOn(false));
-stateStoreSuite("Redis in cluster mode", () => fixtureOn(true));
+stateStoreSuite("Redis", () => fixtureOn("plain"));
+stateStoreSuite("Redis, checking hash slots", () => fixtureOn("slots"));
+stateStoreSuite("Redis Cluster", () => fixtureOn("cluster"));
+
+test("a cluster spreads partitions over its masters, and each has the functions", async () => {
+  const fixture = await fixtureOn("cluster");
+  const connection = connectRedis({ url: urlOf("cluster") });
+  await setupStore(connection, { partitions: 8 });
+  await connection.close();
+  for (let partition = 0; partition < 8; partition++) {
+    const { writer } = await fixture.store.claim(partition, "w");
+    expect(await fixture.store.commit({ ...commitOf(writer, 1), partition })).toBe("done");
+  }
+  for (const server of serversOf("cluster")) {
+    const redis = new Redis(server.url);
+    expect(await redis.keys("eddy:{*}:meta")).not.toEqual([]);
+    redis.disconnect();
+  }
+  await fixture.dispose();
+});
+
+test("a node of a cluster alone is refused, with the way to name them all", async () => {
+  const [node] = serversOf("cluster");
+  await expect(openRedisStore({ url: node?.url ?? "" })).rejects.toThrow(/belongs to a cluster.*separated by commas/);
+});

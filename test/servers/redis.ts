@@ -14,13 +14,19 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { freePort } from "./ports.js";
 
+export type SlotRange = readonly [from: number, to: number];
+export const ALL_SLOTS: SlotRange = [0, 16_383];
+
 export interface RedisServerOptions {
   /** When the append-only file reaches the disk; "off" keeps none. */
   readonly appendfsync?: "always" | "everysec" | "no" | "off";
   /** More settings, as on the command line: `["--maxmemory", "10mb"]`. */
   readonly settings?: readonly string[];
-  /** One server that owns all slots of a cluster: it refuses calls whose keys lie in different slots. */
-  readonly cluster?: boolean;
+  /**
+   * A node of a cluster that owns these slots. One that owns `ALL_SLOTS` is a cluster by itself: it serves everything,
+   * and refuses calls whose keys lie in different slots.
+   */
+  readonly slots?: SlotRange;
 }
 
 export interface RedisServer {
@@ -114,12 +120,30 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   };
   try {
     await start();
-    if (options.cluster === true) await becomeCluster(port);
+    if (options.slots !== undefined) await ask(port, `CLUSTER ADDSLOTSRANGE ${options.slots.join(" ")}`);
+    if (options.slots === ALL_SLOTS) await untilClusterIsUp(port);
   } catch (error) {
     await server.dispose();
     throw error;
   }
   return server;
+}
+
+/** A cluster of three masters that share the slots. */
+export async function startRedisCluster(): Promise<RedisServer[]> {
+  const ranges: readonly SlotRange[] = [[0, 5460], [5461, 10_922], [10_923, 16_383]];
+  const nodes = await Promise.all(ranges.map((slots) => startRedis({ slots })));
+  try {
+    for (const [i, node] of nodes.entries()) {
+      await ask(node.port, `CLUSTER SET-CONFIG-EPOCH ${i + 1}`);
+      for (const other of nodes.slice(0, i)) await ask(node.port, `CLUSTER MEET 127.0.0.1 ${other.port}`);
+    }
+    await Promise.all(nodes.map((node) => untilClusterIsUp(node.port)));
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.dispose()));
+    throw error;
+  }
+  return nodes;
 }
 
 function settingsFor(port: number, folder: string, options: RedisServerOptions): string[] {
@@ -128,7 +152,7 @@ function settingsFor(port: number, folder: string, options: RedisServerOptions):
     "--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--daemonize", "no",
     "--appendonly", appendfsync === "off" ? "no" : "yes",
     "--appendfsync", appendfsync === "off" ? "no" : appendfsync,
-    ...(options.cluster === true ? ["--cluster-enabled", "yes"] : []),
+    ...(options.slots === undefined ? [] : ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]),
     ...(options.settings ?? []),
   ];
 }
@@ -153,14 +177,13 @@ async function untilReady(child: ChildProcess, port: number): Promise<void> {
   throw new Error(`redis-server did not start; the end of its log:\n${log}`);
 }
 
-async function becomeCluster(port: number): Promise<void> {
-  await ask(port, "CLUSTER ADDSLOTSRANGE 0 16383");
+async function untilClusterIsUp(port: number): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline) {
     if ((await ask(port, "CLUSTER INFO"))?.includes("cluster_state:ok") === true) return;
     await delay(20);
   }
-  throw new Error("redis-server did not become a cluster of one node");
+  throw new Error(`the cluster of the redis-server on port ${port} did not come up`);
 }
 
 /** Sends one inline command; answers the first piece of the reply, or null without a connection. */
