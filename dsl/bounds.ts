@@ -15,7 +15,7 @@ export const MAX_NESTING = 200;
 export const MAX_DEPTH = 500;
 
 /** The first token of tokens[start..end) that nests deeper than MAX_NESTING, or null. */
-export function tooDeep(tokens: readonly Token[], start: number, end: number): Token | null {
+export function beyondNesting(tokens: readonly Token[], start: number, end: number): Token | null {
   // For each open bracket, the conditionals in it that hang on one another.
   const chains: number[] = [0];
   let conditionals = 0;

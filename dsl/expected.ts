@@ -9,7 +9,8 @@ export interface Column {
   readonly states: readonly State[];
 }
 export interface State {
-  readonly rule: { readonly name: string; readonly symbols: readonly GrammarSymbol[] };
+  /** `id` grows in the order of the grammar. */
+  readonly rule: { readonly id: number; readonly name: string; readonly symbols: readonly GrammarSymbol[] };
   /** How many symbols of the rule have been matched. */
   readonly dot: number;
   /** The column in which the rule began. */
@@ -45,7 +46,7 @@ const PHRASES: Readonly<Record<string, string>> = {
   moment: "an event, `enter`, `leave` or `change`", until: "a condition or an event", schedule: "`every`",
   weekday: "a weekday", period: "`day`, `week`, `month`, `year` or `run`",
   clause: "a clause, such as `at most 1 per day`", step: "a step, such as `wait 1 hour`",
-  if: "`if`", line: "a line of the test, such as `after 1 hour`", expected: "what to expect, such as `nothing`",
+  if: "`if`", line: "a line of the test, such as `after 1 hour`", expected: "an expectation, such as `nothing`",
   happening: "an event",
 };
 
@@ -66,7 +67,8 @@ export function expectedIn(column: Column, productions: Productions): Expected {
   const phrases = new Set<string>();
   const literals = new Set<string>();
   const types = new Set<string>();
-  for (const state of column.states) {
+  const states = [...column.states].sort((a, b) => a.rule.id - b.rule.id);
+  for (const state of states) {
     const symbol = state.rule.symbols[state.dot];
     if (symbol === undefined) continue;
     if (typeof symbol !== "string") {

@@ -217,6 +217,7 @@ interface ReadString {
 }
 
 const ENDED_STRING = /^"[^"\\\u0000-\u001f\ud800-\udfff]*"$/;
+const UNICODE_ESCAPE = "\\uXXXX".length;
 const PIECE = /[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const escaped = (character: string): string => JSON.stringify(character).slice(1, -1);
@@ -231,7 +232,8 @@ function readString(text: string, span: Span): ReadString {
     return { value: text.slice(1, at), problem: diagnostic(code, where, message, { label }) };
   };
   if (at >= text.length || (character === "\\" && at + 1 === text.length)) return wrong("E0002", 0, text.length, "this string does not end in its line", 'a `"` is missing');
-  if (character === "\\") return wrong("E0003", at, at + (text[at + 1] === "u" ? 6 : 2), "strings have no such escape", "a backslash itself is written `\\\\`");
+  if (character === "\\" && text[at + 1] === "u") return wrong("E0003", at, at + UNICODE_ESCAPE, "strings have no such escape", "four hexadecimal digits follow `\\u`");
+  if (character === "\\") return wrong("E0003", at, at + 2, "strings have no such escape", "a backslash itself is written `\\\\`");
   if (character !== '"') return wrong("E0003", at, at + 1, "a control character cannot stand in a string", `write \`${escaped(character)}\``);
   const value: unknown = JSON.parse(text);
   if (typeof value !== "string" || LONE_SURROGATE.test(value)) return wrong("E0003", 0, text.length, "this string contains half of a character", "a pair of `\\u` escapes makes one");

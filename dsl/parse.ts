@@ -5,12 +5,13 @@
 
 import nearley from "nearley";
 import type { BrokenDeclaration, Declaration, Name, Span } from "./ast.js";
-import { MAX_DEPTH, MAX_NESTING, MAX_TOKENS, tooDeep } from "./bounds.js";
+import { beyondNesting, MAX_DEPTH, MAX_TOKENS } from "./bounds.js";
 import { bracket, type Cut, cutDeclarations, DECLARATION_WORDS, kindOf } from "./declarations.js";
-import { type Diagnostic, diagnostic } from "./diagnostics/codes.js";
-import { lineAt, type Lines, linesOf } from "./diagnostics/lines.js";
+import type { Diagnostic } from "./diagnostics/codes.js";
+import { type Lines, linesOf } from "./diagnostics/lines.js";
 import { nearest } from "./diagnostics/suggest.js";
-import { type Column, expectedIn, type Productions } from "./expected.js";
+import { lonelyBracket, noDeclaration, tooDeep, tooEarly, tooLong, tooTall, unexpected } from "./diagnostics/syntax.js";
+import type { Column } from "./expected.js";
 import { rules, start } from "./grammar.generated.js";
 import { lex, type Token } from "./lexer.js";
 import { type Draft, finish } from "./nodes.js";
@@ -60,36 +61,64 @@ interface Found {
 
 /** `garbled`: the lexer has complained already, and what parsing then stumbles over is most likely the same. */
 function parseCut(found: Found, cut: Cut, garbled: boolean): void {
-  const { tokens, declarations, diagnostics } = found;
+  let bounded = false;
   for (let at = cut.start; at < cut.end; ) {
-    const head = tokens[at];
-    if (head === undefined) return;
     const rest: Cut = { start: at, end: cut.end };
-    if (kindOf(head.text) === null) {
-      if (garbled) return;
-      at = skipClosing(tokens, rest);
-      diagnostics.push(at > rest.start ? lonelyBracket(head) : noDeclaration(head, tokens[at + 1]));
-      if (at === rest.start) return;
-      continue;
-    }
-    const bound = outOfBounds(tokens, rest);
-    const outcome: Outcome = bound === null ? parseDeclaration(tokens, rest) : { k: "refused", because: bound };
-    if (outcome.k === "parsed") {
-      declarations.push(outcome.declaration);
+    const bound = bounded || !beginsHere(found.tokens, rest) ? null : outOfBounds(found.tokens, rest);
+    // What follows in this cut is part of what has been looked through now.
+    bounded ||= beginsHere(found.tokens, rest);
+    if (bound !== null) {
+      found.broken.push(brokenAt(found.tokens, rest));
+      found.diagnostics.push(bound);
       return;
     }
-    // A misspelt keyword or a bracket too many behind a complete declaration is not that declaration's mistake.
-    const stopped = outcome.k === "stopped" ? tokens[outcome.at] : undefined;
-    if (outcome.k === "stopped" && outcome.complete !== null && stopped !== undefined && (stopped.first || bracket(stopped.text) === -1)) {
-      declarations.push(outcome.complete);
-      at = outcome.at;
-      continue;
-    }
-    found.broken.push(brokenAt(tokens, rest));
-    if (outcome.k === "refused") diagnostics.push(outcome.because);
-    else if (!garbled) diagnostics.push(outcome.k === "stopped" ? unexpected(tokens, outcome, rest) : tooEarly(found, outcome, rest));
-    return;
+    at = parseNext(found, rest, garbled);
   }
+}
+
+const beginsHere = (tokens: readonly Token[], { start: from }: Cut): boolean => kindOf(tokens[from]?.text ?? "") !== null;
+
+/** Reads what stands at the beginning of `rest` and returns where to go on. */
+function parseNext(found: Found, rest: Cut, garbled: boolean): number {
+  const { tokens, declarations, diagnostics } = found;
+  const head = tokens[rest.start];
+  if (head === undefined) return rest.end;
+  if (kindOf(head.text) === null) {
+    const after = skipClosing(tokens, rest);
+    if (!garbled) diagnostics.push(after > rest.start ? lonelyBracket(head) : noDeclaration(head, tokens[rest.start + 1]));
+    return after > rest.start ? after : resume(tokens, { start: rest.start + 1, end: rest.end }, "");
+  }
+  const outcome = parseDeclaration(tokens, rest);
+  if (outcome.k === "parsed") {
+    declarations.push(outcome.declaration);
+    return rest.end;
+  }
+  // A misspelt keyword or a bracket too many behind a complete declaration is not that declaration's mistake.
+  if (outcome.k === "stopped" && outcome.complete !== null && endsHere(tokens[outcome.at])) {
+    declarations.push(outcome.complete);
+    return outcome.at;
+  }
+  const end = outcome.k === "stopped" ? resume(tokens, { start: outcome.at, end: rest.end }, head.text) : rest.end;
+  found.broken.push(brokenAt(tokens, { start: rest.start, end }));
+  if (outcome.k === "refused") diagnostics.push(outcome.because);
+  else if (!garbled) diagnostics.push(outcome.k === "stopped" ? unexpected(tokens, outcome.at, outcome.column, rest) : tooEarly(tokens, outcome.column, rest, found.lines));
+  return end;
+}
+
+const endsHere = (token: Token | undefined): boolean => token !== undefined && (token.first || bracket(token.text) === -1);
+
+/**
+ * After a mistake within the declaration `kind`: the next word in the first column that looks as if a declaration was
+ * meant, though it is misspelt or what follows is no name (else the cut would have ended before it).
+ */
+function resume(tokens: readonly Token[], { start: from, end }: Cut, kind: string): number {
+  for (let at = from; at + 1 < end; at++) {
+    const [token, next] = [tokens[at], tokens[at + 1]];
+    if (token === undefined || next === undefined || !token.first || next.type === "mark") continue;
+    if (token.type === "soft" && kindOf(token.text) !== null && !(kind === "test" && token.text === "profile")) return at;
+    if (token.type === "name" && (next.type === "name" || next.type === "string") && nearest(token.text, DECLARATION_WORDS) !== null) return at;
+  }
+  return end;
 }
 
 function skipClosing(tokens: readonly Token[], { start: from, end }: Cut): number {
@@ -100,11 +129,9 @@ function skipClosing(tokens: readonly Token[], { start: from, end }: Cut): numbe
 
 function outOfBounds(tokens: readonly Token[], { start: from, end }: Cut): Diagnostic | null {
   const head = tokens[from];
-  if (head !== undefined && end - from > MAX_TOKENS) {
-    return diagnostic("E0012", head.span, `this declaration has ${end - from} words and marks, the most are ${MAX_TOKENS}`);
-  }
-  const deep = tooDeep(tokens, from, end);
-  return deep === null ? null : diagnostic("E0011", deep.span, `this is nested more than ${MAX_NESTING} deep`);
+  if (head !== undefined && end - from > MAX_TOKENS) return tooLong(head, end - from);
+  const deepest = beyondNesting(tokens, from, end);
+  return deepest === null ? null : tooDeep(deepest);
 }
 
 function brokenAt(tokens: readonly Token[], { start: from, end }: Cut): BrokenDeclaration {
@@ -135,13 +162,6 @@ const grammar = nearley.Grammar.fromCompiled({
   ParserStart: start,
   ParserRules: rules.map(({ name, symbols, build }) => ({ name, symbols: [...symbols], postprocess: (parts) => build(parts) })),
 });
-
-const productions: Productions = (() => {
-  const byName = new Map<string, GrammarSymbols[]>();
-  for (const { name, symbols } of rules) byName.set(name, [...(byName.get(name) ?? []), symbols]);
-  return byName;
-})();
-type GrammarSymbols = (typeof rules)[number]["symbols"];
 
 /** What is read of nearley's parser beyond its types. */
 interface Table {
@@ -176,7 +196,7 @@ function parseDeclaration(tokens: readonly Token[], cut: Cut): Outcome {
   if (draft === undefined) return { k: "ended", column: inner.table[inner.current] ?? NO_COLUMN };
   if (others.length > 0) throw new AmbiguousGrammarError(written(tokens, cut), 1 + others.length);
   const declaration = finished(draft);
-  return declaration === null ? { k: "refused", because: tooTall(tokens, cut) } : { k: "parsed", declaration };
+  return declaration === null ? { k: "refused", because: tooTall(tokens[cut.start]) } : { k: "parsed", declaration };
 }
 
 /** Null for what is too deep to be walked by recursion. */
@@ -189,88 +209,3 @@ function completeIn(column: Column): Declaration | null {
 
 const written = (tokens: readonly Token[], cut: Cut): string =>
   tokens.slice(cut.start, Math.min(cut.end, cut.start + 200)).map((token) => token.text).join(" ");
-
-// ---- findings ----
-
-function tooTall(tokens: readonly Token[], { start: from }: Cut): Diagnostic {
-  const head = tokens[from];
-  return diagnostic("E0011", head?.span ?? NOWHERE, `an expression in this ${head?.text ?? "declaration"} joins more than ${MAX_DEPTH} parts`, {
-    label: "move some of them into a trait, or use `in [ … ]`",
-  });
-}
-
-const lonelyBracket = (token: Token): Diagnostic => diagnostic("E0013", token.span, `this ${quoted(token.text)} closes nothing`);
-
-function noDeclaration(token: Token, after: Token | undefined): Diagnostic {
-  const meant = nearest(token.text, DECLARATION_WORDS);
-  const comment = token.text === "/" && (after?.text === "/" || after?.text === "*") && after.span.start === token.span.end;
-  return diagnostic("E0010", token.span, `no declaration begins with ${quoted(token.text)}`, {
-    label: comment ? "comments begin with `#`" : meant === null ? undefined : `did you mean ${quoted(meant)}?`,
-  });
-}
-
-function unexpected(tokens: readonly Token[], { at, column }: Outcome & { readonly k: "stopped" }, cut: Cut): Diagnostic {
-  const token = tokens[at];
-  const expected = expectedIn(column, productions);
-  if (token === undefined) return diagnostic("E0007", NOWHERE, `expected ${expected.phrase}`);
-  if (expected.nameOnly && (token.type === "soft" || token.type === "hard")) {
-    return diagnostic("E0009", token.span, `${quoted(token.text)} is a word of the language and no name`, { label: "choose another name" });
-  }
-  return diagnostic("E0007", token.span, `expected ${expected.phrase}, not ${quoted(token.text)}`, {
-    label: hint(at > cut.start ? tokens[at - 1] : undefined, token, tokens[at + 1], expected.literals),
-  });
-}
-
-function tooEarly({ lines, tokens }: Found, { column }: Outcome & { readonly k: "ended" }, cut: Cut): Diagnostic {
-  const [head, last] = [tokens[cut.start], tokens[cut.end - 1]];
-  const end = last?.span.end ?? 0;
-  const open = unclosed(tokens, cut);
-  return diagnostic("E0008", { file: head?.span.file ?? "", start: end, end }, `the ${head?.text ?? "declaration"} ends too early: expected ${expectedIn(column, productions).phrase}`, {
-    notes: open === null ? [] : [`the ${quoted(open.text)} in line ${lineAt(lines(), open.span.start) + 1} is not closed`],
-  });
-}
-
-function unclosed(tokens: readonly Token[], { start: from, end }: Cut): Token | null {
-  const open: Token[] = [];
-  for (const token of tokens.slice(from, end)) {
-    const turn = bracket(token.text);
-    if (turn === 1) open.push(token);
-    else if (turn === -1) open.pop();
-  }
-  return open.at(-1) ?? null;
-}
-
-const LONGEST_QUOTE = 40;
-function quoted(text: string): string {
-  return `\`${text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text}\``;
-}
-
-// What people write out of habit, and what it is here.
-const HABITS: Readonly<Record<string, string>> = {
-  elif: "write `else if`", elsif: "write `else if`", elseif: "write `else if`",
-  otherwise: "write `else`", unless: "write `if not`", is: "write `==`", equals: "write `==`", has: "write `contains`",
-  every: "schedules begin with `on every`",
-};
-
-const COMPARISONS: ReadonlySet<string> = new Set(["==", "!=", "<", "<=", ">", ">=", "in", "contains", "like"]);
-
-/** What was most likely meant. */
-function hint(before: Token | undefined, token: Token, after: Token | undefined, possible: readonly string[]): string | undefined {
-  const pair = `${before?.text ?? ""}${token.text}`;
-  const touching = before !== undefined && before.span.end === token.span.start;
-  if (touching && pair === "//") return "comments begin with `#`";
-  if (touching && pair === "===") return "write `==`";
-  if (touching && pair === "||") return "write `or`";
-  if (touching && before.type === "date" && /^[tT]\d/.test(token.text)) return "write a space: `2026-03-02 10:00`";
-  if (token.text === "|" && possible.includes("or")) return "write `or`";
-  if (token.type === "number" && after?.text === ":" && !possible.includes("%")) return "times of day have two digits each: `09:00`";
-  if (token.text === ":" && before?.type === "number" && after?.type === "number") return "times of day have two digits each: `09:00`";
-  if (COMPARISONS.has(token.text) && possible.includes("and")) return "comparisons are not chained: join them with `and`";
-  if (token.text === "=" && possible.includes("==")) return "did you mean `==`?";
-  if (token.text === "=" && possible.includes(":")) return "did you mean `:`?";
-  if (token.text === ":" && possible.includes("=")) return "did you mean `=`?";
-  if (token.type === "mark" || token.type === "string") return undefined;
-  const habit = Object.hasOwn(HABITS, token.text) ? HABITS[token.text] : undefined;
-  const meant = nearest(token.text, possible.filter((word) => /^[a-z]/.test(word)));
-  return meant === null ? habit : `did you mean ${quoted(meant)}?`;
-}

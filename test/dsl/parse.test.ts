@@ -226,6 +226,7 @@ describe("hostile input ends in findings, and soon", () => {
     ["10,000 nested types", `event x { a: ${many("(", 10_000)}string${many(")", 10_000)} }`, "E0011"],
     ["1,000,000 closing brackets", many("}", 1_000_000), "E0013"],
     ["10,000 times not", value(`${many("not ", 10_000)}a`), "E0011"],
+    ["10,000 times not behind something else", `nonsense (\n${value(`${many("not ", 10_000)}a${many(" + a", 10_000)}`)})`, "E0010"],
     ["10,000 signs", value(`${many("- ", 10_000)}a`), "E0011"],
     ["10,000 conditions of conditions", value(`${many("if ", 10_000)}a`), "E0011"],
     ["8,000 conditional values in a chain", value(`${many("if a then b else ", 8_000)}c`), "E0011"],

@@ -23,7 +23,8 @@ const HARMLESS = /^(mon|tues|wednes|thurs|fri|satur|sun)day$|^(second|minute|hou
 const ALL = [...SOFT];
 const RISKY = ALL.filter((word) => !HARMLESS.test(word));
 
-const byName = Map.groupBy(rules, (rule) => rule.name);
+const byName = new Map<string, GrammarRule[]>();
+for (const rule of rules) byName.set(rule.name, [...(byName.get(rule.name) ?? []), rule]);
 
 /** Of the smallest tree under a name. */
 const heights = (() => {

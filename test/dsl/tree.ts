@@ -15,7 +15,10 @@ function lines(node: Plain, source: string, indent: string): string[] {
   if (node === null || typeof node !== "object") return [`${indent}${JSON.stringify(node)}`];
   if (Array.isArray(node)) return node.length === 0 ? [`${indent}[]`] : node.flatMap((item: Plain) => lines(item, source, indent));
   const { k, span, ...fields } = node as { readonly [key: string]: Plain };
-  const head = `${indent}${k === undefined ? "word" : String(k)} ${covered(span as unknown as Span, source)}`;
+  if (k === undefined) return [`${indent}${String(fields["text"])} ${covered(span as unknown as Span, source)}`];
+  const simple = Object.values(fields).every((value) => value === null || typeof value !== "object");
+  if (simple) return [`${indent}${[String(k), ...Object.values(fields).map((value) => JSON.stringify(value))].join(" ")} ${covered(span as unknown as Span, source)}`];
+  const head = `${indent}${String(k)} ${covered(span as unknown as Span, source)}`;
   return [head, ...Object.entries(fields).flatMap(([name, value]) => field(name, value, source, `${indent}  `))];
 }
 
