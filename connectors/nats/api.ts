@@ -18,7 +18,7 @@ export const WRONG_LAST_SEQUENCE = 10071;
 /** Well below the 4,096 bytes that a command line may have, with the reply subject and the numbers. */
 export const MAX_SUBJECT_LENGTH = 3_000;
 /** JetStream's codes for what no repetition helps against: resources of the account or server, storage, message size. */
-const LIMITS: ReadonlySet<number> = new Set([10002, 10023, 10028, 10047, 10054]);
+const LIMITS: ReadonlySet<number> = new Set([10002, 10023, 10028, 10047, 10054, 10097]);
 const STORE_FAILED = 10077;
 
 /** Whether a refused message was refused because something is full; a failing store can have other reasons too. */

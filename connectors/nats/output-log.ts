@@ -6,8 +6,9 @@
  * not sent as `Nats-Msg-Id`, for the broker would swallow what it takes for a duplicate and so make a hole in the
  * chain; they travel as `Eddy-Id`, with the sequence of the causing record as `Eddy-Cause`.
  *
- * A chain of n accepted means all before n are: that is why the highest acknowledged number is the answer even where
- * an earlier acknowledgement was lost.
+ * A chain with n accepted has all before n: that is why the highest acknowledged number is the answer even where an
+ * earlier acknowledgement was lost. Behind a refused number the answer stops: another publisher has taken it. (What
+ * was under way behind it may still be accepted where it happens to fit: both publish what one store committed.)
  */
 import { headers, type MsgHdrs } from "nats";
 
@@ -47,6 +48,7 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
       check(partition, outputs, first.number);
       const prepared = prepare(link, outputs);
       let last = first.number - 1;
+      let refused = Number.POSITIVE_INFINITY;
       let refusal: Refusal | null = null;
       const ending = await window.run({
         count: prepared.length,
@@ -57,11 +59,14 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
         },
         receive: (index, receipt) => {
           refusal ??= receipt.refusal;
-          const accepted = receipt.sequence === first.number + index;
-          if (accepted) last = Math.max(last, receipt.sequence);
+          const number = first.number + index;
+          const accepted = receipt.sequence === number;
+          if (accepted) last = Math.max(last, number);
+          else refused = Math.min(refused, number);
           return accepted;
         },
       });
+      last = Math.min(last, refused - 1);
       if (last < first.number) await explain(link, outputStream(partition), ending, refusal);
       return last;
     },
