@@ -1,0 +1,130 @@
+/**
+ * A record of the log becomes work for its partition: an event that fits the program, a tick of the clock, something to
+ * pass over, or a dead letter. Nothing is thrown for what somebody sent.
+ */
+import type { Compiled, EventPlan } from "./compile/compiled.js";
+import type { Data } from "./customer.js";
+import { envelope, envelopeOf, isFault, type Envelope, type EnvelopeFault } from "./envelope.js";
+import type { ClockKind, LogRecord } from "./ports.js";
+import { BAD, lastFault } from "./schema.js";
+import type { DeadReason } from "./stats.js";
+import { TICK_TYPE, encodeToken, parseEventSubject } from "./subjects.js";
+
+/** Largest event, bytes. */
+export const MAX_EVENT_BYTES = 1_048_576;
+
+interface Place {
+  readonly sequence: number;
+  /** What the record says the time is, ms: the broker's stamp or, on an event clock, the event's own time; NaN: nothing. */
+  readonly stamp: number;
+}
+
+export type Work = Place & (
+  | {
+    readonly k: "event"; readonly plan: EventPlan; readonly customer: string; readonly data: Data;
+    /** The event's own time; null: none believable was given. */
+    readonly time: number | null; readonly timeRefused: boolean;
+    readonly id: string; readonly source: string;
+  }
+  | { readonly k: "tick" }
+  | { readonly k: "unmentioned"; readonly type: string }
+  | { readonly k: "dead"; readonly reason: DeadReason; readonly detail: string; readonly type: string; readonly subject: string; readonly body: Uint8Array }
+);
+
+export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord): Work {
+  const address = parseEventSubject(record.subject);
+  const type = address?.type ?? "";
+  const dead = (fault: EnvelopeFault): Work => ({
+    k: "dead", sequence: record.sequence, stamp: clock === "broker" ? record.stamp : NaN,
+    reason: fault.reason, detail: fault.detail, type, subject: record.subject, body: record.body,
+  });
+  if (address === null) return dead({ reason: "not_an_event", detail: "the subject must be events.<type>.<customer>, with other characters than A-Z a-z 0-9 _ - written as %XX" });
+  const plan = compiled.events.get(type);
+  // On the broker's clock nothing inside the record matters where no rule asks for the type.
+  if (plan === undefined && clock === "broker") {
+    return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, stamp: record.stamp };
+  }
+  if (record.body.length > MAX_EVENT_BYTES) return dead({ reason: "too_large", detail: `the event has ${record.body.length} bytes; ${MAX_EVENT_BYTES} are allowed` });
+  const event = readEnvelope(record);
+  if (isFault(event)) return dead(event);
+  const stamp = clock === "broker" ? record.stamp : event.time ?? NaN;
+  if (plan === undefined) return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, stamp };
+  if (event.type !== type) return dead({ reason: "not_an_event", detail: `the subject says type "${type}", the event "${cut(event.type)}"` });
+  if (!isToken(event.subject, address.token)) {
+    return dead({ reason: "unknown_customer", detail: `the subject's last part is "${cut(address.token)}", which is not the event's subject "${cut(event.subject)}" percent-encoded` });
+  }
+  return fit(compiled, plan, event, record.sequence, stamp) ?? dead({ reason: "schema", detail: lastFault() });
+}
+
+/** The event as work, or null where its data does not fit the program (`lastFault` says why). */
+function fit(compiled: Compiled, plan: EventPlan, event: Envelope, sequence: number, stamp: number): Work | null {
+  const data = plan.isProfileUpdate ? compiled.profilePatch(event.data) : plan.check(event.data);
+  if (data === BAD) return null;
+  return {
+    k: "event", sequence, stamp, plan, customer: event.subject, data,
+    time: event.time, timeRefused: event.timeRefused, id: event.id, source: event.source,
+  };
+}
+
+/**
+ * One line of a file of events, on the events' own clock. `sequence` is the line's number.
+ */
+export function decodeLine(compiled: Compiled, line: string, sequence: number): Work {
+  const dead = (fault: EnvelopeFault, type = ""): Work => ({
+    k: "dead", sequence, stamp: NaN, reason: fault.reason, detail: fault.detail, type, subject: `line ${sequence}`, body: Buffer.from(line.slice(0, 8192)),
+  });
+  if (line.length > MAX_EVENT_BYTES) return dead({ reason: "too_large", detail: `the event has ${line.length} characters; ${MAX_EVENT_BYTES} are allowed` });
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    return dead({ reason: "not_json", detail: cut((error as Error).message) });
+  }
+  const event = envelopeOf(value);
+  if (isFault(event)) return dead(event);
+  const stamp = event.time ?? NaN;
+  const plan = compiled.events.get(event.type);
+  if (plan === undefined) return { k: event.type === TICK_TYPE ? "tick" : "unmentioned", type: event.type, sequence, stamp };
+  return fit(compiled, plan, event, sequence, stamp) ?? dead({ reason: "schema", detail: lastFault() }, event.type);
+}
+
+const cut = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+function isToken(customer: string, token: string): boolean {
+  if (customer === token && !token.includes("%")) return true;
+  try {
+    return encodeToken(customer) === token;
+  } catch {
+    return false;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function readEnvelope(record: LogRecord): Envelope | EnvelopeFault {
+  const { headers } = record;
+  let value: unknown = null;
+  try {
+    value = record.body.length === 0 && headers?.has("ce-id") === true ? null : JSON.parse(textOf(record.body));
+  } catch (error) {
+    return { reason: "not_json", detail: error instanceof SyntaxError ? cut(error.message) : "the event is not UTF-8" };
+  }
+  if (headers === null || !headers.has("ce-id")) return envelopeOf(value);
+  const header = (name: string): string | undefined => {
+    const raw = headers.get(`ce-${name}`);
+    if (raw === undefined) return undefined;
+    try {
+      return decodeURIComponent(raw);
+    } catch {
+      return raw;
+    }
+  };
+  return envelope(header("id"), header("source"), header("type"), header("subject"), header("time"), value);
+}
+
+/** Small ASCII bodies are the rule; the decoder that refuses broken UTF-8 is kept for what is not. */
+function textOf(body: Uint8Array): string {
+  const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const text = buffer.toString("utf8");
+  return text.includes("\ufffd") ? utf8.decode(body) : text;
+}

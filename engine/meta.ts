@@ -1,0 +1,90 @@
+/**
+ * What the engine keeps about a partition in the store, beside its customers: how far it has come and in which log, its
+ * clock, how far its outputs are numbered, and the layouts of the states. Text fields, readable with the store's own
+ * tools; they change in the same commit as the states.
+ */
+import { STATE_VERSION, StateTooNew, type Layout } from "./state.js";
+import type { MetaFields } from "./ports.js";
+
+/** A record that was seen at a place of the log: it must still be there, or the log is another one. */
+export interface Anchor {
+  readonly sequence: number;
+  readonly stamp: number;
+}
+
+/** Outputs that had been published by commits which the store then lost: their ids are passed over as they come again. */
+export interface Surplus {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Meta {
+  /** Sequence of the last record processed (or seen to belong to others); 0: none. */
+  readonly offset: number;
+  readonly clock: number;
+  /** Identity of the log that the offset belongs to; empty before the first commit. */
+  readonly log: string;
+  /** Newest first. */
+  readonly anchors: readonly Anchor[];
+  /** Number of the next output. */
+  readonly next: number;
+  readonly surplus: Surplus | null;
+  /** Hash of the program that ran last; empty before the first commit. */
+  readonly program: string;
+  readonly layouts: ReadonlyMap<number, Layout>;
+}
+
+const LAYOUT_PREFIX = "layout:";
+const ANCHORS_KEPT = 3;
+
+export class MetaCorrupt extends Error { override readonly name = "MetaCorrupt"; }
+
+export function readMeta(fields: MetaFields): Meta {
+  const version = wholeNumber(fields, "format", STATE_VERSION);
+  if (version > STATE_VERSION) {
+    throw new StateTooNew(`the store was written by a newer Eddy (format ${version}; this one knows ${STATE_VERSION}): run that version`);
+  }
+  const layouts = new Map<number, Layout>();
+  for (const [name, value] of Object.entries(fields)) {
+    if (name.startsWith(LAYOUT_PREFIX)) layouts.set(Number(name.slice(LAYOUT_PREFIX.length)), JSON.parse(value) as Layout);
+  }
+  const surplus = fields["surplus"]?.split(":").map(Number);
+  return {
+    offset: wholeNumber(fields, "offset", 0),
+    clock: wholeNumber(fields, "clock", 0),
+    log: fields["log"] ?? "",
+    anchors: (fields["anchors"] ?? "").split(" ").filter((text) => text !== "").map((text) => {
+      const [sequence, stamp] = text.split(":").map(Number);
+      return { sequence: sequence ?? 0, stamp: stamp ?? 0 };
+    }),
+    next: wholeNumber(fields, "next", 1),
+    surplus: surplus === undefined ? null : { from: surplus[0] ?? 0, to: surplus[1] ?? 0 },
+    program: fields["program"] ?? "",
+    layouts,
+  };
+}
+
+function wholeNumber(fields: MetaFields, name: string, otherwise: number): number {
+  const text = fields[name];
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new MetaCorrupt(`the partition's field "${name}" is ${JSON.stringify(text)}, which is no position`);
+  return value;
+}
+
+export function writeMeta(meta: Omit<Meta, "layouts">): MetaFields {
+  return {
+    format: String(STATE_VERSION),
+    offset: String(meta.offset),
+    clock: String(meta.clock),
+    log: meta.log,
+    anchors: meta.anchors.slice(0, ANCHORS_KEPT).map((anchor) => `${anchor.sequence}:${anchor.stamp}`).join(" "),
+    next: String(meta.next),
+    surplus: meta.surplus === null ? "" : `${meta.surplus.from}:${meta.surplus.to}`,
+    program: meta.program,
+  };
+}
+
+export function layoutField(number: number, layout: Layout): MetaFields {
+  return { [`${LAYOUT_PREFIX}${number}`]: JSON.stringify(layout) };
+}

@@ -1,0 +1,77 @@
+/**
+ * A file of events through the engine, with everybody in memory and no store: what `eddy replay` does. Time is the
+ * events' own; the evaluation is the very one that runs live.
+ */
+import type { Compiled } from "./compile/compiled.js";
+import type { Data } from "./customer.js";
+import { decodeLine, type Work } from "./decode.js";
+import { read } from "./evaluate.js";
+import { createPartition, take, takePending, type Partition } from "./partition.js";
+import { engineStats, type EngineStats } from "./stats.js";
+import type { Value } from "../dsl/program.js";
+
+export interface ReplayOutput {
+  /** `actions.0.…`, `segments.0.…` or `dead.0.…`. */
+  readonly subject: string;
+  readonly body: string;
+}
+
+export interface Replay {
+  /** One line of the file. */
+  line(text: string): void;
+  /** Moves the clock on: everything due up to and including `instant` happens. */
+  until(instant: number): void;
+  /** Members of every segment, by segment name, then customer. */
+  members(): { readonly segment: string; readonly customer: string }[];
+  /** Every trait of every customer, as it is shown in JSON, by customer. */
+  traits(): { readonly customer: string; readonly values: { readonly [trait: string]: Value } }[];
+  readonly stats: EngineStats;
+  /** Lines taken so far. */
+  readonly lines: number;
+  readonly clock: number;
+}
+
+export function createReplay(compiled: Compiled, output: (output: ReplayOutput) => void): Replay {
+  const stats = engineStats();
+  const p: Partition = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, stats);
+  let lines = 0;
+
+  function drain(): void {
+    for (const { message } of takePending(p, 0).messages) output(message);
+    p.lateWakes.length = 0;
+  }
+
+  function process(work: Work): void {
+    while (take(p, work) !== "done") drain(); // with everybody in memory it can only be full
+  }
+
+  return {
+    stats,
+    get lines() { return lines; },
+    get clock() { return p.clock; },
+    line(text) {
+      process(decodeLine(compiled, text, ++lines));
+      if (p.pending.messages.length > 0) drain();
+    },
+    until(instant) {
+      process({ k: "tick", sequence: lines, stamp: instant });
+      drain();
+    },
+    members() {
+      const found: { segment: string; customer: string }[] = [];
+      for (const customer of p.cache.all()) {
+        for (const segment of customer.segments) found.push({ segment: compiled.segments[segment]?.name as string, customer: customer.id });
+      }
+      return found.sort((a, b) => compare(a.segment, b.segment) || compare(a.customer, b.customer));
+    },
+    traits() {
+      return [...p.cache.all()].sort((a, b) => compare(a.id, b.id)).map((customer) => {
+        const values: Data = {};
+        for (const trait of compiled.traits) values[trait.name] = read(p.evaluator, customer, p.clock, trait.shown) ?? null;
+        return { customer: customer.id, values: values as { [trait: string]: Value } };
+      });
+    },
+  };
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

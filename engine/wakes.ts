@@ -1,0 +1,103 @@
+/**
+ * The wakes of one partition that come next: a bounded window, in memory, on the store's wake index.
+ *
+ * All entries of the index up to `horizon` (a position: an instant and a customer) are in the heap; what lies behind it
+ * is read from the store page by page as the clock comes near. Entries are hints: a customer's own state decides
+ * whether one is still meant.
+ */
+import type { Wake } from "./ports.js";
+
+/** More than this in memory: the later half is left to the store again. */
+const MAX_IN_MEMORY = 50_000;
+
+export interface Wakes {
+  readonly heap: Wake[];
+  /** Null: the whole index is in the heap. */
+  horizon: Wake | null;
+}
+
+/** Before the first page is read: nothing is in memory. */
+export function unreadWakes(): Wakes {
+  return { heap: [], horizon: { at: -Infinity, customer: "" } };
+}
+
+export function allWakesInMemory(): Wakes {
+  return { heap: [], horizon: null };
+}
+
+/** By instant, then by customer in the order of UTF-8 bytes (which is that of code points). */
+export function compareWakes(a: Wake, b: Wake): number {
+  return a.at - b.at || compareCodePoints(a.customer, b.customer);
+}
+
+function compareCodePoints(a: string, b: string): number {
+  const n = Math.min(a.length, b.length);
+  for (let i = 0; i < n; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    // Surrogates stand for code points above all others, though their units are below U+E000 to U+FFFF.
+    const xIsHigh = x >= 0xd800 && x <= 0xdfff;
+    const yIsHigh = y >= 0xd800 && y <= 0xdfff;
+    return xIsHigh === yIsHigh ? x - y : xIsHigh ? 1 : -1;
+  }
+  return a.length - b.length;
+}
+
+/** Puts an entry into the heap where it lies before the horizon; otherwise the store will bring it in time. */
+export function addWake(wakes: Wakes, wake: Wake): void {
+  if (wakes.horizon !== null && compareWakes(wake, wakes.horizon) > 0) return;
+  push(wakes.heap, wake);
+  if (wakes.heap.length > MAX_IN_MEMORY) trim(wakes);
+}
+
+function trim(wakes: Wakes): void {
+  wakes.heap.sort(compareWakes);
+  wakes.heap.length = MAX_IN_MEMORY / 2;
+  wakes.horizon = wakes.heap[wakes.heap.length - 1] as Wake; // a sorted list is a heap
+}
+
+/** A page that the store gave for what lies behind the horizon; `complete`: there is nothing behind it. */
+export function addPage(wakes: Wakes, page: readonly Wake[], complete: boolean): void {
+  for (const wake of page) push(wakes.heap, wake);
+  wakes.horizon = complete ? null : (page[page.length - 1] as Wake);
+}
+
+/** Whether the heap is known to hold every entry up to the instant. */
+export function coversInstant(wakes: Wakes, instant: number): boolean {
+  return wakes.horizon === null || wakes.horizon.at > instant;
+}
+
+export function firstWake(wakes: Wakes): Wake | undefined {
+  return wakes.heap[0];
+}
+
+export function popWake(wakes: Wakes): Wake | undefined {
+  const { heap } = wakes;
+  const top = heap[0];
+  const last = heap.pop();
+  if (top === undefined || last === undefined || heap.length === 0) return top;
+  let i = 0;
+  for (;;) {
+    let child = 2 * i + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && compareWakes(heap[child + 1] as Wake, heap[child] as Wake) < 0) child++;
+    if (compareWakes(heap[child] as Wake, last) >= 0) break;
+    heap[i] = heap[child] as Wake;
+    i = child;
+  }
+  heap[i] = last;
+  return top;
+}
+
+function push(heap: Wake[], wake: Wake): void {
+  let i = heap.length;
+  heap.push(wake);
+  while (i > 0) {
+    const parent = (i - 1) >>> 1;
+    if (compareWakes(heap[parent] as Wake, wake) <= 0) break;
+    heap[i] = heap[parent] as Wake;
+    i = parent;
+  }
+  heap[i] = wake;
+}
