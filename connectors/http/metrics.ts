@@ -1,0 +1,154 @@
+/**
+ * What the engine tells Prometheus. Every label set that the program can produce stands there from the start with 0, so
+ * that rates and alerts work from the first event on. No customer ids, no values of events.
+ */
+import { collectDefaultMetrics, Registry } from "prom-client";
+
+import type { Program, Step } from "../../dsl/program.js";
+import { DEAD_REASONS, STAGES, SUPPRESSION_REASONS, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
+import { TICK_TYPE } from "../../engine/subjects.js";
+import { addHistogram, addSeries, one, type Labels, type Sample } from "./series.js";
+
+export interface MetricsSource {
+  readonly stats: EngineStats;
+  /** The program that runs now. */
+  readonly program: () => Pick<Program, "hash" | "events" | "segments" | "rules" | "channels">;
+  readonly lastReloadSuccessful: () => boolean;
+  /** Whether each server that the engine needs is connected, by its part: `log`, `store`. */
+  readonly connections: () => ReadonlyMap<string, boolean>;
+}
+
+export interface Metrics {
+  render(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** Types that the program does not declare are counted together. */
+const OTHER_TYPES = "other";
+/** Stands in the place of a channel for what `emit` sends. */
+const EMIT = "emit";
+
+const OUTCOMES: readonly EventOutcome[] = ["processed", "unmentioned", "duplicate", "dead"];
+const CHANGES = ["entered", "left"] as const;
+
+export function createMetrics(source: MetricsSource): Metrics {
+  const registry = new Registry();
+  addProgram(registry, source);
+  addEvents(registry, source);
+  addOutputs(registry, source);
+  addPartitions(registry, source.stats);
+  addWork(registry, source.stats);
+  // CPU, memory, event loop and garbage collection under the names that every Node process uses.
+  collectDefaultMetrics({ register: registry });
+  return { render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }) };
+}
+
+function addProgram(registry: Registry, { program, lastReloadSuccessful, connections }: MetricsSource): void {
+  addSeries(registry, { name: "eddy_program_info", help: "The rules that run now; always 1.", type: "gauge", read: () => [{ labels: { hash: program().hash }, value: 1 }] });
+  addSeries(registry, { name: "eddy_program_last_reload_successful", help: "0 when the last change of the rules had errors and was not taken over.", type: "gauge", read: () => one(lastReloadSuccessful() ? 1 : 0) });
+  addSeries(registry, { name: "eddy_connected", help: "1 while the connection to the log or the store is up.", type: "gauge", read: () => [...connections()].map(([to, up]) => ({ labels: { to }, value: up ? 1 : 0 })) });
+}
+
+function addEvents(registry: Registry, { stats, program }: MetricsSource): void {
+  addSeries(registry, {
+    name: "eddy_events_total", help: "Records of the log, by type and by what became of them.", type: "counter",
+    read: () => known([...program().events.map(({ name }) => name), TICK_TYPE, OTHER_TYPES], stats.events.keys())
+      .flatMap((type) => OUTCOMES.map((outcome) => ({ labels: { type, outcome }, value: stats.events.get(type)?.[outcome] ?? 0 }))),
+  });
+  addSeries(registry, {
+    name: "eddy_dead_letters_total", help: "Events that could not be processed, by reason.", type: "counter",
+    read: () => DEAD_REASONS.map((reason) => ({ labels: { reason }, value: stats.deadLetters[reason] })),
+  });
+  addCounter(registry, "eddy_event_times_clamped_total", "Event times that were not believed and taken at the record's stamp.", () => stats.timesClamped);
+  addCounter(registry, "eddy_stamps_backwards_total", "Stamps of the log that went back and were absorbed.", () => stats.stampsBackwards);
+  addHistogram(registry, { name: "eddy_event_duration_seconds", help: "From the broker's stamp of an event to its commit.", read: () => [{ labels: {}, of: stats.eventSeconds }] });
+}
+
+function addOutputs(registry: Registry, { stats, program }: MetricsSource): void {
+  addSeries(registry, { name: "eddy_rule_started_total", help: "Runs started, by rule.", type: "counter", read: () => counts("rule", program().rules.map(({ name }) => name), stats.ruleStarted) });
+  addSeries(registry, { name: "eddy_actions_total", help: "Actions, by channel (emit for those without) and template.", type: "counter", read: () => actionSamples(program(), stats) });
+  addSeries(registry, {
+    name: "eddy_actions_suppressed_total", help: "Messages that a channel's policy held back for good, by reason.", type: "counter",
+    read: () => known(program().channels.map(({ name }) => name), stats.suppressed.keys())
+      .flatMap((channel) => SUPPRESSION_REASONS.map((reason) => ({ labels: { channel, reason }, value: stats.suppressed.get(channel)?.[reason] ?? 0 }))),
+  });
+  addSeries(registry, { name: "eddy_segment_customers", help: "Members of each segment.", type: "gauge", read: () => counts("segment", segmentNames(program()), stats.segmentCustomers) });
+  addSeries(registry, {
+    name: "eddy_segment_changes_total", help: "Customers who entered or left, by segment.", type: "counter",
+    read: () => known(segmentNames(program()), stats.segmentChanges.keys())
+      .flatMap((segment) => CHANGES.map((change) => ({ labels: { segment, change }, value: stats.segmentChanges.get(segment)?.[change] ?? 0 }))),
+  });
+  addHistogram(registry, { name: "eddy_action_duration_seconds", help: "From the broker's stamp of the cause to the action's acknowledgement.", read: () => [{ labels: {}, of: stats.actionSeconds }] });
+}
+
+function addPartitions(registry: Registry, stats: EngineStats): void {
+  const perPartition = (name: string, help: string, value: (of: PartitionStats) => number): void =>
+    addSeries(registry, { name, help, type: "gauge", read: () => [...stats.partitions].map(([partition, of]) => ({ labels: { partition }, value: value(of) })) });
+  perPartition("eddy_partition_lag_events", "Records in the log behind the last one committed.", ({ lag }) => lag);
+  perPartition("eddy_partition_offset", "Sequence of the last record committed.", ({ offset }) => offset);
+  perPartition("eddy_partition_clock_seconds", "The partition's clock, seconds since 1970.", ({ clock }) => clock / 1000);
+  perPartition("eddy_partition_stopped", "1 for a partition that stands still until a person decides.", ({ stopped }) => (stopped === null ? 0 : 1));
+  addSeries(registry, {
+    name: "eddy_outbox_pending", help: "Outputs committed and not yet acknowledged by the output log.", type: "gauge",
+    read: () => one([...stats.partitions.values()].reduce((sum, { outboxPending }) => sum + outboxPending, 0)),
+  });
+}
+
+function addWork(registry: Registry, stats: EngineStats): void {
+  addHistogram(registry, { name: "eddy_timer_lateness_seconds", help: "How long after its deadline a timer ran.", read: () => [{ labels: {}, of: stats.timerLateness }] });
+  addHistogram(registry, { name: "eddy_stage_duration_seconds", help: "Work on one batch, by step.", read: () => STAGES.map((stage) => ({ labels: { stage }, of: stats.stageSeconds[stage] })) });
+  addHistogram(registry, { name: "eddy_commit_customers", help: "Customers in one commit.", read: () => [{ labels: {}, of: stats.commitCustomers }] });
+  addCounter(registry, "eddy_commits_total", "Commits.", () => stats.commits);
+  addCounter(registry, "eddy_cache_misses_total", "Customers that had to be loaded from the store.", () => stats.cacheMisses);
+  addSeries(registry, { name: "eddy_cached_customers", help: "Customers in memory.", type: "gauge", read: () => one(stats.cachedCustomers) });
+  addCounter(registry, "eddy_window_overflows_total", "Window entries merged or dropped because a customer had too many.", () => stats.windowOverflows);
+  addCounter(registry, "eddy_chains_cut_total", "Chains of effects cut at the depth limit.", () => stats.chainsCut);
+}
+
+function addCounter(registry: Registry, name: string, help: string, value: () => number): void {
+  addSeries(registry, { name, help, type: "counter", read: () => one(value()) });
+}
+
+// ---------------------------------------------------------------------------------------------------- label sets
+
+/** The names that the program knows, then those that were counted under an earlier one. */
+function known(names: readonly string[], counted: Iterable<string>): string[] {
+  return [...new Set([...names, ...counted])];
+}
+
+function counts(label: string, names: readonly string[], values: ReadonlyMap<string, number>): Sample[] {
+  return known(names, values.keys()).map((name) => ({ labels: { [label]: name } satisfies Labels, value: values.get(name) ?? 0 }));
+}
+
+const segmentNames = ({ segments }: Pick<Program, "segments">): string[] => segments.map(({ name }) => name);
+
+function actionSamples(program: Pick<Program, "rules" | "channels">, stats: EngineStats): Sample[] {
+  const templates = new Map<string, Set<string>>();
+  const add = (channel: string, template: string): void => {
+    const of = templates.get(channel) ?? new Set();
+    templates.set(channel, of.add(template));
+  };
+  for (const { steps } of program.rules) eachAction(steps, program, add);
+  for (const [channel, of] of stats.actions) for (const template of of.keys()) add(channel, template);
+  return [...templates].flatMap(([channel, of]) => [...of].map((template) => ({ labels: { channel, template }, value: stats.actions.get(channel)?.get(template) ?? 0 })));
+}
+
+function eachAction(steps: readonly Step[], program: Pick<Program, "channels">, found: (channel: string, template: string) => void): void {
+  for (const step of steps) {
+    switch (step.k) {
+      case "send":
+        found(program.channels[step.channel]?.name ?? "", step.template);
+        break;
+      case "emit":
+        found(EMIT, step.name);
+        break;
+      case "if":
+        eachAction(step.then, program, found);
+        eachAction(step.else, program, found);
+        break;
+      case "wait":
+      case "set":
+      case "stop":
+        break;
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { describe, expect, test } from "vitest";
+
+import { createMetrics, type MetricsSource } from "../connectors/http/metrics.js";
+import type { Program } from "../dsl/program.js";
+import { engineStats, observe } from "../engine/stats.js";
+
+const TRUE = { k: "const", value: true, type: { k: "boolean" }, maybe: false } as const;
+
+const program: Program = {
+  events: [{ name: "order_placed", wire: "Order Completed", fields: [] }],
+  profile: [], aggregates: [], traits: [], order: [0],
+  segments: [{ name: "vip", label: null, enter: { if: TRUE, forMs: 0, forMonths: 0 }, leave: null }],
+  channels: [{ name: "email", when: [] }],
+  rules: [{
+    name: "welcome", label: null, priority: 0, on: [], when: null, restart: false, caps: [], until: [], keeps: [],
+    steps: [
+      { key: "a", k: "send", channel: 0, template: 'say "hi"\\', payload: null, urgent: false },
+      { key: "b", k: "if", if: TRUE, then: [{ key: "c", k: "emit", name: "greeted", payload: null }], else: [{ key: "d", k: "stop" }] },
+    ],
+  }],
+  hash: "cafe",
+};
+
+function source(): MetricsSource {
+  return { stats: engineStats(), program: () => program, lastReloadSuccessful: () => true, connections: () => new Map([["log", true], ["store", false]]) };
+}
+
+/** The lines of one metric, without help and type. */
+async function lines(from: MetricsSource, name: string): Promise<string[]> {
+  const { text } = await createMetrics(from).render();
+  return text.split("\n").filter((line) => new RegExp(`^${name}(_bucket|_sum|_count)?[{ ]`).test(line));
+}
+
+describe("before anything has happened", () => {
+  test.each<[string, string[]]>([
+    ["eddy_events_total", [
+      'eddy_events_total{type="order_placed",outcome="processed"} 0', 'eddy_events_total{type="order_placed",outcome="unmentioned"} 0',
+      'eddy_events_total{type="order_placed",outcome="duplicate"} 0', 'eddy_events_total{type="order_placed",outcome="dead"} 0',
+      'eddy_events_total{type="eddy_tick",outcome="processed"} 0', 'eddy_events_total{type="eddy_tick",outcome="unmentioned"} 0',
+      'eddy_events_total{type="eddy_tick",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_tick",outcome="dead"} 0',
+      'eddy_events_total{type="other",outcome="processed"} 0', 'eddy_events_total{type="other",outcome="unmentioned"} 0',
+      'eddy_events_total{type="other",outcome="duplicate"} 0', 'eddy_events_total{type="other",outcome="dead"} 0',
+    ]],
+    ["eddy_rule_started_total", ['eddy_rule_started_total{rule="welcome"} 0']],
+    ["eddy_actions_total", ['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 0', 'eddy_actions_total{channel="emit",template="greeted"} 0']],
+    ["eddy_actions_suppressed_total", [
+      'eddy_actions_suppressed_total{channel="email",reason="consent"} 0', 'eddy_actions_suppressed_total{channel="email",reason="cap"} 0', 'eddy_actions_suppressed_total{channel="email",reason="ended"} 0',
+    ]],
+    ["eddy_segment_customers", ['eddy_segment_customers{segment="vip"} 0']],
+    ["eddy_segment_changes_total", ['eddy_segment_changes_total{segment="vip",change="entered"} 0', 'eddy_segment_changes_total{segment="vip",change="left"} 0']],
+    ["eddy_dead_letters_total", ["not_json", "not_an_event", "unknown_customer", "schema", "too_large"].map((reason) => `eddy_dead_letters_total{reason="${reason}"} 0`)],
+    ["eddy_program_info", ['eddy_program_info{hash="cafe"} 1']],
+    ["eddy_program_last_reload_successful", ["eddy_program_last_reload_successful 1"]],
+    ["eddy_connected", ['eddy_connected{to="log"} 1', 'eddy_connected{to="store"} 0']],
+    ["eddy_outbox_pending", ["eddy_outbox_pending 0"]],
+    ...["eddy_event_times_clamped_total", "eddy_stamps_backwards_total", "eddy_cached_customers", "eddy_cache_misses_total", "eddy_commits_total", "eddy_window_overflows_total", "eddy_chains_cut_total"]
+      .map((name): [string, string[]] => [name, [`${name} 0`]]),
+  ])("%s stands there", async (name, expected) => {
+    expect(await lines(source(), name)).toEqual(expected);
+  });
+
+  test.each(["eddy_event_duration_seconds", "eddy_action_duration_seconds", "eddy_timer_lateness_seconds", "eddy_commit_customers"])("%s is an empty histogram", async (name) => {
+    const found = await lines(source(), name);
+    expect(found.slice(-3)).toEqual([`${name}_bucket{le="+Inf"} 0`, `${name}_sum 0`, `${name}_count 0`]);
+  });
+
+  test("every step of the work has its histogram", async () => {
+    const found = await lines(source(), "eddy_stage_duration_seconds");
+    expect(found.filter((line) => line.includes("_count"))).toEqual(["decode", "load", "evaluate", "commit", "publish"].map((stage) => `eddy_stage_duration_seconds_count{stage="${stage}"} 0`));
+  });
+});
+
+describe("what the engine counts is what is read", () => {
+  test("counters and gauges, also of names that the program no longer has", async () => {
+    const from = source();
+    const { stats } = from;
+    stats.events.set("order_placed", { processed: 3, unmentioned: 0, duplicate: 1, dead: 0 });
+    stats.events.set("gone", { processed: 2, unmentioned: 0, duplicate: 0, dead: 0 });
+    stats.actions.set("email", new Map([['say "hi"\\', 5], ["old", 1]]));
+    stats.segmentChanges.set("vip", { entered: 4, left: 2 });
+    expect(await lines(from, "eddy_events_total")).toEqual(expect.arrayContaining(['eddy_events_total{type="order_placed",outcome="processed"} 3', 'eddy_events_total{type="order_placed",outcome="duplicate"} 1', 'eddy_events_total{type="gone",outcome="processed"} 2']));
+    expect(await lines(from, "eddy_actions_total")).toEqual(['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 5', 'eddy_actions_total{channel="email",template="old"} 1', 'eddy_actions_total{channel="emit",template="greeted"} 0']);
+    expect(await lines(from, "eddy_segment_changes_total")).toEqual(['eddy_segment_changes_total{segment="vip",change="entered"} 4', 'eddy_segment_changes_total{segment="vip",change="left"} 2']);
+  });
+
+  test("a histogram is cumulative", async () => {
+    const from = source();
+    observe(from.stats.commitCustomers, 1);
+    observe(from.stats.commitCustomers, 3, 2);
+    observe(from.stats.commitCustomers, 5000);
+    const found = (await lines(from, "eddy_commit_customers")).map((line) => line.replace("eddy_commit_customers_", ""));
+    expect(found).toEqual([
+      'bucket{le="1"} 1', 'bucket{le="2"} 1', 'bucket{le="5"} 3', 'bucket{le="10"} 3', 'bucket{le="20"} 3', 'bucket{le="50"} 3',
+      'bucket{le="100"} 3', 'bucket{le="200"} 3', 'bucket{le="400"} 3', 'bucket{le="800"} 3', 'bucket{le="+Inf"} 4', "sum 5007", "count 4",
+    ]);
+  });
+
+  test("partitions", async () => {
+    const from = source();
+    from.stats.partitions.set(3, { lag: 12, outboxPending: 4, clock: 1_500, offset: 99, stopped: "the stream was recreated" });
+    from.stats.partitions.set(4, { lag: 0, outboxPending: 1, clock: 2_000, offset: 7, stopped: null });
+    expect(await lines(from, "eddy_partition_lag_events")).toEqual(['eddy_partition_lag_events{partition="3"} 12', 'eddy_partition_lag_events{partition="4"} 0']);
+    expect(await lines(from, "eddy_partition_clock_seconds")).toEqual(['eddy_partition_clock_seconds{partition="3"} 1.5', 'eddy_partition_clock_seconds{partition="4"} 2']);
+    expect(await lines(from, "eddy_partition_stopped")).toEqual(['eddy_partition_stopped{partition="3"} 1', 'eddy_partition_stopped{partition="4"} 0']);
+    expect(await lines(from, "eddy_partition_offset")).toEqual(['eddy_partition_offset{partition="3"} 99', 'eddy_partition_offset{partition="4"} 7']);
+    expect(await lines(from, "eddy_outbox_pending")).toEqual(["eddy_outbox_pending 5"]);
+  });
+
+  test("each metric has one help and one type, and the process's own metrics are there", async () => {
+    const { text, contentType } = await createMetrics(source()).render();
+    expect(contentType).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const types = text.split("\n").filter((line) => line.startsWith("# TYPE ")).map((line) => line.split(" ")[2]);
+    expect(new Set(types).size).toBe(types.length);
+    expect(types).toEqual(expect.arrayContaining(["process_cpu_seconds_total", "nodejs_heap_size_used_bytes", "eddy_events_total"]));
+  });
+});
