@@ -1,0 +1,140 @@
+/**
+ * One commit as one transaction: everything is checked and packed before it begins, then the writer and the number are
+ * looked at, then all is written, the partition's row last.
+ *
+ * Beyond what ports.ts says: a stored epoch below the writer's own means that the store went back to before its claim
+ * (epochs never fall otherwise), so the answer is `moved`; the same epoch under another token is somebody who claimed
+ * after that, so it is `lost`.
+ */
+import type { Commit, CommitAnswer } from "../../engine/ports.js";
+import { StoreRefused } from "../../engine/ports.js";
+import type { Folder, Tables } from "./folder.js";
+import { checkCustomer, checkSegment, ordinal, partitionKey, segmentKey, sizeKey } from "./keys.js";
+import { packOutput } from "./packed-output.js";
+import type { PartitionRow } from "./partition-row.js";
+import { readRow, writeRow } from "./partition-row.js";
+
+const NOTHING = Buffer.alloc(0);
+
+export function writeCommit(folder: Folder, commit: Commit): CommitAnswer {
+  check(commit);
+  const { tables } = folder;
+  const partition = partitionKey(commit.partition);
+  const outputs = commit.outputs.map((output) => ({ key: partition + ordinal(output.number), packed: packOutput(output) }));
+  return folder.write(() => {
+    const row = readRow(tables.meta, commit.partition);
+    const answer = standing(row, commit);
+    if (answer !== "done") return answer;
+    writeStates(tables, partition, commit);
+    writeWakes(tables, partition, commit);
+    writeSegments(tables, commit);
+    forgetOutputs(tables, partition, commit);
+    for (const { key, packed } of outputs) tables.outbox.put(key, packed);
+    for (const [name, value] of Object.entries(commit.meta)) {
+      if (value === "") row.fields.delete(name);
+      else row.fields.set(name, value);
+    }
+    writeRow(tables.meta, commit.partition, { ...row, number: commit.number });
+    return answer;
+  });
+}
+
+function standing({ writer, number }: PartitionRow, commit: Commit): CommitAnswer {
+  if (writer === null || writer.epoch < commit.writer.epoch) return "moved";
+  if (writer.epoch !== commit.writer.epoch || writer.token !== commit.writer.token) return "lost";
+  if (number === commit.number) return "already";
+  return number === commit.number - 1 ? "done" : "moved";
+}
+
+// ------------------------------------------------------------------------------------------------------- checking
+
+function check(commit: Commit): void {
+  if (!isNatural(commit.number) || !isNatural(commit.forget) || !isNatural(commit.writer.epoch)) refuse("a number");
+  for (const [customer] of commit.states) checkCustomer(customer);
+  for (const [customer, at] of commit.wakes) {
+    checkCustomer(customer);
+    if (at !== null && !Number.isSafeInteger(at)) refuse(`the wake of ${customer} (${at})`);
+  }
+  for (const { segment, add, remove } of commit.segments) {
+    checkSegment(segment);
+    for (const customer of add) checkCustomer(customer);
+    for (const customer of remove) checkCustomer(customer);
+  }
+  let previous = 0;
+  for (const { number, cause } of commit.outputs) {
+    if (!isNatural(number) || number <= previous) refuse(`the number of an output (${number})`);
+    if (!isNatural(cause)) refuse(`the cause of output ${number} (${cause})`);
+    previous = number;
+  }
+}
+
+function isNatural(number: number): boolean {
+  return Number.isSafeInteger(number) && number >= 0;
+}
+
+function refuse(what: string): never {
+  throw new StoreRefused(`the commit is malformed: ${what}. This is a fault in Eddy`);
+}
+
+// -------------------------------------------------------------------------------------------------------- writing
+
+function writeStates({ states }: Tables, partition: string, commit: Commit): void {
+  for (const [customer, state] of commit.states) {
+    if (state === null) states.remove(partition + customer);
+    else states.put(partition + customer, state as Buffer);
+  }
+}
+
+function writeWakes({ wakes, wakeOf }: Tables, partition: string, commit: Commit): void {
+  for (const [customer, at] of commit.wakes) {
+    const before = wakeOf.get(partition + customer)?.toString("latin1");
+    const after = at === null ? undefined : ordinal(at);
+    if (before === after) continue;
+    if (before !== undefined) wakes.remove(partition + before + customer);
+    if (after === undefined) {
+      wakeOf.remove(partition + customer);
+    } else {
+      wakes.put(partition + after + customer, NOTHING);
+      wakeOf.put(partition + customer, Buffer.from(after, "latin1"));
+    }
+  }
+}
+
+function writeSegments({ members, sizes }: Tables, commit: Commit): void {
+  for (const { segment, add, remove } of commit.segments) {
+    const prefix = segmentKey(commit.partition, segment);
+    let change = 0;
+    for (const customer of add) {
+      if (members.doesExist(prefix + customer)) continue;
+      members.put(prefix + customer, NOTHING);
+      change += 1;
+    }
+    for (const customer of remove) {
+      if (!members.doesExist(prefix + customer)) continue;
+      members.remove(prefix + customer);
+      change -= 1;
+    }
+    if (change === 0) continue;
+    const key = sizeKey(commit.partition, segment);
+    const size = readSize(sizes.get(key)) + change;
+    if (size === 0) sizes.remove(key);
+    else sizes.put(key, packSize(size));
+  }
+}
+
+export function readSize(row: Buffer | undefined): number {
+  return row === undefined ? 0 : row.readDoubleLE(0);
+}
+
+function packSize(size: number): Buffer {
+  const row = Buffer.allocUnsafe(8);
+  row.writeDoubleLE(size, 0);
+  return row;
+}
+
+/** Bounded, yet more than come in, so that they never pile up. */
+function forgetOutputs({ outbox }: Tables, partition: string, commit: Commit): void {
+  const limit = 500 + 2 * commit.outputs.length;
+  const old = outbox.getKeys({ start: partition, end: partition + ordinal(commit.forget + 1), limit });
+  for (const key of [...old]) outbox.remove(key);
+}

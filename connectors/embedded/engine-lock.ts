@@ -1,0 +1,85 @@
+/**
+ * One engine at a time on a folder. A row names the process that runs it; a row left by a process that is gone is
+ * taken over. Writers are fenced by their claims anyhow (state-store.ts): the lock is there so that two engines do not
+ * take the partitions from each other for ever, and to say so in words.
+ *
+ * A process is known by host, boot, process id and start time, so that a number given anew to another process, and a
+ * machine that was restarted, are both seen. Whether a process on another host (or in another container) still lives
+ * cannot be seen from here: such a lock is refused until `takeOver` says that a person has looked.
+ */
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { FolderRefused } from "./failures.js";
+import type { Folder } from "./folder.js";
+
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  /** Null where the system does not tell. */
+  readonly boot: string | null;
+  readonly started: string | null;
+  readonly nonce: string;
+}
+
+const ROW = "engine";
+
+/** Takes the lock; the answer gives it back. Throws FolderRefused where another engine has it. */
+export function lockForEngine(folder: Folder, takeOver: boolean): () => void {
+  const { meta } = folder.tables;
+  const mine: Owner = { ...describe(process.pid), pid: process.pid, host: hostname(), nonce: randomUUID() };
+  const owner = (): Owner | null => {
+    const row = meta.get(ROW);
+    return row === undefined ? null : (JSON.parse(row.toString()) as Owner);
+  };
+  folder.write(() => {
+    const other = owner();
+    if (other !== null && !takeOver) refuseWhileAlive(folder.dir, other, mine);
+    meta.put(ROW, Buffer.from(JSON.stringify(mine)));
+  });
+  return () => {
+    folder.write(() => {
+      if (owner()?.nonce === mine.nonce) meta.remove(ROW);
+    });
+  };
+}
+
+function refuseWhileAlive(dir: string, other: Owner, mine: Owner): void {
+  if (other.host !== mine.host) {
+    throw new FolderRefused(
+      `${dir} is in use by an engine with process id ${other.pid} on the host ${other.host}. If that one is gone, start with --take-over`,
+    );
+  }
+  if (other.boot !== mine.boot || !isAlive(other)) return;
+  throw new FolderRefused(`${dir} is in use by an engine with process id ${other.pid}: stop that one first, or use another folder`);
+}
+
+function isAlive(owner: Owner): boolean {
+  try {
+    process.kill(owner.pid, 0);
+  } catch (error) {
+    // EPERM: it is there and belongs to somebody else.
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  return describe(owner.pid).started === owner.started;
+}
+
+/** Boot and start time as Linux tells them; elsewhere the process id has to do. */
+function describe(pid: number): { readonly boot: string | null; readonly started: string | null } {
+  // The second field, the command in brackets, may itself hold blanks and brackets; the start is the 22nd.
+  const fields = read(`/proc/${pid}/stat`)?.split(") ").at(-1)?.split(" ");
+  return { boot: bootId(), started: fields?.[19] ?? null };
+}
+
+/** Changes with every start of the machine; null where the system does not tell. */
+export function bootId(): string | null {
+  return read("/proc/sys/kernel/random/boot_id")?.trim() ?? null;
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The folder: one LMDB file with everything in it - log, customers, outputs - so that they can never disagree, and
+ * what it was set up with. Several processes may have it open; LMDB lets one write at a time and all read.
+ *
+ *     meta     format, log (see event-log.ts), engine (see engine-lock.ts), p<partition> (see state-store.ts),
+ *              o<partition> (see output-log.ts)
+ *     events   sequence of a block's first record → block            ids   the same → ids of its records
+ *     states   partition, customer → packed state                    wakes     partition, instant, customer → nothing
+ *     wakeOf   partition, customer → instant                         members   partition, segment, customer → nothing
+ *     sizes    partition, segment → number of members                outbox    partition, number → output
+ *     outputs  partition, number → output
+ *
+ * Every write is one synchronous LMDB transaction: all or nothing, whatever is killed at whatever instant. LMDB hands
+ * it to the operating system and does not wait for the disk (checkpoint.ts sees to that).
+ */
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { open, type Database, type RootDatabase } from "lmdb";
+import type { ClockKind } from "../../engine/ports.js";
+import { LogMissing } from "../../engine/ports.js";
+import { FolderRefused } from "./failures.js";
+import { MAX_PARTITIONS, textKeys } from "./keys.js";
+
+export type Table = Database<Buffer, string>;
+
+const TABLE_NAMES = ["meta", "events", "ids", "states", "wakes", "wakeOf", "members", "sizes", "outbox", "outputs"] as const;
+export type TableName = (typeof TABLE_NAMES)[number];
+export type Tables = Readonly<Record<TableName, Table>>;
+
+/** What a folder was set up with; never changes. */
+export interface Format {
+  readonly format: number;
+  readonly identity: string;
+  readonly clock: ClockKind;
+  readonly partitions: number;
+}
+
+export interface Folder {
+  readonly dir: string;
+  readonly format: Format;
+  readonly tables: Tables;
+  /** Runs one transaction over all tables. When `act` throws, nothing is written and the error comes through. */
+  write<T>(act: () => T): T;
+  /** Lets the next reads see what other processes have written. */
+  refresh(): void;
+  /** Bytes of the file. */
+  size(): number;
+  /** Whether the file that was opened is still the one in the folder. */
+  inPlace(): boolean;
+  close(): Promise<void>;
+}
+
+export interface FolderOptions {
+  /** Make the folder when it does not exist; else it is LogMissing. */
+  readonly create: boolean;
+  /** What it must have been set up with, and is set up with when it is made; what is not given may be anything (8, broker). */
+  readonly partitions?: number;
+  readonly clock?: ClockKind;
+}
+
+const FORMAT = 1;
+const DATA_FILE = "eddy.mdb";
+/** Address space only: the file is as large as what is in it, and LMDB maps more when this is used up. */
+const MAP_BYTES = 64 * 2 ** 30;
+const DEFAULT_PARTITIONS = 8;
+
+export function openFolder(dir: string, options: FolderOptions): Folder {
+  const path = join(dir, DATA_FILE);
+  if (!existsSync(path)) {
+    if (!options.create) throw new LogMissing(`there is no log in ${dir}: 'eddy setup --embedded ${dir}' makes one`);
+    makeDirectory(dir);
+  }
+  const root = openFile(path);
+  try {
+    const tables = openTables(root);
+    const inode = statSync(path).ino;
+    return {
+      dir,
+      format: agreedFormat(dir, root, tables.meta, options),
+      tables,
+      write: (act) => root.transactionSync(act),
+      refresh: () => root.resetReadTxn(),
+      size: () => statSync(path).size,
+      inPlace: () => statSync(path, { throwIfNoEntry: false })?.ino === inode,
+      close: () => root.close(),
+    };
+  } catch (error) {
+    void root.close();
+    throw error;
+  }
+}
+
+function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new FolderRefused(`${dir} cannot be made: ${String(error)}`, { cause: error });
+  }
+}
+
+function openFile(path: string): RootDatabase<Buffer, string> {
+  try {
+    return open<Buffer, string>({
+      path, noSubdir: true, mapSize: MAP_BYTES, maxDbs: TABLE_NAMES.length + 2,
+      encoding: "binary", keyEncoder: textKeys, noSync: true, overlappingSync: false,
+    });
+  } catch (error) {
+    throw new FolderRefused(
+      `${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}. ` +
+        "It is damaged, not a file of Eddy's, or may not be read and written by this user",
+      { cause: error },
+    );
+  }
+}
+
+function openTables(root: RootDatabase<Buffer, string>): Tables {
+  const table = (name: TableName): Table => root.openDB<Buffer, string>(name, { encoding: "binary", keyEncoder: textKeys } as never);
+  return Object.fromEntries(TABLE_NAMES.map((name) => [name, table(name)])) as Record<TableName, Table>;
+}
+
+/** What the folder was set up with, or sets it up; throws FolderRefused where that is not what is asked for. */
+function agreedFormat(dir: string, root: RootDatabase<Buffer, string>, meta: Table, options: FolderOptions): Format {
+  const { partitions, clock } = options;
+  if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS)) {
+    throw new FolderRefused(`${partitions} partitions are not possible: a whole number from 1 to ${MAX_PARTITIONS}`);
+  }
+  const format = root.transactionSync(() => {
+    const stored = meta.get("format");
+    if (stored !== undefined) return readFormat(dir, stored);
+    if (!options.create) throw new LogMissing(`there is no log in ${dir}: 'eddy setup --embedded ${dir}' makes one`);
+    const made: Format = { format: FORMAT, identity: randomUUID(), clock: clock ?? "broker", partitions: partitions ?? DEFAULT_PARTITIONS };
+    meta.put("format", Buffer.from(JSON.stringify(made)));
+    return made;
+  });
+  if (partitions !== undefined && partitions !== format.partitions) {
+    throw new FolderRefused(`${dir} was set up with ${format.partitions} partitions, not ${partitions}: that cannot be changed, use another folder`);
+  }
+  if (clock !== undefined && clock !== format.clock) {
+    throw new FolderRefused(`${dir} was set up with the clock '${format.clock}', not '${clock}': that cannot be changed, use another folder`);
+  }
+  return format;
+}
+
+function readFormat(dir: string, stored: Buffer): Format {
+  const found = JSON.parse(stored.toString()) as Format;
+  if (found.format !== FORMAT) {
+    throw new FolderRefused(
+      `${dir} has format ${found.format}, this version of Eddy reads and writes format ${FORMAT}: use the version that made it, or another folder`,
+    );
+  }
+  return found;
+}

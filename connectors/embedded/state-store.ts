@@ -1,0 +1,130 @@
+/**
+ * The state store in the folder. Everything that changes a partition is in commit.ts; here is what reads.
+ *
+ * Measured (bench/embedded.ts) figures stand in open.ts.
+ */
+import type { Claim, ConnectionState, Output, StateStore, Wake } from "../../engine/ports.js";
+import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
+import { readSize, writeCommit } from "./commit.js";
+import { storeFailure } from "./failures.js";
+import type { Folder } from "./folder.js";
+import { checkCustomer, ordinal, ORDINAL_LENGTH, PARTITION_KEY_LENGTH, partitionKey, readOrdinal, segmentEnd, segmentKey, sizeKey } from "./keys.js";
+import { unpackOutput } from "./packed-output.js";
+import { readRow, writeRow } from "./partition-row.js";
+
+const MEMBERS_PER_PAGE = 1_000;
+const STATES_PER_PAGE = 500;
+
+export interface StateStoreOptions {
+  /** Resolves when all that is written is as durable as was asked for. */
+  readonly settled: () => Promise<void>;
+}
+
+export function embeddedStateStore(folder: Folder, options: StateStoreOptions): StateStore {
+  const { meta, states, wakes, members, sizes, outbox } = folder.tables;
+  let closed = false;
+
+  /** Reads see the newest there is, by whatever process. */
+  function fresh(): void {
+    if (closed) throw new StoreUnavailable("the store was closed");
+    folder.refresh();
+  }
+
+  async function write<T>(act: () => T): Promise<T> {
+    if (closed) throw new StoreUnavailable("the store was closed");
+    let result: T;
+    try {
+      result = act();
+    } catch (error) {
+      throw storeFailure(error, folder.dir);
+    }
+    await options.settled();
+    return result;
+  }
+
+  return {
+    claim: (partition, token): Promise<Claim> =>
+      write(() => folder.write(() => {
+        if (token === "") throw new StoreRefused("a writer's token may not be empty");
+        const row = readRow(meta, partition);
+        // The same claim again, after a lost reply, must not leave its sender behind with the epoch of the first.
+        const writer = row.writer?.token === token ? row.writer : { epoch: (row.writer?.epoch ?? 0) + 1, token };
+        if (writer !== row.writer) writeRow(meta, partition, { ...row, writer });
+        return { writer, number: row.number, meta: Object.fromEntries(row.fields) };
+      })),
+
+    async meta(partition) {
+      fresh();
+      const { writer, number, fields } = readRow(meta, partition);
+      return { number, meta: Object.fromEntries(fields), writer };
+    },
+
+    async load(partition, customers) {
+      fresh();
+      const prefix = partitionKey(partition);
+      return customers.map((customer) => {
+        checkCustomer(customer);
+        return states.get(prefix + customer) ?? null;
+      });
+    },
+
+    async wakes(partition, after, limit) {
+      fresh();
+      const prefix = partitionKey(partition);
+      const found: Wake[] = [];
+      const range = after === null ? { start: prefix } : { start: prefix + ordinal(after.at) + after.customer, exclusiveStart: true };
+      for (const key of wakes.getKeys({ ...range, end: partitionKey(partition + 1), limit })) {
+        found.push({ at: readOrdinal(key, PARTITION_KEY_LENGTH), customer: key.slice(PARTITION_KEY_LENGTH + ORDINAL_LENGTH) });
+      }
+      return found;
+    },
+
+    commit: (commit) => write(() => writeCommit(folder, commit)),
+
+    async outbox(partition, from, limit) {
+      fresh();
+      const prefix = partitionKey(partition);
+      const found: Output[] = [];
+      for (const { key, value } of outbox.getRange({ start: prefix + ordinal(Math.max(0, from)), end: partitionKey(partition + 1), limit })) {
+        found.push(unpackOutput(readOrdinal(key, PARTITION_KEY_LENGTH), value));
+      }
+      return found;
+    },
+
+    async segmentSizes(partition, segments) {
+      fresh();
+      return segments.map((segment) => readSize(sizes.get(sizeKey(partition, segment))));
+    },
+
+    async members(partition, segment, cursor) {
+      fresh();
+      const prefix = segmentKey(partition, segment);
+      const range = cursor === null ? { start: prefix } : { start: prefix + cursor, exclusiveStart: true };
+      const customers: string[] = [];
+      for (const key of members.getKeys({ ...range, end: segmentEnd(partition, segment), limit: MEMBERS_PER_PAGE })) {
+        customers.push(key.slice(prefix.length));
+      }
+      return { customers, cursor: customers.length < MEMBERS_PER_PAGE ? null : (customers.at(-1) ?? null) };
+    },
+
+    async scan(partition, cursor) {
+      fresh();
+      const prefix = partitionKey(partition);
+      const range = cursor === null ? { start: prefix } : { start: prefix + cursor, exclusiveStart: true };
+      const page: [string, Uint8Array][] = [];
+      for (const { key, value } of states.getRange({ ...range, end: partitionKey(partition + 1), limit: STATES_PER_PAGE })) {
+        page.push([key.slice(PARTITION_KEY_LENGTH), value]);
+      }
+      return { states: page, cursor: page.length < STATES_PER_PAGE ? null : (page.at(-1)?.[0] ?? null) };
+    },
+
+    watch(listener: (state: ConnectionState) => void) {
+      listener("connected");
+      return () => undefined;
+    },
+
+    async close() {
+      closed = true;
+    },
+  };
+}
