@@ -137,27 +137,29 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
   client.on("ready", () => { lastError = null; become("connected"); });
   client.on("close", () => become("disconnected"));
   client.on("end", () => become("disconnected"));
-  // Kept for the message of whatever fails because of it; without a listener ioredis would print it.
-  client.on("error", (error: Error) => { lastError = error; });
+  // Kept for the message of whatever fails because of it; without a listener ioredis would print it. A cluster's own
+  // errors only say that all nodes failed.
+  const keep = (error: Error): void => { lastError = error; };
+  client.on("error", client instanceof Cluster ? () => undefined : keep);
+  client.on("node error", keep);
+
+  const limitMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+  const answered = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await (client instanceof Cluster ? within(work(), limitMs) : work());
+    } catch (error) {
+      throw storeFailure(withCause(error, state, lastError), address);
+    }
+  };
 
   return {
     client,
     address,
-    async ask(question) {
-      try {
-        return await question(client);
-      } catch (error) {
-        throw storeFailure(withCause(error, lastError), address);
-      }
-    },
-    async onEachServer(work) {
-      try {
-        const servers = client instanceof Cluster ? await masters(client) : [client];
-        for (const server of servers) await work(server);
-      } catch (error) {
-        throw storeFailure(withCause(error, lastError), address);
-      }
-    },
+    ask: (question) => answered(() => question(client)),
+    onEachServer: (work) => answered(async () => {
+      const servers = client instanceof Cluster ? await masters(client) : [client];
+      for (const server of servers) await work(server);
+    }),
     watch(listener) {
       listeners.add(listener);
       listener(state);
@@ -170,14 +172,27 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
   };
 }
 
+/** A cluster's client keeps commands without limit of time while it knows no node; a plain one obeys commandTimeout. */
+async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("Command timed out")), limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The nodes are known only after the first command. */
 async function masters(cluster: Cluster): Promise<Redis[]> {
   await cluster.get("eddy:partitions");
   return cluster.nodes("master");
 }
 
-/** "Gave up after 8 attempts" says little; the error of the last attempt says why. */
-function withCause(error: unknown, lastError: Error | null): unknown {
-  if (lastError === null || !(error instanceof Error) || error.name !== "MaxRetriesPerRequestError") return error;
-  return lastError;
+/** "Gave up after 8 attempts" and "timed out" say little; the error that broke the connection says why. */
+function withCause(error: unknown, state: ConnectionState, lastError: Error | null): unknown {
+  if (state === "connected" || lastError === null) return error;
+  return error instanceof Error && error.name !== "ReplyError" ? lastError : error;
 }

@@ -10,7 +10,7 @@ const PASSING: ReadonlySet<string> = new Set([
 ]);
 
 /** What the user that Eddy connects as must be allowed, in the words of ACL SETUSER. */
-export const PERMISSIONS = "~eddy:* +@read +@write +@scripting +@connection +info";
+export const PERMISSIONS = "~eddy:* +@read +@write +@scripting +@connection +info +cluster|slots +cluster|info";
 
 /** What a person can do about replies that do not pass. */
 const ADVICE: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /**
- * What a Redis server must be before Eddy entrusts its state to it: version 7 or newer, and never one that evicts keys
- * when memory runs short (half of a customer's state would be gone in silence). What is merely unwise (nothing on
+ * What a Redis server must be before Eddy entrusts its state to it: version 7 or newer, a master, and never one that
+ * evicts keys when memory runs short (customers would be gone in silence). What is merely unwise (nothing on
  * disk) becomes a warning.
  *
  * INFO answers for all that is required, since managed services often forbid CONFIG; only the interval of writing to
@@ -10,12 +10,12 @@
  * from what the store says.
  */
 import { Redis } from "ioredis";
-import { StoreRefused } from "../../engine/ports.js";
+import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 import type { RedisConnection } from "./connection.js";
 
 const LEAST_VERSION = 7;
 
-/** Checks every server; the warnings are sentences for a log. Throws StoreRefused. */
+/** Checks every server; the warnings are sentences for a log. Throws StoreRefused or StoreUnavailable. */
 export async function checkServers(connection: RedisConnection): Promise<string[]> {
   const warnings: string[] = [];
   await connection.onEachServer(async (server) => {
@@ -33,8 +33,8 @@ function addressOf(server: Redis, connection: RedisConnection): string {
 async function checkServer(server: Redis, name: string, connection: RedisConnection): Promise<string[]> {
   const info = parseInfo(await server.info());
   checkVersion(info, name);
-  checkRole(server, info, name);
-  if (info.get("redis_mode") === "cluster" && connection.client instanceof Redis) await checkAlone(server, name);
+  checkRole(info, name);
+  if (info.get("cluster_enabled") === "1" && connection.client instanceof Redis) await checkAlone(server, name);
   checkEviction(info, name);
   return persistenceWarnings(info, await readSetting(server, "appendfsync"), await readSetting(server, "save"), name);
 }
@@ -54,12 +54,13 @@ function checkVersion(info: ReadonlyMap<string, string>, name: string): void {
   throw new StoreRefused(`${name} is version ${version}; Eddy needs ${LEAST_VERSION}.0 or newer (for its functions)`);
 }
 
-function checkRole(server: Redis, info: ReadonlyMap<string, string>, name: string): void {
-  if (info.get("redis_mode") === "sentinel") {
+function checkRole(info: ReadonlyMap<string, string>, name: string): void {
+  // Valkey calls it server_mode.
+  if ((info.get("redis_mode") ?? info.get("server_mode")) === "sentinel") {
     throw new StoreRefused(`${name} is a Sentinel; give the address of the Redis it watches`);
   }
-  if (info.get("role") === "slave" && server.options.readOnly !== true) {
-    throw new StoreRefused(`${name} is a replica; give the address of its master`);
+  if (info.get("role") === "slave") {
+    throw new StoreUnavailable(`${name} is a replica: wait for its promotion, or give the address of its master`);
   }
 }
 

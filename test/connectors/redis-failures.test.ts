@@ -12,6 +12,7 @@ import { wireBuffer, written } from "../../connectors/redis/resp.js";
 import { openRedisStore } from "../../connectors/redis/store.js";
 import { allMembers, allStates, allWakes, commitOf, outputOf } from "../conformance/state-store.js";
 import { startCuttingProxy } from "../servers/cutting-proxy.js";
+import { freePort } from "../servers/ports.js";
 import { startRedis } from "../servers/redis.js";
 import type { RedisServer, RedisServerOptions } from "../servers/redis.js";
 
@@ -290,6 +291,19 @@ describe("on one server", () => {
     expect((await store.outbox(P, 2, 100)).map(({ number }) => number)).toEqual(Array.from({ length: 29 }, (_, i) => i + 2));
   });
 
+  test("what may be forgotten is gone soon, over a gap in the numbers too", async () => {
+    const store = await fresh();
+    const { writer } = await store.claim(P, "w");
+    await store.commit(commitOf(writer, 1, { outputs: [outputOf(50_000_000), outputOf(50_000_001)] }));
+    await store.commit(commitOf(writer, 2, { outputs: [outputOf(90_000_000), outputOf(90_000_001)], forget: 50_000_000 }));
+    expect(await admin.hkeys("eddy:{3}:outbox")).not.toContain("50000000");
+    for (const number of [3, 4, 5]) await store.commit(commitOf(writer, number, { forget: 90_000_000 }));
+    expect(await admin.hkeys("eddy:{3}:outbox")).toEqual(["90000001"]);
+    expect((await store.outbox(P, 1, 10)).map(({ number }) => number)).toEqual([90_000_001]);
+    await store.commit(commitOf(writer, 6, { outputs: [outputOf(90_000_002)], forget: 90_000_001 }));
+    expect(await admin.hkeys("eddy:{3}:outbox")).toEqual(["90000002"]);
+  });
+
   test("an older library is replaced, a newer one left alone", async () => {
     await admin.flushall();
     const library = (version: number): string => `#!lua name=eddy
@@ -369,6 +383,14 @@ describe("servers that die", () => {
     await expect(store.meta(P)).rejects.toBeInstanceOf(StoreUnavailable);
     await store.close();
   });
+});
+
+test("no node of a cluster: unavailable, with the addresses, without the password", async () => {
+  const hosts = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`].join(",");
+  const failure = await openRedisStore({ url: `redis://user:password1@${hosts}`, commandTimeoutMs: 300 }).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(StoreUnavailable);
+  expect(String(failure)).toContain(`no answer from Redis at ${hosts}`);
+  expect(String(failure)).not.toMatch(/password1|user/);
 });
 
 describe("servers that refuse", () => {

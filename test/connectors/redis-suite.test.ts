@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Redis } from "ioredis";
 import type { StateStore } from "../../engine/ports.js";
+import { StoreUnavailable } from "../../engine/ports.js";
 import { connectRedis } from "../../connectors/redis/connection.js";
 import { setupStore } from "../../connectors/redis/setup.js";
 import { openRedisStore } from "../../connectors/redis/store.js";
@@ -74,3 +75,34 @@ test("a node of a cluster alone is refused, with the way to name them all", asyn
   const [node] = serversOf("cluster");
   await expect(openRedisStore({ url: node?.url ?? "" })).rejects.toThrow(/belongs to a cluster.*separated by commas/);
 });
+
+test("while a master of a cluster is down its partitions are unavailable; commits count once", async () => {
+  for (const server of serversOf("cluster")) await emptied(server);
+  const { store } = await openRedisStore({ url: urlOf("cluster"), commandTimeoutMs: 300 });
+  const { writer } = await store.claim(3, "w");
+  expect(await store.commit(commitOf(writer, 1))).toBe("done");
+  const owner = await ownerOf("eddy:{3}:meta");
+  await owner.kill();
+  await expect(store.commit(commitOf(writer, 2))).rejects.toBeInstanceOf(StoreUnavailable);
+  await owner.start();
+  let answer: string | null = null;
+  while (answer === null) {
+    answer = await store.commit(commitOf(writer, 2)).catch((error: unknown) => {
+      expect(error).toBeInstanceOf(StoreUnavailable);
+      return null;
+    });
+  }
+  expect(["done", "already"]).toContain(answer);
+  expect((await store.meta(3)).number).toBe(2);
+  await store.close();
+});
+
+async function ownerOf(key: string): Promise<RedisServer> {
+  for (const server of serversOf("cluster")) {
+    const redis = new Redis(server.url);
+    const found = await redis.exists(key).catch(() => 0);
+    redis.disconnect();
+    if (found === 1) return server;
+  }
+  throw new Error(`no server has ${key}`);
+}

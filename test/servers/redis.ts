@@ -152,7 +152,7 @@ function settingsFor(port: number, folder: string, options: RedisServerOptions):
     "--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--daemonize", "no",
     "--appendonly", appendfsync === "off" ? "no" : "yes",
     "--appendfsync", appendfsync === "off" ? "no" : appendfsync,
-    ...(options.slots === undefined ? [] : ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]),
+    ...(options.slots === undefined ? [] : ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-node-timeout", "1000"]),
     ...(options.settings ?? []),
   ];
 }
