@@ -13,6 +13,8 @@ export const EXIT = {
   usage: 2,
   /** A bug of ours. */
   bug: 70,
+  /** Ended by Ctrl-C before the work was done, as shells count it. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -29,7 +31,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
  */
 const SURROUNDINGS: ReadonlySet<string> = new Set([
   "LogUnavailable", "LogFull", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
-  "ConnectFailed", "SetupRefused", "ListenFailed",
+  "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed",
 ]);
 
 /** The system calls' own errors (no such file, no space, port taken) in a person's words. */

@@ -7,16 +7,12 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 
+import type { SourceFile } from "../dsl/compile.js";
 import { UsageError } from "./exit.js";
 import type { Io } from "./io.js";
 
-export const DEFAULT_RULES = "rules";
-export const RULE_ENDING = ".eddy";
-
-export interface RuleText {
-  readonly name: string;
-  readonly text: string;
-}
+const DEFAULT_RULES = "rules";
+const RULE_ENDING = ".eddy";
 
 /** There are no rules where they were said to be. */
 export class NoRules extends UsageError { override readonly name = "NoRules"; }
@@ -24,9 +20,13 @@ export class NoRules extends UsageError { override readonly name = "NoRules"; }
 /** More than any program needs; whoever points at a disk by mistake should hear of it soon. */
 const MOST_FILES = 10_000;
 
-/** `place`: a folder, a file or `-`. Throws NoRules. */
-export async function loadRules(place: string, io: Pick<Io, "folder" | "stdin">): Promise<RuleText[]> {
-  if (place === "-") return [{ name: "<stdin>", text: await readAll(io.stdin) }];
+/** `place`: a folder, a file or `-`; ./rules unless given. Throws NoRules. */
+export async function loadRules(place: string | undefined, io: Pick<Io, "folder" | "stdin">): Promise<SourceFile[]> {
+  return (await readPlace(place ?? resolve(io.folder, DEFAULT_RULES), io)).sort((a, b) => (a.file < b.file ? -1 : 1));
+}
+
+async function readPlace(place: string, io: Pick<Io, "folder" | "stdin">): Promise<SourceFile[]> {
+  if (place === "-") return [{ file: "<stdin>", text: await readAll(io.stdin) }];
   const path = resolve(io.folder, place);
   const kind = await stat(path).catch(() => null);
   if (kind === null) {
@@ -34,8 +34,7 @@ export async function loadRules(place: string, io: Pick<Io, "folder" | "stdin">)
   }
   const paths = kind.isDirectory() ? await filesBelow(path) : [path];
   if (paths.length === 0) throw new NoRules(`there are no *${RULE_ENDING} files in ${nameOf(path, io.folder)} or the folders below it`);
-  const files = await Promise.all(paths.map(async (each) => ({ name: nameOf(each, io.folder), text: await readText(each, io.folder) })));
-  return files.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return Promise.all(paths.map(async (each) => ({ file: nameOf(each, io.folder), text: await readText(each, io.folder) })));
 }
 
 async function filesBelow(folder: string): Promise<string[]> {

@@ -138,8 +138,6 @@ export const settings = {
   redis: setting("URL", "address of Redis (redis://127.0.0.1:6379)", redisAddress, { alsoFrom: ["REDIS_URL"] }),
   embedded: setting("DIR", "keep log and state in this folder, without servers", path, { path: true }),
   http: setting("ADDR", "where metrics, health and POST /events are served; off for nowhere", listenAddress),
-  watch: setting(null, "take over changed rules while running", toggle),
-  workers: setting("N", "threads that own partitions", whole(1, 64)),
   partitions: setting("N", "shares into which the customers are divided; fixed at set-up", whole(1, 1024)),
   replicas: setting("N", "copies of every stream in a NATS cluster", whole(1, 5)),
   "max-age": setting("DURATION", 'events older than this are removed, such as "400 days"; for ever unless set', duration),

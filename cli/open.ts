@@ -1,0 +1,103 @@
+/**
+ * Opens the ports that a command works with, on servers or embedded. The only place that knows which adapters there are;
+ * their code is loaded when it is needed.
+ */
+import type { EventLog, OutputLog, StateStore } from "../engine/ports.js";
+import { LogUnavailable, StoreUnavailable } from "../engine/ports.js";
+import { ConfigurationError } from "./exit.js";
+import type { Place } from "./place.js";
+
+export interface OpenedLog {
+  readonly log: EventLog;
+  /** For messages; without secrets. */
+  readonly where: string;
+  close(): Promise<void>;
+}
+
+export interface OpenedPorts extends OpenedLog {
+  readonly store: StateStore;
+  readonly outputs: OutputLog;
+  /** The same in log and store. */
+  readonly partitions: number;
+  /** Sentences about settings of the servers that are unwise. */
+  readonly warnings: readonly string[];
+}
+
+export interface OpenOptions {
+  /** Wall clock; stamps of an embedded log. */
+  readonly now: () => number;
+  /** Make an embedded folder that is not there; servers are made ready by `eddy setup` alone. */
+  readonly create?: boolean;
+  /** An engine will run on it: an embedded folder takes one at a time. */
+  readonly engine?: boolean;
+}
+
+/** The log alone. Fails fast where it is not there. */
+export async function openLog(place: Place, options: OpenOptions): Promise<OpenedLog> {
+  return place.k === "embedded" ? openFolder(place.folder, options) : openNats(place);
+}
+
+/** All three ports. Fails fast where one is not there; throws ConfigurationError where they do not belong together. */
+export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedPorts> {
+  if (place.k === "embedded") return openFolder(place.folder, options);
+  const [{ natsOutputLog }, { openRedisStore }] = await Promise.all([import("../connectors/nats/output-log.js"), import("../connectors/redis/store.js")]);
+  const opened = await openNats(place);
+  try {
+    const { store, partitions, warnings } = await openRedisStore({ url: place.redis });
+    const outputs = natsOutputLog(opened.link);
+    const close = async (): Promise<void> => {
+      await outputs.close();
+      await store.close();
+      await opened.close();
+    };
+    try {
+      const { partitions: wanted } = await opened.log.info();
+      if (partitions !== wanted) throw apart(opened.where, wanted, partitions);
+      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings, close };
+    } catch (error) {
+      await outputs.close();
+      await store.close();
+      throw error;
+    }
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+function apart(where: string, wanted: number, found: number | null): ConfigurationError {
+  return new ConfigurationError(
+    found === null
+      ? `Redis has not been set up for ${where}: run "eddy setup" with both addresses`
+      : `Redis was set up for ${found} partitions, ${where} for ${wanted}: they do not belong together`,
+  );
+}
+
+async function openFolder(folder: string, { now, create = false, engine = false }: OpenOptions): Promise<OpenedPorts> {
+  const { openEmbedded } = await import("../connectors/embedded/open.js");
+  const { log, store, outputs, close } = await openEmbedded(folder, { create, now, engine });
+  const { partitions } = await log.info();
+  return { log, store, outputs, partitions, warnings: [], where: folder, close };
+}
+
+async function openNats(place: Extract<Place, { k: "servers" }>): Promise<OpenedLog & { readonly link: NatsLink }> {
+  const [{ connectNats }, { natsEventLog }] = await Promise.all([import("../connectors/nats/connect.js"), import("../connectors/nats/event-log.js")]);
+  const link = await connectNats({ servers: place.nats, ...(place.natsCreds === undefined ? {} : { credsFile: place.natsCreds }) });
+  const log = natsEventLog(link);
+  return {
+    log,
+    link,
+    where: `NATS at ${link.address}`,
+    close: async () => {
+      await log.close();
+      await link.close();
+    },
+  };
+}
+
+type NatsLink = import("../connectors/nats/connect.js").NatsLink;
+
+/** A server is not there now and may be later: worth another attempt. Everything else needs a person. */
+export function mayComeBack(error: unknown): error is Error {
+  return error instanceof LogUnavailable || error instanceof StoreUnavailable || (error instanceof Error && error.name === "ConnectFailed");
+}

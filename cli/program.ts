@@ -1,0 +1,40 @@
+/** Rules from where a person keeps them to a checked program, with the findings shown as they are. */
+import { compileProgram, type Compiled, type SourceFile } from "../dsl/compile.js";
+import type { Diagnostic } from "../dsl/diagnostics/codes.js";
+import { renderAll, summary, type Sources } from "../dsl/diagnostics/render.js";
+import type { Program } from "../dsl/program.js";
+import type { Configuration } from "./config.js";
+import type { Io } from "./io.js";
+import { loadRules } from "./rules.js";
+
+export interface LoadedRules extends Compiled {
+  readonly files: readonly SourceFile[];
+}
+
+/** Reads and compiles what the setting `rules` names. Throws NoRules where there is nothing. */
+export async function compileRules(configuration: Configuration, io: Pick<Io, "folder" | "stdin">): Promise<LoadedRules> {
+  const files = await loadRules(configuration.get("rules"), io);
+  return { files, ...compileProgram(files) };
+}
+
+/** For commands that need a program: it, or null when the rules have errors. Whatever was found is shown; nothing else is said. */
+export async function needProgram(configuration: Configuration, io: Io): Promise<Program | null> {
+  const { program, diagnostics, files } = await compileRules(configuration, io);
+  showFindings(io, diagnostics, files);
+  if (program === null) io.stderr.write(`${summary(diagnostics)}\n`);
+  return program;
+}
+
+/** The findings on stderr, with the lines they are about. */
+export function showFindings(io: Pick<Io, "stderr" | "terminal" | "environment">, diagnostics: readonly Diagnostic[], files: readonly SourceFile[]): void {
+  if (diagnostics.length === 0) return;
+  // https://no-color.org: set and not empty means no colours.
+  const color = io.terminal && (io.environment["NO_COLOR"] ?? "") === "";
+  const text = renderAll(diagnostics, sourcesOf(files), { color });
+  // Its last line counts; commands say more than that in theirs.
+  io.stderr.write(text.slice(0, -`${summary(diagnostics)}\n`.length));
+}
+
+export function sourcesOf(files: readonly SourceFile[]): Sources {
+  return new Map(files.map(({ file, text }) => [file, text]));
+}
