@@ -1,7 +1,6 @@
 /** The conformance suites of event log and output log on a real nats-server. */
 import { afterAll, beforeAll } from "vitest";
 
-import { connectNats, type NatsLink } from "../../connectors/nats/connect.js";
 import { natsEventLog } from "../../connectors/nats/event-log.js";
 import { natsOutputLog } from "../../connectors/nats/output-log.js";
 import { setupStreams } from "../../connectors/nats/setup.js";
@@ -9,6 +8,7 @@ import { EVENTS_STREAM, outputStream } from "../../connectors/nats/streams.js";
 import { eventLogSuite, type EventLogFixture, type EventLogSettings } from "../conformance/event-log.js";
 import { outputLogSuite, type OutputLogFixture } from "../conformance/output-log.js";
 import { startNats, type NatsServer } from "../servers/nats.js";
+import { belongings, removeStreams } from "./nats-belongings.js";
 
 let server: NatsServer;
 
@@ -17,38 +17,13 @@ beforeAll(async () => {
 });
 afterAll(() => server.dispose());
 
-interface Closable {
-  close(): Promise<void>;
-}
-
-/** Links and logs of one test, closed in the end in reverse order. */
-function belongings(): { link(): Promise<NatsLink>; keep<T extends Closable>(thing: T): T; close(): Promise<void> } {
-  const things: Closable[] = [];
-  const keep = <T extends Closable>(thing: T): T => {
-    things.push(thing);
-    return thing;
-  };
-  return {
-    keep,
-    link: async () => keep(await connectNats({ servers: [server.url] })),
-    close: async () => {
-      for (const thing of things.splice(0).reverse()) await thing.close();
-    },
-  };
-}
-
-async function emptyServer(link: NatsLink): Promise<void> {
-  const manager = await link.nc.jetstreamManager();
-  for await (const stream of manager.streams.list()) await manager.streams.delete(stream.config.name);
-}
-
 async function eventLogFixture(settings: EventLogSettings): Promise<EventLogFixture> {
   const mine = belongings();
-  const operator = await mine.link();
-  await emptyServer(operator);
+  const operator = await mine.link(server.url);
+  await removeStreams(operator);
   await setupStreams(operator, settings);
   const manager = await operator.nc.jetstreamManager();
-  const open = async () => mine.keep(natsEventLog(await mine.link(), { heartbeatMs: 200 }));
+  const open = async () => mine.keep(natsEventLog(await mine.link(server.url), { heartbeatMs: 200 }));
   let current = await open();
   return {
     log: current,
@@ -70,11 +45,11 @@ async function eventLogFixture(settings: EventLogSettings): Promise<EventLogFixt
 
 async function outputLogFixture(): Promise<OutputLogFixture> {
   const mine = belongings();
-  const operator = await mine.link();
-  await emptyServer(operator);
+  const operator = await mine.link(server.url);
+  await removeStreams(operator);
   await setupStreams(operator, { partitions: 4, clock: "broker" });
   const manager = await operator.nc.jetstreamManager();
-  const open = async () => mine.keep(natsOutputLog(await mine.link()));
+  const open = async () => mine.keep(natsOutputLog(await mine.link(server.url)));
   let current = await open();
   return {
     log: current,
