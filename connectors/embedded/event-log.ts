@@ -2,7 +2,7 @@
  * The event log in the folder. A record's sequence is one more than the one's before; its stamp is the clock's `now`
  * when it was appended, never less than the stamp before it, so a clock set back does not turn time around.
  *
- * The row `log` holds the first and last sequence and the last stamp. Appending is one transaction per 5,000 records or
+ * The row `log` holds the first and last sequence, the last stamp and the size of all blocks. Appending is one transaction per 5,000 records or
  * 4 MB: other processes get their turn in between.
  */
 import type { Appended, ConnectionState, EventLog, LogInfo, LogReader, LogRecord, NewRecord } from "../../engine/ports.js";
@@ -10,7 +10,7 @@ import { LogClosed, LogFull, LogMissing } from "../../engine/ports.js";
 import { logFailure } from "./failures.js";
 import type { Folder, Table } from "./folder.js";
 import { ordinal, readOrdinal } from "./keys.js";
-import { blockCount, blockStamp, blockWriter, MAX_ID_BYTES, readBlock, readIds } from "./log-blocks.js";
+import { blockCount, blockStamp, blockWriter, MAX_ID_LENGTH, readBlock, readIds } from "./log-blocks.js";
 import { openReader } from "./log-reader.js";
 import type { RecentIds } from "./recent-ids.js";
 import { DUPLICATE_WINDOW_MS, hashOf, recentIds } from "./recent-ids.js";
@@ -21,7 +21,7 @@ export interface EventLogOptions {
   readonly timer: Timer;
   /** How often a waiting reader looks for what other processes have appended. */
   readonly pollMs: number;
-  /** The file's size from which on no more events are taken; no limit unless given. */
+  /** No more events are taken when the blocks of all records would be larger than this; no limit unless given. */
   readonly maxBytes?: number;
   /** Resolves when all that is written is as durable as was asked for. */
   readonly settled: () => Promise<void>;
@@ -29,10 +29,10 @@ export interface EventLogOptions {
 
 export interface EmbeddedEventLog extends EventLog {
   /**
-   * Removes records before that sequence, block by block, so that some of them may stay; answers the oldest sequence
-   * still there. A reader that has not come so far fails with LogChanged.
+   * Removes the records before that sequence. Space is freed block by block, so that of up to one block later. A reader
+   * that has not come so far fails with LogChanged.
    */
-  trim(before: number): number;
+  trim(before: number): void;
 }
 
 const RECORDS_PER_WRITE = 5_000;
@@ -45,9 +45,11 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
   const { events, ids: idBlocks, meta } = folder.tables;
   const readers = new Set<LogReader & { wake(): void }>();
   const recognised = recognisedIds(idBlocks);
+  let blockBytes = 0;
   const writer = blockWriter(({ first, records, ids }) => {
     const key = ordinal(first);
     events.put(key, records);
+    blockBytes += records.length;
     if (ids !== null) idBlocks.put(key, ids);
   });
   let closed = false;
@@ -58,10 +60,11 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
   }
 
   function appendSome(records: readonly NewRecord[], from: number, to: number, appended: Appended[]): void {
-    const { first, last, stamp } = readEnds(meta);
+    const { first, last, stamp, bytes } = readEnds(meta);
     const instant = Math.max(Math.trunc(options.now()), stamp);
     recognised.begin(last + 1, instant);
     writer.begin(last + 1, instant);
+    blockBytes = bytes;
     let sequence = last;
     for (let i = from; i < to; i++) {
       const record = records[i];
@@ -78,7 +81,10 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
     }
     writer.end();
     if (sequence === last) return;
-    writeEnds(meta, { first, last: sequence, stamp: instant });
+    if (blockBytes > (options.maxBytes ?? Number.POSITIVE_INFINITY)) {
+      throw new LogFull(`the log in ${folder.dir} has reached its limit of ${options.maxBytes} bytes: raise the limit, or remove old events`);
+    }
+    writeEnds(meta, { first, last: sequence, stamp: instant, bytes: blockBytes });
     recognised.removeOld();
   }
 
@@ -121,9 +127,6 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
         if (from > 0) await anotherTurn();
         if (closed) throw new LogClosed("the event log was closed");
         const to = endOfWrite(sizes, from);
-        if (options.maxBytes !== undefined && folder.size() >= options.maxBytes) {
-          throw new LogFull(`${folder.dir} has reached its limit of ${options.maxBytes} bytes: raise it, or trim the log`);
-        }
         try {
           folder.write(() => appendSome(records, from, to, appended));
         } catch (error) {
@@ -138,19 +141,18 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
     },
 
     trim(before) {
-      return folder.write(() => {
+      folder.write(() => {
         const ends = readEnds(meta);
+        const first = Math.min(Math.max(before, ends.first), ends.last + 1);
         const removed: string[] = [];
-        let first = ends.first;
-        for (const { key, value } of events.getRange({ end: ordinal(Math.min(before, ends.last + 1)) })) {
-          const next = readOrdinal(key, 0) + blockCount(value);
-          if (next > before) break;
+        let bytes = ends.bytes;
+        for (const { key, value } of events.getRange({ end: ordinal(first) })) {
+          if (readOrdinal(key, 0) + blockCount(value) > first) break;
           removed.push(key);
-          first = next;
+          bytes -= value.length;
         }
         for (const key of removed) events.remove(key);
-        writeEnds(meta, { ...ends, first });
-        return first;
+        writeEnds(meta, { ...ends, first, bytes });
       });
     },
 
@@ -177,6 +179,8 @@ export interface LogEnds {
   readonly first: number;
   readonly last: number;
   readonly stamp: number;
+  /** Of all blocks. */
+  readonly bytes: number;
 }
 
 const ENDS = "log";
@@ -184,15 +188,16 @@ const ENDS = "log";
 function readEnds(meta: Table): LogEnds {
   const row = meta.get(ENDS);
   return row === undefined
-    ? { first: 1, last: 0, stamp: 0 }
-    : { first: row.readDoubleLE(0), last: row.readDoubleLE(8), stamp: row.readDoubleLE(16) };
+    ? { first: 1, last: 0, stamp: 0, bytes: 0 }
+    : { first: row.readDoubleLE(0), last: row.readDoubleLE(8), stamp: row.readDoubleLE(16), bytes: row.readDoubleLE(24) };
 }
 
-function writeEnds(meta: Table, { first, last, stamp }: LogEnds): void {
-  const row = Buffer.allocUnsafe(24);
+function writeEnds(meta: Table, { first, last, stamp, bytes }: LogEnds): void {
+  const row = Buffer.allocUnsafe(32);
   row.writeDoubleLE(first, 0);
   row.writeDoubleLE(last, 8);
   row.writeDoubleLE(stamp, 16);
+  row.writeDoubleLE(bytes, 24);
   meta.put(ENDS, row);
 }
 
@@ -203,8 +208,8 @@ function checkedSize({ subject, body, id }: NewRecord): number {
   if (!SUBJECT.test(subject) || Buffer.byteLength(subject) > MAX_SUBJECT_BYTES) {
     throw new TypeError(`'${subject.slice(0, 100)}' is not the subject of an event`);
   }
-  if (id !== undefined && Buffer.byteLength(id) > MAX_ID_BYTES) {
-    throw new TypeError(`the id ${id.slice(0, 100)}… is longer than ${MAX_ID_BYTES} bytes`);
+  if (id !== undefined && id.length > MAX_ID_LENGTH) {
+    throw new TypeError(`the id ${id.slice(0, 100)}… is longer than ${MAX_ID_LENGTH} characters`);
   }
   const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   if (bytes > MAX_RECORD_BYTES) throw new LogFull(`a record of ${bytes} bytes is larger than the log takes (${MAX_RECORD_BYTES})`);

@@ -13,9 +13,13 @@ export const MAX_SEGMENT_BYTES = 400;
 /** 36³: what three characters can tell apart. */
 export const MAX_PARTITIONS = 46_656;
 
-/** How lmdb writes and reads keys. */
+/** How lmdb writes and reads keys. Where a range has no end, lmdb puts bytes of its own in its place. */
 export const textKeys = {
-  writeKey: (key: string, target: Buffer, start: number): number => start + target.write(key, start),
+  writeKey(key: string | Uint8Array, target: Buffer, start: number): number {
+    if (typeof key === "string") return start + target.write(key, start);
+    target.set(key, start);
+    return start + key.length;
+  },
   readKey: (source: Buffer, start: number, end: number): string => source.toString("utf8", start, end),
 };
 

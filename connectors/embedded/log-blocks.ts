@@ -9,9 +9,10 @@
  * The ids of a block's records lie beside it in another table for as long as duplicates are recognised:
  *
  *     ids     stamp (float64) · number of records (uint32) · ids
- *     id      length (uint16; 0xFFFF: none) · id
+ *     id      length (uint16; 0xFFFF: none; highest bit: UTF-16, else Latin-1) · id
  *
- * Numbers are little-endian, texts UTF-8.
+ * Numbers are little-endian, subjects and bodies UTF-8. Ids are whatever text, half a surrogate pair too, which UTF-8
+ * could not give back.
  */
 import type { LogRecord, NewRecord } from "../../engine/ports.js";
 
@@ -21,8 +22,11 @@ const HEAD_BYTES = 12;
 const RECORD_HEAD_BYTES = 6;
 const NO_ID = 0xffff;
 
+const WIDE = 0x8000;
+const NOT_LATIN_1 = /[^\u0000-\u00ff]/;
+
 /** Ids are compared whole; longer ones are refused. */
-export const MAX_ID_BYTES = 8 * 1024;
+export const MAX_ID_LENGTH = 8_000;
 
 export interface Block {
   readonly first: number;
@@ -70,12 +74,22 @@ export function blockWriter(put: (block: Block) => void): BlockWriter {
     if (typeof body === "string") records.write(body, recordsEnd);
     else records.set(body, recordsEnd);
     recordsEnd += bodyBytes;
-    ids = withRoom(ids, idsEnd, 2 + 4 * (id?.length ?? 0));
-    const idBytes = id === undefined ? 0 : ids.write(id, idsEnd + 2);
-    ids.writeUInt16LE(id === undefined ? NO_ID : idBytes, idsEnd);
-    idsEnd += 2 + idBytes;
-    anyId ||= id !== undefined;
+    writeId(id);
     count += 1;
+  }
+
+  function writeId(id: string | undefined): void {
+    ids = withRoom(ids, idsEnd, 2 + 2 * (id?.length ?? 0));
+    if (id === undefined) {
+      ids.writeUInt16LE(NO_ID, idsEnd);
+      idsEnd += 2;
+      return;
+    }
+    const wide = NOT_LATIN_1.test(id);
+    const bytes = ids.write(id, idsEnd + 2, wide ? "utf16le" : "latin1");
+    ids.writeUInt16LE(wide ? bytes | WIDE : bytes, idsEnd);
+    idsEnd += 2 + bytes;
+    anyId = true;
   }
 
   function begin(nextFirst: number, nextStamp: number): void {
@@ -159,14 +173,15 @@ export function readIds(block: Buffer): (string | undefined)[] {
   const count = blockCount(block);
   const ids: (string | undefined)[] = [];
   for (let i = 0, at = HEAD_BYTES; i < count; i++) {
-    const bytes = block.readUInt16LE(at);
+    const length = block.readUInt16LE(at);
     at += 2;
-    if (bytes === NO_ID) {
+    if (length === NO_ID) {
       ids.push(undefined);
-    } else {
-      ids.push(block.toString("utf8", at, at + bytes));
-      at += bytes;
+      continue;
     }
+    const end = at + (length & ~WIDE);
+    ids.push(block.toString((length & WIDE) === 0 ? "latin1" : "utf16le", at, end));
+    at = end;
   }
   return ids;
 }

@@ -1,9 +1,10 @@
 /** The three ports on one folder. */
-import type { ClockKind, OutputLog, StateStore } from "../../engine/ports.js";
+import type { ClockKind, StateStore } from "../../engine/ports.js";
 import { lockForEngine } from "./engine-lock.js";
 import type { EmbeddedEventLog } from "./event-log.js";
 import { embeddedEventLog } from "./event-log.js";
 import { openFolder } from "./folder.js";
+import type { EmbeddedOutputLog } from "./output-log.js";
 import { embeddedOutputLog } from "./output-log.js";
 import { embeddedStateStore } from "./state-store.js";
 import type { Timer } from "./timer.js";
@@ -25,7 +26,7 @@ export interface EmbeddedOptions {
 export interface Embedded {
   readonly log: EmbeddedEventLog;
   readonly store: StateStore;
-  readonly outputs: OutputLog;
+  readonly outputs: EmbeddedOutputLog;
   close(): Promise<void>;
 }
 

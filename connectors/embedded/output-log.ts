@@ -16,7 +16,12 @@ export interface OutputLogOptions {
   readonly settled: () => Promise<void>;
 }
 
-export function embeddedOutputLog(folder: Folder, options: OutputLogOptions): OutputLog {
+export interface EmbeddedOutputLog extends OutputLog {
+  /** Removes the partition's outputs before that number. */
+  trim(partition: number, before: number): void;
+}
+
+export function embeddedOutputLog(folder: Folder, options: OutputLogOptions): EmbeddedOutputLog {
   const { meta, outputs: table } = folder.tables;
   let closed = false;
   const checkOpen = (): void => {
@@ -32,10 +37,15 @@ export function embeddedOutputLog(folder: Folder, options: OutputLogOptions): Ou
     const newest = last + packed.length;
     writeLast(meta, partition, newest);
     // More than come in, so that a lower bound than before is reached some time.
-    const limit = 2 * packed.length + 8;
-    const old = table.getKeys({ start: prefix, end: prefix + ordinal(Math.max(0, newest - options.keep) + 1), limit });
-    for (const key of [...old]) table.remove(key);
+    remove(partition, newest - options.keep + 1, 2 * packed.length + 8);
     return newest;
+  }
+
+  function remove(partition: number, before: number, limit?: number): void {
+    const prefix = partitionKey(partition);
+    const end = prefix + ordinal(Math.max(0, before));
+    const old = table.getKeys(limit === undefined ? { start: prefix, end } : { start: prefix, end, limit });
+    for (const key of [...old]) table.remove(key);
   }
 
   return {
@@ -74,6 +84,10 @@ export function embeddedOutputLog(folder: Folder, options: OutputLogOptions): Ou
         found.push(unpackOutput(readOrdinal(key, PARTITION_KEY_LENGTH), value));
       }
       return found;
+    },
+
+    trim(partition, before) {
+      folder.write(() => remove(partition, before));
     },
 
     async close() {
