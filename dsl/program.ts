@@ -66,8 +66,8 @@ export type ScalarFn =
  *
  * The clock: in conditions that are watched (segments, `until`, channels) and wherever a trait compares, `now` stands
  * only as one whole side of a `compare` whose other side is free of it (`since(t) >= D` has become `t + D <= now`),
- * or, possibly with a duration added, as the argument of `date hour weekday weekend month day year`; `age` reads it
- * too. A trait that changes continuously (`since(t)`) has `now` outside of these, and is never referred to: its tree
+ * or as the argument of `date hour weekday weekend month day year`; `age` reads it too. The `where` and `value` of folds
+ * are free of all these there. A trait that changes continuously (`since(t)`) has `now` outside of these, and is never referred to: its tree
  * stands where its name stood.
  */
 export type Expr = ExprNode & { readonly type: Type; readonly maybe: boolean };

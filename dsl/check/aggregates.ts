@@ -6,6 +6,7 @@
 
 import type * as ast from "../ast.js";
 import type { Aggregate, AggregateFn, Expr, Type, Window } from "../program.js";
+import { lintTruth } from "./conditions.js";
 import { type DeclaredEvent, UNSUPPORTED_EVENTS } from "./declared.js";
 import { windowOf } from "./durations.js";
 import { type WrittenWindow, check, condition } from "./expressions.js";
@@ -113,7 +114,7 @@ function rowsOf(site: Site, fn: AggregateFn, argument: ast.Argument): Rows | nul
   const asValue = walked.wholeItems && (fn === "first" || fn === "last") && argument.where === null && argument.of === null;
   const items = asValue ? null : walked.items;
   const inner: Site = items === null ? outer : { ...outer, item: walked.item };
-  const where = argument.where === null ? null : condition(inner, argument.where);
+  const where = argument.where === null ? null : filter(inner, argument.where);
   if (argument.where !== null && where === null) return null;
   if (argument.of === null) {
     const value = asValue ? walked.list : walked.value;
@@ -124,6 +125,12 @@ function rowsOf(site: Site, fn: AggregateFn, argument: ast.Argument): Rows | nul
   }
   const value = check(inner, argument.value);
   return value === null ? null : { event, items, site: inner, value, wholeItems: false, where };
+}
+
+function filter(site: Site, written: ast.Expression): Expr | null {
+  const checked = condition(site, written);
+  if (checked !== null) lintTruth(site.world, checked, written.span);
+  return checked;
 }
 
 interface Walked {
@@ -248,7 +255,7 @@ export function absence(site: Site, written: ast.NoExpression): Expr | null {
   if (site.filter !== null) return notInFilter(site, "other aggregates", written.span);
   const event = eventOf(site, on.event);
   const window = windowOf(written.for, site.world.report);
-  const where = event === null || on.where === null ? null : condition(rowSite(site, event), on.where);
+  const where = event === null || on.where === null ? null : filter(rowSite(site, event), on.where);
   if (event === null || window === null || (on.where !== null && where === null)) return null;
   return reference(site, { fn: "absence", event: event.name, items: null, where, value: null, window, limit: null, type: BOOLEAN, maybe: false });
 }

@@ -46,14 +46,23 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   const channels = sorted(declared.channels).map((written) => readChannel(world, written));
   const rules = declared.rules.map((written) => readRule(world, written));
   const order = orderOf(world, needs);
-  if (broken.length === 0) lintUnused(world);
+  reportTooDeep(world, traits.tooDeep, diagnostics);
   if (broken.length > 0 || diagnostics.some(({ severity }) => severity === "error")) return { program: null, diagnostics, tests: declared.tests };
+  lintUnused(world);
   const checkedTraits = [...declared.traitIndex.keys()].flatMap((name): readonly CheckedTrait[] => {
     const trait = traits.resolve(name);
     return trait === null ? [] : [trait];
   });
   const program = assemble({ declared, used, aggregates: table.all, traits: checkedTraits, segments, channels, rules, order });
   return { program, diagnostics, tests: declared.tests };
+}
+
+/** Where nothing else is wrong, or nobody would know why there is no program. */
+function reportTooDeep({ declared, report }: World, tooDeep: ReadonlySet<string>, found: readonly Diagnostic[]): void {
+  const [first] = tooDeep;
+  const at = first === undefined ? undefined : declared.traits.get(first)?.name;
+  if (at === undefined || found.some(({ severity }) => severity === "error")) return;
+  report("E0305", at.span, `too many traits lead to "${at.text}" in a row`, { notes: ["fields of list items are called like traits; give the traits other names"] });
 }
 
 const sorted = <T>(byName: ReadonlyMap<string, T>): readonly T[] =>
@@ -77,6 +86,9 @@ function aggregateTable(): Pick<World, "aggregate" | "counts"> & { readonly all:
   };
 }
 
+/** Names of a circle in one finding. */
+const MOST_SHOWN = 10;
+
 /** The order of traits and segments; a circle of them is reported where its first name is declared. */
 function orderOf({ declared, report }: World, needs: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
   const names = [...needs.keys()].sort(byCodeUnits);
@@ -85,8 +97,9 @@ function orderOf({ declared, report }: World, needs: ReadonlyMap<string, Readonl
     const places = cycle.map((name) => ({ name: name.slice(name.indexOf(" ") + 1), at: declarationOf(declared, name) }));
     const [first, ...rest] = places;
     if (first?.at === undefined) continue;
-    const path = [...rest, first].map(({ name }) => `"${name}"`).join(", which needs ");
-    report("E0301", first.at.span, `"${first.name}" depends on itself`, { notes: [`"${first.name}" needs ${path}.`] });
+    const path = [...rest, first].map(({ name }) => `"${name}"`);
+    const shown = path.length <= MOST_SHOWN ? path : [...path.slice(0, MOST_SHOWN - 1), `… ${path.length - MOST_SHOWN} more …`, `"${first.name}"`];
+    report("E0301", first.at.span, `"${first.name}" depends on itself`, { notes: [`"${first.name}" needs ${shown.join(", which needs ")}`] });
   }
   return order;
 }

@@ -1,8 +1,8 @@
 // `now` in conditions: every comparison is solved for it, so that the engine can compute the instant at which the
 // comparison next changes.
 //
-// After this, `now` stands only as one whole side of a comparison whose other side is free of it, or inside the
-// calendar functions; anything else is continuous, which a trait may be and a condition may not. Solving moves terms
+// After this, `now` stands only as one whole side of a comparison whose other side is free of it, or as the argument of
+// a calendar function; anything else is continuous, which a trait may be and a condition may not. Solving moves terms
 // from side to side (`since(t) / 1 day > 3` is `t + 3 days < now`), which loses nothing: with a null in it, either
 // form is false.
 
@@ -27,6 +27,10 @@ export function settle(root: Expr, refuse: (at: Expr) => void): Settled {
       return of;
     }
     const settled = tree.rebuilt(of, visit);
+    if (settled.k === "fold" && tree.treesOf(settled).some(readsClock)) {
+      refuse(of);
+      return settled;
+    }
     const within = tree.children(settled).filter((child) => moving.has(child));
     if (within.length === 0) return settled;
     if (settled.k === "compare") {
@@ -35,7 +39,7 @@ export function settle(root: Expr, refuse: (at: Expr) => void): Settled {
       return solved ?? settled;
     }
     if (settled.k === "call" && CALENDAR.has(settled.fn)) {
-      if (!settled.args.every((arg) => isShifted(arg, moving))) refuse(of);
+      if (!settled.args.every((arg) => arg.k === "now" || !moving.has(arg))) refuse(of);
       return settled;
     }
     moving.add(settled);
@@ -45,19 +49,36 @@ export function settle(root: Expr, refuse: (at: Expr) => void): Settled {
   return { value, continuous: moving.has(value) };
 }
 
-/** `now`, or `now` moved by a length that does not depend on it: its next midnight or hour can be found. */
-function isShifted(of: Expr, moving: ReadonlySet<Expr>): boolean {
-  if (of.k === "now" || !moving.has(of)) return true;
-  if (of.k !== "arithmetic") return false;
-  if (of.op === "+") return moving.has(of.left) !== moving.has(of.right) && isShifted(of.left, moving) && isShifted(of.right, moving);
-  return of.op === "-" && of.type.k === "time" && !moving.has(of.right) && isShifted(of.left, moving);
-}
+/** A list's items each have instants of their own, which nobody keeps. */
+const readsClock = (root: Expr): boolean => {
+  for (const node of tree.nodes(root)) if (node.k === "now" || (node.k === "call" && node.fn === "age")) return true;
+  return false;
+};
 
 function solveComparison(of: Extract<Expr, { k: "compare" }>, moving: ReadonlySet<Expr>): Expr | null {
   const { op, left, right } = of;
   if (moving.has(left) && moving.has(right)) return null;
   if (left.k === "now" || right.k === "now") return of;
+  if (left.type.k === "null" || right.type.k === "null") return solveMissing(op, left.type.k === "null" ? right : left, moving);
   return moving.has(left) ? solve(left, op, right, moving) : solve(right, flipped(op), left, moving);
+}
+
+/** `since(t) == null` is `t == null`: now itself is never missing. */
+function solveMissing(op: CompareOp, side: Expr, moving: ReadonlySet<Expr>): Expr | null {
+  const parts = addends(side, moving);
+  if (parts === null || (op !== "==" && op !== "!=")) return null;
+  const tests = parts.filter(({ maybe }) => maybe).map((part) => tree.compare(op, part, tree.missing));
+  return tests.length === 0 ? tree.truth(op === "!=") : tree.allOf(op === "==" ? "or" : "and", tests);
+}
+
+/** What is added to now, or taken from it; null where something else is done. */
+function addends(of: Expr, moving: ReadonlySet<Expr>): readonly Expr[] | null {
+  if (of.k === "now") return [];
+  if (!moving.has(of)) return [of];
+  if (of.k !== "arithmetic" || of.op === "%" || (of.op === "/" && signOf(of.right) === 0)) return null;
+  const left = addends(of.left, moving);
+  const right = addends(of.right, moving);
+  return left === null || right === null ? null : [...left, ...right];
 }
 
 /** `side op other` for now, as `… now`; null where there is no such form. */

@@ -49,10 +49,10 @@ function clockwise(world: World, checked: Expr, span: ast.Span): { readonly valu
 
 const refused = (world: World, span: ast.Span): null =>
   world.report("E0216", span, "the instant at which this next changes cannot be computed", {
-    notes: ["`now` and `since` may stand here only in comparisons such as `since(t) > 6 months` or `profile.until > now`, with nothing around them but terms that are added or subtracted."],
+    notes: ["`now` and `since` may stand here only in comparisons such as `since(t) > 6 months` or `profile.until > now`, with nothing around them but terms that are added or subtracted"],
   });
 
-function lintTruth(world: World, value: Expr, span: ast.Span): void {
+export function lintTruth(world: World, value: Expr, span: ast.Span): void {
   const known = knownTruth(value, world.counts);
   if (known !== null) world.report(known ? "W0004" : "W0005", span, `this is ${known ? "always" : "never"} true`);
 }

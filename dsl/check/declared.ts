@@ -35,6 +35,8 @@ export interface Declared {
   readonly segmentIndex: ReadonlyMap<string, number>;
   readonly channelIndex: ReadonlyMap<string, number>;
   readonly traitIndex: ReadonlyMap<string, number>;
+  /** A declaration of the profile could not be read, so it may have more fields. */
+  readonly brokenProfile: boolean;
   /** `tags` is among the profile's fields only because the language knows it. */
   readonly impliedTags: boolean;
 }
@@ -42,6 +44,8 @@ export interface Declared {
 /** They change what is known about a customer; the engine acts on them whether a rule does or not. */
 export const PROFILE_UPDATED = "profile_updated";
 const KNOWN_EVENTS: ReadonlySet<string> = new Set([PROFILE_UPDATED, "customer_identified", "customer_erased"]);
+/** Event types that begin so are the engine's. */
+const OWN = "eddy_";
 export const UNSUPPORTED_EVENTS: ReadonlySet<string> = new Set(["customer_identified", "customer_erased"]);
 
 /** `tag` and `untag` edit it, so it needs no declaration. */
@@ -66,6 +70,7 @@ export function gather(declarations: readonly ast.Declaration[], broken: readonl
   const takes = (name: ast.Name, kind: NameKind, what: string): boolean => {
     if (FUNCTION_NAMES.has(name.text)) report("E0102", name.span, `"${name.text}" is a function of the language`);
     else if (KNOWN_EVENTS.has(name.text)) report("E0102", name.span, `"${name.text}" is an event that the language knows: it needs no declaration`);
+    else if (kind === "event" && name.text.startsWith(OWN)) report("E0102", name.span, `events whose names begin with ${OWN} are the engine's own`);
     const other = taken.get(name.text);
     if (other === undefined) {
       taken.set(name.text, { kind, what, name });
@@ -73,7 +78,7 @@ export function gather(declarations: readonly ast.Declaration[], broken: readonl
     }
     if (other.kind === "broken" || (other.kind === "event" && kind === "event")) return true;
     report("E0101", name.span, `"${name.text}" is declared twice`, {
-      notes: [`It is ${article(other.what)} already, declared in ${other.name.span.file}.`],
+      notes: [`it is ${article(other.what)} already, declared in ${other.name.span.file}`],
     });
     return false;
   };
@@ -105,6 +110,7 @@ export function gather(declarations: readonly ast.Declaration[], broken: readonl
     ...profile,
     events: joinEvents(events, profile.profile, report),
     traits, segments, channels, rules, tests,
+    brokenProfile: broken.some(({ kind }) => kind === "profile"),
     unsupported: others,
     names: new Map([...taken].map(([name, { kind }]) => [name, kind])),
     segmentIndex: indexByName(segments.keys()),
@@ -140,6 +146,8 @@ function wireOf(all: readonly ast.EventDeclaration[], report: Report): string {
   for (const other of rest) {
     if (other.value !== first?.value) report("E0110", other.span, `another declaration of this event says that it is called "${first?.value ?? ""}" on the wire`);
   }
+  if (first?.value === "") report("E0306", first.span, "a name on the wire cannot be empty");
+  if (first !== undefined && (KNOWN_EVENTS.has(first.value) || first.value.startsWith(OWN))) report("E0102", first.span, `"${first.value}" is an event that the language knows`);
   return first?.value ?? all[0]?.name.text ?? "";
 }
 

@@ -46,7 +46,7 @@ export function fixedLength(literal: ast.DurationLiteral, report: Report): numbe
 export const withoutLength = (literal: ast.DurationLiteral, report: Report): null =>
   report("E0207", literal.span, `${literal.unit}s have no fixed length`, {
     label: literal.unit === "month" ? "write days, as in `30 days`" : "write days, as in `365 days`",
-    notes: ["Months and years may be added to an instant or a date, and compared with `since(…)`."],
+    notes: ["months and years may be added to an instant or a date, and compared with `since(…)`"],
   });
 
 export const windowOf = (literal: ast.DurationLiteral, report: Report): Window | null => {

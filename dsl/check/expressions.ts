@@ -45,7 +45,7 @@ function form(site: Site, written: ast.Expression, window: WrittenWindow | null)
 
 function windowless(site: Site, window: WrittenWindow | null, make: () => Expr | null): Expr | null {
   if (window === null) return make();
-  return site.world.report("E0218", window.span, "a window stands behind an aggregate over an event", { notes: ["As in `count(order_placed) over 30 days`."] });
+  return site.world.report("E0218", window.span, "a window stands behind an aggregate over an event", { label: "as in `count(order_placed) over 30 days`" });
 }
 
 function windowBehind(site: Site, written: ast.OverExpression | ast.ThisExpression): WrittenWindow | null {

@@ -74,6 +74,8 @@ export function readField(written: ast.Field, report: Report): Field | null {
     });
   }
   const wire = written.from?.value ?? name.text;
+  if (written.from !== null && wire === "") report("E0306", written.from.span, "a name on the wire cannot be empty");
+  if (written.from !== null && wire === "__proto__") report("E0109", written.from.span, "nothing may be called __proto__ on the wire");
   if (written.default === null) {
     const own = maybe ? undefined : ownDefault(type);
     return { name: name.text, wire, type, maybe, ...(own === undefined ? {} : { default: own }) };

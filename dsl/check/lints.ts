@@ -18,7 +18,4 @@ export function lintUnused({ declared, used, report }: World): void {
 }
 
 /** In tests, and in what this version does not look into. */
-const mentionedElsewhere = ({ tests, unsupported, names }: Declared): ReadonlySet<string> => {
-  const found = new Set([...mentions(tests), ...mentions(unsupported)]);
-  return [...names.values()].includes("broken") ? new Set([...found, ...names.keys()]) : found;
-};
+const mentionedElsewhere = ({ tests, unsupported }: Declared): ReadonlySet<string> => new Set([...mentions(tests), ...mentions(unsupported)]);

@@ -100,7 +100,7 @@ export function innerNames({ item, row }: Site): readonly string[] {
 function unknownName(site: Site, { text, span }: ast.Name): null {
   const { declared, report } = site.world;
   const inner = innerNames(site);
-  const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys()] : [];
+  const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys(), ...declared.events.keys(), ...SPECIAL_NAMES] : [];
   const label = didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
   if (site.row !== null && site.filter !== null) return report("E0107", span, `"${site.row.name}" has no field "${text}"`, { label });
   const what = inner.length > 0 ? "field, trait or segment" : "trait or segment";
@@ -141,11 +141,12 @@ export function fieldOf(site: Site, of: Expr, name: ast.Name): Expr | null {
 export const fieldNamed = (record: RecordType, name: string): Field | null => record.fields.find((field) => field.name === name) ?? null;
 
 function unknownField(site: Site, of: Expr, record: RecordType, { text, span }: ast.Name): null {
-  const { report } = site.world;
+  const { report, declared } = site.world;
+  if (record === declared.profile && declared.brokenProfile) return null;
   if (of.k === "input" && of.of === "event") {
     const lacking = site.start?.partly.get(text);
     if (lacking !== undefined) {
-      return report("E0107", span, `not every event that starts this rule has a field "${text}"`, { notes: [`It is not, or not of the same type, in ${quoted(lacking)}.`] });
+      return report("E0107", span, `not every event that starts this rule has a field "${text}"`, { notes: [`it is not, or not of the same type, in ${quoted(lacking)}`] });
     }
   }
   const whose = of.k !== "input" ? "there is" : of.of === "profile" ? "the profile has" : of.of === "event" ? "the event has" : of.of === "row" ? `"${site.row?.name ?? ""}" has` : "there is";

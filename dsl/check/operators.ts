@@ -92,7 +92,7 @@ function notOneOf(site: Site, literal: ast.StringLiteral, type: Type): null {
   const texts = type.k === "string" ? (type.of ?? []) : [];
   return site.world.report("E0204", literal.span, `this is never "${literal.value}"`, {
     label: didYouMean(literal.value, texts),
-    notes: texts.length <= 12 ? [`It can be ${texts.map((each) => `"${each}"`).join(", ")}.`] : [],
+    notes: texts.length <= 12 ? [`it can be ${texts.map((each) => `"${each}"`).join(", ")}`] : [],
   });
 }
 

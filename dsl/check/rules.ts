@@ -5,7 +5,7 @@ import { didYouMean } from "../diagnostics/suggest.js";
 import type { Cap, Expr, Moment, Rule } from "../program.js";
 import { eventOf } from "./aggregates.js";
 import { momentaryCondition, watchedCondition } from "./conditions.js";
-import { type DeclaredEvent, byCodeUnits } from "./declared.js";
+import { type DeclaredEvent, UNSUPPORTED_EVENTS, byCodeUnits } from "./declared.js";
 import { isCalendar, positiveLength } from "./durations.js";
 import { type Site, type Start, type World, siteIn, unsupported } from "./site.js";
 import { readSteps, stepTrees } from "./steps.js";
@@ -18,9 +18,10 @@ type Until = Rule["until"][number];
 
 export function readRule(world: World, written: ast.RuleDeclaration): Rule {
   const outside = siteIn(world);
-  const { events, moments } = readStarts(outside, written);
+  const { events, moments, whole } = readStarts(outside, written);
   const start = startOf(events, moments.some(({ k }) => k !== "event"));
-  const site: Site = { ...outside, start };
+  // Where a start could not be read, nobody knows what `event` is.
+  const site: Site = { ...outside, start, unknown: new Set(whole ? [] : ["event"]) };
   const until: Until[] = [];
   const caps: Cap[] = [];
   let when: Expr | null = null;
@@ -67,6 +68,8 @@ export function readRule(world: World, written: ast.RuleDeclaration): Rule {
 interface Starts {
   readonly events: readonly DeclaredEvent[];
   readonly moments: readonly Moment[];
+  /** All of them could be read. */
+  readonly whole: boolean;
 }
 
 function readStarts(site: Site, { name, clauses }: ast.RuleDeclaration): Starts {
@@ -74,28 +77,31 @@ function readStarts(site: Site, { name, clauses }: ast.RuleDeclaration): Starts 
   const moments: Moment[] = [];
   const starts = clauses.filter((clause) => clause.k === "start" || clause.k === "schedule");
   if (starts.length === 0) site.world.report("E0303", name.span, `nothing starts "${name.text}"`, { label: "it needs an `on EVENT`, `on enter SEGMENT` or `on leave SEGMENT`" });
+  let whole = true;
   for (const clause of starts) {
-    if (clause.k !== "start") continue;
-    const { moment } = clause;
-    if (moment.k !== "events") {
-      const change = readChange(site, moment);
-      if (change !== null) moments.push(change);
+    if (clause.k !== "start" || clause.moment.k !== "events") {
+      const change = clause.k === "start" && clause.moment.k !== "events" ? readChange(site, clause.moment) : null;
+      if (change === null) whole = false;
+      else moments.push(change);
       continue;
     }
-    for (const match of moment.events) {
+    for (const match of clause.moment.events) {
       const event = eventOf(site, match.event);
-      if (event === null) continue;
+      if (event === null) {
+        whole = false;
+        continue;
+      }
       events.push(event);
       const where = match.where === null ? null : momentaryCondition({ ...site, row: event, filter: "the `where` of a start" }, match.where);
       moments.push({ k: "event", event: event.name, where });
     }
   }
-  return { events, moments };
+  return { events, moments, whole };
 }
 
 function readChange(site: Site, moment: Exclude<ast.Moment, ast.EventsMoment>): Moment | null {
   const { report, declared, used } = site.world;
-  if (moment.k === "up" || moment.k === "down") return unsupported(report, `\`${moment.k}\``, moment.span);
+  if (moment.k === "up" || moment.k === "down") return unsupported(report, `a tier's \`${moment.k}\``, moment.span);
   if (moment.k === "change") return unsupported(report, "`change`", moment.span);
   const { name: { text, span }, k } = moment;
   const segment = declared.segmentIndex.get(text);
@@ -142,7 +148,7 @@ function readUntil(site: Site, clause: ast.UntilIfClause | ast.UntilOnClause): r
   if (clause.k === "untilif") {
     const { if: written } = clause;
     const name = written.k === "name" ? written.name : null;
-    if (name !== null && (declared.names.get(name.text) === "event" || declared.events.has(name.text))) {
+    if (name !== null && (declared.events.has(name.text) || UNSUPPORTED_EVENTS.has(name.text))) {
       return endingEvent(site, { k: "on", event: name, where: null, span: name.span });
     }
     if (name !== null && name.text !== "event" && name.text !== "profile" && name.text !== "now" && !declared.names.has(name.text)) {

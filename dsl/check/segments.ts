@@ -31,11 +31,11 @@ function lintSegment(world: World, name: ast.Name, enter: Held, leave: Held | nu
   const truth = (of: Expr): boolean | null => knownTruth(of, world.counts);
   const nobody = (why: string): null => world.report("W0008", name.span, `nobody can enter "${name.text}"`, { notes: [why] });
   const everlasting = (why: string): null => world.report("W0009", name.span, `nobody can leave "${name.text}"`, { notes: [why] });
-  if (truth(enter.if) === false) nobody("Its condition is never true.");
-  else if (leave !== null && truth(leave.if) === true && leave.forMs + leave.forMonths === 0) nobody("What ends the membership is always true.");
-  else if (leave !== null && leave.forMs + leave.forMonths === 0 && keyOf(leave.if) === keyOf(enter.if)) nobody("What begins the membership ends it at the same time.");
-  else if (leave !== null && truth(leave.if) === false) everlasting("What ends the membership is never true.");
-  else if (leave === null && truth(enter.if) === true) everlasting("Its condition is always true.");
+  if (truth(enter.if) === false) nobody("its condition is never true");
+  else if (leave !== null && truth(leave.if) === true && leave.forMs + leave.forMonths === 0) nobody("what ends the membership is always true");
+  else if (leave !== null && leave.forMs + leave.forMonths === 0 && keyOf(leave.if) === keyOf(enter.if)) nobody("what begins the membership ends it at the same time");
+  else if (leave !== null && truth(leave.if) === false) everlasting("what ends the membership is never true");
+  else if (leave === null && truth(enter.if) === true) everlasting("its condition is always true");
 }
 
 export function readChannel(world: World, written: ast.ChannelDeclaration): Channel {

@@ -138,6 +138,7 @@ function readSet(site: Site, { target, value: written }: ast.SetStep): Step | nu
     const field = fieldNamed(type, name.text);
     if (field === null) {
       momentaryValue(site, written);
+      if (type === declared.profile && declared.brokenProfile) return null;
       return report("E0107", name.span, type === declared.profile ? `the profile has no field "${name.text}"` : `there is no field "${name.text}"`, {
         label: didYouMean(name.text, type.fields.map((each) => each.name)),
       });
@@ -154,7 +155,7 @@ function readSet(site: Site, { target, value: written }: ast.SetStep): Step | nu
     const texts = type.k === "string" && value.type.k === "string" ? (type.of ?? []) : [];
     const wrong = value.type.k === "string" ? (value.type.of ?? []).find((each) => !texts.includes(each)) : undefined;
     if (texts.length > 0 && wrong !== undefined) return report("E0204", written.span, `"${name?.text ?? ""}" is never "${wrong}"`, { label: didYouMean(wrong, texts) });
-    return report("E0205", written.span, `"${name?.text ?? ""}" is ${describe(type)}, this is ${describe(value.type)}`, type.k === "record" && value.type.k === "record" ? { notes: ["The fields of the two records differ."] } : {});
+    return report("E0205", written.span, `"${name?.text ?? ""}" is ${describe(type)}, this is ${describe(value.type)}`, type.k === "record" && value.type.k === "record" ? { notes: ["the fields of the two records differ"] } : {});
   }
   if (value.maybe && !optional) return report("E0205", written.span, `"${name?.text ?? ""}" is never missing, this may be`, { label: "write `… ?? DEFAULT`" });
   return { ...UNKEYED, k: "set", path: target.map(({ text }) => text), value: type.k === "record" ? filled(value, type) : value };

@@ -1,28 +1,46 @@
 // Traits: each checked once, when something first refers to it.
 
+import type * as ast from "../ast.js";
 import type { Expr } from "../program.js";
 import { traitValue } from "./conditions.js";
 import type { Declared } from "./declared.js";
 import { mentions } from "./mentions.js";
+import { pathOf } from "./names.js";
 import { ordered } from "./order.js";
 import { type CheckedTrait, type World, siteIn } from "./site.js";
 import { nodes } from "./trees.js";
 
 /** Trees that change continuously are copied to where they are used; beyond this many nodes that goes too far. */
 const LARGEST_COPY = 500;
+/** Traits are checked within one another only where `resolutionOrder` has guessed wrongly, or in a circle. */
+const DEEPEST = 4;
 
 export interface TraitTable {
   readonly resolve: (name: string) => CheckedTrait | null;
   /** What each trait refers to, as `trait x` and `segment y`. */
   readonly needs: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Those that were needed too far down, so that those above have not been checked to the end. */
+  readonly tooDeep: ReadonlySet<string>;
 }
 
 export function traitTable(declared: Declared, world: () => World): TraitTable {
   const known = new Map<string, CheckedTrait | null>();
   const needs = new Map<string, Set<string>>();
+  const tooDeep = new Set<string>();
+  let depth = 0;
   const resolve = (name: string): CheckedTrait | null => {
     const before = known.get(name);
     if (before !== undefined) return before;
+    if (depth > DEEPEST) {
+      tooDeep.add(name);
+      return null;
+    }
+    depth++;
+    const checked = checkTrait(name);
+    depth--;
+    return checked;
+  };
+  const checkTrait = (name: string): CheckedTrait | null => {
     const declaration = declared.traits.get(name);
     if (declaration === undefined) return null;
     // Whoever asks for it meanwhile stands in a circle, which is found when the order is made.
@@ -32,14 +50,14 @@ export function traitTable(declared: Declared, world: () => World): TraitTable {
     const settled = traitValue(siteIn(world(), own), declaration.value);
     if (settled === null) return null;
     if (settled.continuous && count(settled.value) > LARGEST_COPY) {
-      world().report("E0305", declaration.name.span, `"${name}" has become too large`, { notes: ["It changes continuously, so the traits in it stand in it as a whole."] });
+      world().report("E0305", declaration.name.span, `"${name}" has become too large`, { notes: ["it changes continuously, and so do traits in it, which it contains as a whole"] });
       return null;
     }
     const checked = { name, index: declared.traitIndex.get(name) ?? 0, ...settled };
     known.set(name, checked);
     return checked;
   };
-  return { resolve, needs };
+  return { resolve, needs, tooDeep };
 }
 
 function count(tree: Expr): number {
@@ -52,7 +70,13 @@ function count(tree: Expr): number {
  * All traits, those that others mention first: so that checking one rarely means checking another in its middle, and
  * ten thousand in a row never means ten thousand calls in a row.
  */
-export function resolutionOrder({ traits }: Declared): readonly string[] {
-  const names = [...traits.keys()];
-  return ordered(names, (name) => [...mentions(traits.get(name)?.value)].filter((other) => other !== name && traits.has(other))).order;
+export function resolutionOrder({ traits, names }: Declared): readonly string[] {
+  const isTrait = (name: string): boolean => traits.has(name);
+  const seesEventOnly = (node: object): boolean => "k" in node && node.k === "argument" && beginsWith(node as ast.Argument, (name) => names.get(name) === "event");
+  return ordered([...traits.keys()], (name) => [...mentions(traits.get(name)?.value, seesEventOnly)].filter((other) => other !== name && isTrait(other))).order;
+}
+
+function beginsWith({ of, value }: ast.Argument, isEvent: (name: string) => boolean): boolean {
+  const root = (of ?? pathOf(value))?.[0];
+  return root !== undefined && isEvent(root.text);
 }

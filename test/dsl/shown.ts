@@ -1,0 +1,67 @@
+// Checked trees in one line, for tests: fully bracketed, nullable reads marked with `?`, references by name.
+
+import { compileProgram } from "../../dsl/compile.js";
+import type { Aggregate, Expr, Program, Type } from "../../dsl/program.js";
+
+export const codesOf = (text: string): readonly string[] => compileProgram([{ file: "a.eddy", text }]).diagnostics.map(({ code }) => code);
+
+/** A text that must compile; findings fail the test with what they say. */
+export function compiled(...texts: readonly string[]): Program {
+  const { program, diagnostics } = compileProgram(texts.map((text, i) => ({ file: `${i}.eddy`, text })));
+  if (program === null) throw new Error(diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n"));
+  return program;
+}
+
+export function shownType(type: Type): string {
+  switch (type.k) {
+    case "string": return type.of === undefined ? "string" : type.of.map((text) => JSON.stringify(text)).join(" | ");
+    case "list": return `(${shownType(type.of)}${type.maybe ? "?" : ""})[]`;
+    case "record": return `{ ${type.fields.map((field) => `${field.name}: ${shownType(field.type)}${field.maybe ? "?" : ""}`).join(", ")} }`;
+    default: return type.k;
+  }
+}
+
+export function shown(program: Program, of: Expr): string {
+  const s = (inner: Expr): string => shown(program, inner);
+  const list = (items: readonly Expr[]): string => items.map(s).join(", ");
+  switch (of.k) {
+    case "const": return JSON.stringify(of.value);
+    case "list": return `[${list(of.items)}]`;
+    case "record": return `{${of.entries.map(({ name, value }) => `${name}: ${s(value)}`).join(", ")}}`;
+    case "input": return of.of;
+    case "timeOf": return `${of.of}.time`;
+    case "now": return "now";
+    case "local": return `local(${of.date}, ${of.ms})`;
+    case "field": return `${s(of.of)}.${of.name}${of.maybe ? "?" : ""}`;
+    case "pluck": return `${s(of.of)}*.${of.name}`;
+    case "index": return `${s(of.of)}[${s(of.at)}]`;
+    case "not": return `not(${s(of.of)})`;
+    case "negate": return `-(${s(of.of)})`;
+    case "and": case "or": return `(${of.of.map(s).join(` ${of.k} `)})`;
+    case "compare": case "arithmetic": return `(${s(of.left)} ${of.op} ${s(of.right)})`;
+    case "dateShift": return `shift(${s(of.date)}, ${of.sign === 1 ? "+" : "-"}${s(of.by)})`;
+    case "dateDifference": return `days(${s(of.left)} - ${s(of.right)})`;
+    case "addMonths": return `addMonths(${s(of.of)}, ${of.months})`;
+    case "concat": return `(${s(of.left)} ++ ${s(of.right)})`;
+    case "in": return `(${s(of.value)} in [${list(of.items)}])`;
+    case "contains": return `(${s(of.list)} contains ${s(of.value)})`;
+    case "like": return `(${s(of.value)} like ${JSON.stringify(of.pattern)})`;
+    case "without": return `(${s(of.left)} without ${s(of.right)})`;
+    case "coalesce": return `(${s(of.left)} ?? ${s(of.right)})`;
+    case "if": return `(if ${s(of.if)} then ${s(of.then)} else ${s(of.else)})`;
+    case "call": return `${of.fn}(${list(of.args)})`;
+    case "fold": return `fold ${of.fn}(${s(of.list)}${of.where === null ? "" : ` where ${s(of.where)}`}${of.value === null ? "" : ` value ${s(of.value)}`})`;
+    case "aggregate": return shownAggregate(program, program.aggregates[of.index]);
+    case "trait": return `trait ${program.traits[of.index]?.name ?? "?"}`;
+    case "segment": return `segment ${program.segments[of.index]?.name ?? "?"}`;
+  }
+}
+
+function shownAggregate(program: Program, of: Aggregate | undefined): string {
+  if (of === undefined) return "no aggregate";
+  const { window } = of;
+  const over = window.k === "life" ? "" : window.k === "sliding" ? ` over ${window.ms}` : window.k === "months" ? ` over ${window.months} months` : ` this ${window.unit}`;
+  const where = of.where === null ? "" : ` where ${shown(program, of.where)}`;
+  const value = of.value === null ? "" : ` value ${shown(program, of.value)}`;
+  return `${of.fn}<${of.event}${(of.items ?? []).map((name) => `.${name}`).join("")}${where}${value}${of.limit === null ? "" : ` limit ${of.limit}`}${over}>`;
+}
