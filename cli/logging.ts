@@ -4,13 +4,23 @@
  * Everything goes through redaction: addresses lose their passwords, fields named after secrets their values. An error
  * is a field `err` with its message; its stack stands there only where `EDDY_DEBUG` asks for it.
  */
-import { pino, type Logger } from "pino";
 import type { Writable } from "node:stream";
+import { pino } from "pino";
 
 import { redact, redactUrl } from "./redact.js";
 import type { LogLevel } from "./settings.js";
 
-export type { Logger } from "pino";
+/** More about what is said; an error stands under `err`. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+  /** A log that says these fields with everything. */
+  with(fields: Fields): Log;
+}
 
 export interface LoggingOptions {
   readonly level: LogLevel;
@@ -21,27 +31,29 @@ export interface LoggingOptions {
   readonly stacks: boolean;
 }
 
-export function createLogger(options: LoggingOptions): Logger {
-  return pino(
+export function createLog({ level, to, readable, stacks }: LoggingOptions): Log {
+  const logger = pino(
     {
-      level: options.level,
+      level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: "message",
-      errorKey: "err",
-      formatters: { level: (label) => ({ level: label }), log: (fields) => clean(fields, options.stacks) },
-      hooks: {
-        logMethod(args, method) {
-          method.apply(this, args.map((arg) => (typeof arg === "string" ? redactUrl(arg) : arg)) as Parameters<typeof method>);
-        },
-      },
-      serializers: { err: (error: unknown) => (error instanceof Error ? plainError(error, options.stacks) : error) },
+      formatters: { level: (label) => ({ level: label }) },
+      // pino would make an error of ours out of what plainError has left of it.
+      serializers: { err: (value: unknown) => value },
     },
-    options.readable ? readableLines(options.to) : options.to,
+    readable ? readableLines(to) : to,
   );
+  const build = (always: Fields): Log => {
+    const write = (at: Exclude<LogLevel, "silent">) => (message: string, fields: Fields = {}): void => {
+      if (logger.isLevelEnabled(at)) logger[at](clean({ ...always, ...fields }, stacks), redactUrl(message));
+    };
+    return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error"), with: (fields) => build({ ...always, ...fields }) };
+  };
+  return build({});
 }
 
-function clean(fields: Record<string, unknown>, stacks: boolean): Record<string, unknown> {
+function clean(fields: Fields, stacks: boolean): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(redact(fields) as Record<string, unknown>).map(([name, value]) => [
       name,
