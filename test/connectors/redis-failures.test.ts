@@ -148,6 +148,26 @@ describe("on one server", () => {
   });
 
   test.each([
+    ["an instant that is no number", { wakes: [["a", 1], ["b", 2]] }, "2", ["x", "", "nan", "inf", "1.5", "1e3", " 2", "99999999999999999"]],
+    ["a number of an output that is none", { outputs: [outputOf(71)] }, "71", ["x", "", "-1", "7.5", "1e3", "0"]],
+    ["outputs out of order", { outputs: [outputOf(71), outputOf(72)] }, "72", ["70", "71"]],
+    ["a field of the store's own", { meta: { field: "value" } }, "field", ["@n", "@epoch", "@", "@other"]],
+    ["a cleared field of the store's own", { meta: { field: "" } }, "field", ["@n", "@epoch", "@", "@other"]],
+  ] as const)("%s is refused by the function itself", async (_, parts, original, others) => {
+    const store = await fresh();
+    const { writer } = await store.claim(P, "w");
+    const args = argumentsOf(commitOf(writer, 1, { states: [["a", bytes("1")]], ...parts } as Partial<Commit>));
+    const at = args.lastIndexOf(original);
+    const before = await dumpOf(admin);
+    for (const other of others) {
+      const changed = args.with(at, other);
+      await expect(admin.call("FCALL", ...changed)).rejects.toThrow(/^EDDY malformed/);
+      expect(await dumpOf(admin)).toEqual(before);
+    }
+    expect(await admin.call("FCALL", ...args)).toBe("done");
+  });
+
+  test.each([
     ["eddy:{3}:customers", "customers"], ["eddy:{3}:wakes", "wakes"], ["eddy:{3}:outbox", "outbox"],
     ["eddy:{3}:segment:s", "a segment"], ["eddy:{3}:segment:t", "a segment that only loses members"],
   ])("%s of another type is refused, and nothing is written", async (key) => {
@@ -302,6 +322,22 @@ describe("on one server", () => {
     expect((await store.outbox(P, 1, 10)).map(({ number }) => number)).toEqual([90_000_001]);
     await store.commit(commitOf(writer, 6, { outputs: [outputOf(90_000_002)], forget: 90_000_001 }));
     expect(await admin.hkeys("eddy:{3}:outbox")).toEqual(["90000002"]);
+  });
+
+  test("an outbox that begins with a high number is read and forgotten from there", async () => {
+    const store = await fresh();
+    const { writer } = await store.claim(P, "w");
+    const high = 9_007_199_254_000_000;
+    const numbers = Array.from({ length: 60 }, (_, i) => high + i);
+    // Long ones: a hash of short values keeps the order of insertion.
+    await store.commit(commitOf(writer, 1, { outputs: numbers.map((number) => ({ ...outputOf(1, "x".repeat(100)), number })) }));
+    expect(await admin.hget(META, "@lowest")).toBe(String(high));
+    await store.commit(commitOf(writer, 2, { outputs: [{ ...outputOf(1), number: high + 500_000 }] }));
+    const there = [...numbers, high + 500_000];
+    expect((await store.outbox(P, 0, 100)).map(({ number }) => number)).toEqual(there);
+    expect((await store.outbox(P, high + 10, 30)).map(({ number }) => number)).toEqual(there.slice(10, 40));
+    await store.commit(commitOf(writer, 3, { forget: high + 57 }));
+    expect((await store.outbox(P, 0, 100)).map(({ number }) => number)).toEqual(there.slice(58));
   });
 
   test("an older library is replaced, a newer one left alone", async () => {
