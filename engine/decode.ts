@@ -15,6 +15,8 @@ export const MAX_EVENT_BYTES = 1_048_576;
 
 interface Place {
   readonly sequence: number;
+  /** When the broker took the record. */
+  readonly arrived: number;
   /** What the record says the time is, ms: the broker's stamp or, on an event clock, the event's own time; NaN: nothing. */
   readonly stamp: number;
 }
@@ -35,33 +37,33 @@ export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord):
   const address = parseEventSubject(record.subject);
   const type = address?.type ?? "";
   const dead = (fault: EnvelopeFault): Work => ({
-    k: "dead", sequence: record.sequence, stamp: clock === "broker" ? record.stamp : NaN,
+    k: "dead", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : NaN,
     reason: fault.reason, detail: fault.detail, type, subject: record.subject, body: record.body,
   });
   if (address === null) return dead({ reason: "not_an_event", detail: "the subject must be events.<type>.<customer>, with other characters than A-Z a-z 0-9 _ - written as %XX" });
   const plan = compiled.events.get(type);
   // On the broker's clock nothing inside the record matters where no rule asks for the type.
   if (plan === undefined && clock === "broker") {
-    return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, stamp: record.stamp };
+    return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, arrived: record.stamp, stamp: record.stamp };
   }
   if (record.body.length > MAX_EVENT_BYTES) return dead({ reason: "too_large", detail: `the event has ${record.body.length} bytes; ${MAX_EVENT_BYTES} are allowed` });
   const event = readEnvelope(record);
   if (isFault(event)) return dead(event);
   const stamp = clock === "broker" ? record.stamp : event.time ?? NaN;
-  if (plan === undefined) return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, stamp };
+  if (plan === undefined) return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, arrived: record.stamp, stamp };
   if (event.type !== type) return dead({ reason: "not_an_event", detail: `the subject says type "${type}", the event "${cut(event.type)}"` });
   if (!isToken(event.subject, address.token)) {
     return dead({ reason: "unknown_customer", detail: `the subject's last part is "${cut(address.token)}", which is not the event's subject "${cut(event.subject)}" percent-encoded` });
   }
-  return fit(compiled, plan, event, record.sequence, stamp) ?? dead({ reason: "schema", detail: lastFault() });
+  return fit(compiled, plan, event, record.sequence, record.stamp, stamp) ?? dead({ reason: "schema", detail: lastFault() });
 }
 
 /** The event as work, or null where its data does not fit the program (`lastFault` says why). */
-function fit(compiled: Compiled, plan: EventPlan, event: Envelope, sequence: number, stamp: number): Work | null {
+function fit(compiled: Compiled, plan: EventPlan, event: Envelope, sequence: number, arrived: number, stamp: number): Work | null {
   const data = plan.isProfileUpdate ? compiled.profilePatch(event.data) : plan.check(event.data);
   if (data === BAD) return null;
   return {
-    k: "event", sequence, stamp, plan, customer: event.subject, data,
+    k: "event", sequence, arrived, stamp, plan, customer: event.subject, data,
     time: event.time, timeRefused: event.timeRefused, id: event.id, source: event.source,
   };
 }
@@ -71,7 +73,7 @@ function fit(compiled: Compiled, plan: EventPlan, event: Envelope, sequence: num
  */
 export function decodeLine(compiled: Compiled, line: string, sequence: number): Work {
   const dead = (fault: EnvelopeFault, type = ""): Work => ({
-    k: "dead", sequence, stamp: NaN, reason: fault.reason, detail: fault.detail, type, subject: `line ${sequence}`, body: Buffer.from(line.slice(0, 8192)),
+    k: "dead", sequence, arrived: 0, stamp: NaN, reason: fault.reason, detail: fault.detail, type, subject: `line ${sequence}`, body: Buffer.from(line.slice(0, 8192)),
   });
   if (line.length > MAX_EVENT_BYTES) return dead({ reason: "too_large", detail: `the event has ${line.length} characters; ${MAX_EVENT_BYTES} are allowed` });
   let value: unknown;
@@ -84,8 +86,8 @@ export function decodeLine(compiled: Compiled, line: string, sequence: number): 
   if (isFault(event)) return dead(event);
   const stamp = event.time ?? NaN;
   const plan = compiled.events.get(event.type);
-  if (plan === undefined) return { k: event.type === TICK_TYPE ? "tick" : "unmentioned", type: event.type, sequence, stamp };
-  return fit(compiled, plan, event, sequence, stamp) ?? dead({ reason: "schema", detail: lastFault() }, event.type);
+  if (plan === undefined) return { k: event.type === TICK_TYPE ? "tick" : "unmentioned", type: event.type, sequence, arrived: 0, stamp };
+  return fit(compiled, plan, event, sequence, 0, stamp) ?? dead({ reason: "schema", detail: lastFault() }, event.type);
 }
 
 const cut = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -42,8 +42,8 @@ export interface Pending {
   readonly segments: Map<number, Map<string, boolean>>;
   readonly messages: { readonly message: Message; readonly cause: number; readonly stamp: number; readonly isAction: boolean }[];
   records: number;
-  /** Stamps of the records that can be measured against the wall clock. */
-  readonly stamps: number[];
+  /** When the broker took each record. */
+  readonly arrivals: number[];
 }
 
 export interface Partition {
@@ -57,7 +57,7 @@ export interface Partition {
   /** Sequence of the last record taken. */
   offset: number;
   pending: Pending;
-  /** Sequence and stamp of what is being processed: the cause of what comes out. */
+  /** Sequence and arrival of what is being processed: the cause of what comes out. */
   causeSequence: number;
   causeStamp: number;
   /** Deadlines of the wakes that ran since they were last looked at, for the lateness metric. */
@@ -65,7 +65,7 @@ export interface Partition {
 }
 
 function emptyPending(): Pending {
-  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], records: 0, stamps: [] };
+  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], records: 0, arrivals: [] };
 }
 
 export function createPartition(compiled: Compiled, options: PartitionOptions, stats: EngineStats): Partition {
@@ -151,14 +151,14 @@ export function take(p: Partition, work: Work): Progress {
   } else {
     moveClock(p, work.stamp);
     p.causeSequence = work.sequence;
-    p.causeStamp = p.clock;
+    p.causeStamp = work.arrived;
     if (work.k === "dead") bury(p, work);
     else if (work.k === "unmentioned") countEvent(p.stats, "other", "unmentioned");
     else countEvent(p.stats, "eddy_tick", "processed");
   }
   p.offset = work.sequence;
   p.pending.records++;
-  if (p.options.clock === "broker") p.pending.stamps.push(work.stamp);
+  p.pending.arrivals.push(work.arrived);
   return "done";
 }
 
@@ -174,7 +174,7 @@ function moveClock(p: Partition, stamp: number): void {
 
 function runWakes(p: Partition, upTo: number, work: Work): Progress {
   p.causeSequence = work.sequence;
-  p.causeStamp = upTo;
+  p.causeStamp = work.arrived;
   for (;;) {
     if (!coversInstant(p.wakes, upTo)) return "wants wakes";
     const wake = firstWake(p.wakes);
@@ -206,7 +206,7 @@ const hashed = { high: 0, low: 0 };
 
 function happen(p: Partition, customer: Customer, work: EventWork): void {
   p.causeSequence = work.sequence;
-  p.causeStamp = work.stamp > 0 ? work.stamp : p.clock;
+  p.causeStamp = work.arrived;
   hash64(`${work.source}\u0000${work.id}`, 0, hashed);
   const before = customer.seenNext;
   if (seenBefore(customer, hashed.high, hashed.low)) {
@@ -239,7 +239,7 @@ function ownTime(p: Partition, work: EventWork): number {
 function bury(p: Partition, work: Extract<Work, { k: "dead" }>): void {
   p.stats.deadLetters[work.reason]++;
   countEvent(p.stats, p.compiled.events.has(work.type) ? work.type : "other", "dead");
-  p.pending.messages.push({ message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: p.clock, isAction: false });
+  p.pending.messages.push({ message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
 }
 
 export function countEvent(stats: EngineStats, type: string, outcome: EventOutcome): void {
@@ -334,9 +334,9 @@ export function supplyWakes(p: Partition, page: readonly Wake[], complete: boole
   }
 }
 
-/** The earliest instant at which a wake is known to be due; Infinity: none. */
+/** The earliest instant at which a wake is, or behind what is in memory may be, due; Infinity: none. */
 export function nextDue(p: Partition): number {
-  return firstWake(p.wakes)?.at ?? Infinity;
+  return firstWake(p.wakes)?.at ?? p.wakes.horizon?.at ?? Infinity;
 }
 
 /** Hands over what is to be committed and begins anew; `commit` is the number under which it will be sent. */

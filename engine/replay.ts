@@ -54,7 +54,7 @@ export function createReplay(compiled: Compiled, output: (output: ReplayOutput) 
       if (p.pending.messages.length > 0) drain();
     },
     until(instant) {
-      process({ k: "tick", sequence: lines, stamp: instant });
+      process({ k: "tick", sequence: lines, arrived: 0, stamp: instant });
       drain();
     },
     members() {

@@ -1,0 +1,399 @@
+/**
+ * Drives one partition: records in, commits out, outputs published.
+ *
+ * Two loops. The first takes what has gathered in the queue, loads what it needs, evaluates and commits; while one
+ * commit is on its way at most one further batch is evaluated. The second publishes committed outputs in a chain.
+ *
+ * A commit is sent again, byte for byte, until it is answered. Outputs leave only after their commit. When the store
+ * says that another writer owns the partition, or that it went back, nothing in memory counts any more: OwnershipLost
+ * and StoreMoved end the worker, and engine/engine.ts decides what follows.
+ */
+import type { Compiled } from "./compile/compiled.js";
+import { buildCommit } from "./commit.js";
+import { decode, type Work } from "./decode.js";
+import { bell, insist, type Bell, type Environment } from "./environment.js";
+import { layoutField, writeMeta, type Anchor, type Meta } from "./meta.js";
+import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending } from "./partition.js";
+import {
+  LogUnavailable, StoreUnavailable,
+  type ClockKind, type Commit, type LogRecord, type MetaFields, type Output, type OutputLog, type StateStore, type Writer,
+} from "./ports.js";
+import type { Layouts, OutputPlan } from "./recovery.js";
+import { readCustomer } from "./state.js";
+import { observe, type EngineStats, type PartitionStats } from "./stats.js";
+
+/** Another process has claimed the partition. */
+export class OwnershipLost extends Error { override readonly name = "OwnershipLost"; }
+/** The store is older than what was committed to it (or than what was published). */
+export class StoreMoved extends Error { override readonly name = "StoreMoved"; }
+/** The broker's clock says something impossible. */
+export class ClockAlarm extends Error { override readonly name = "ClockAlarm"; }
+
+export interface WorkerLimits {
+  /** Committed outputs that may wait to be published before evaluation stops. */
+  readonly maxOutbox: number;
+  /** Published outputs that are kept, to refill an output stream that lost its end. */
+  readonly keepPublished: number;
+}
+
+export interface WorkerParts {
+  readonly partition: Partition;
+  readonly compiled: Compiled;
+  readonly store: StateStore;
+  readonly outputs: OutputLog;
+  readonly environment: Environment;
+  readonly stats: EngineStats;
+  readonly clock: ClockKind;
+  readonly limits: WorkerLimits;
+  readonly signal: AbortSignal;
+  /** What claiming and recovery found. */
+  readonly writer: Writer;
+  readonly number: number;
+  readonly meta: Meta;
+  readonly logIdentity: string;
+  readonly layouts: Layouts;
+  readonly outputPlan: OutputPlan;
+  /** The newest record of any partition that was handed out: an idle partition has come as far. */
+  readonly seen: () => Anchor;
+}
+
+export interface Worker {
+  readonly index: number;
+  /** Hands over a record of this partition, in log order. */
+  offer(record: LogRecord): void;
+  /** Records handed over and not yet committed. */
+  readonly backlog: number;
+  readonly cachedCustomers: number;
+  /** The instant of the earliest known wake. */
+  nextDue(): number;
+  /** Nothing is queued, being evaluated, or on its way to the store. */
+  readonly idle: boolean;
+  /** Makes a worker without work look whether the wake index must be read on, or its position be recorded. */
+  nudge(): void;
+  /** Finishes what was handed over, publishes what was committed, and ends. */
+  finish(): Promise<void>;
+  /** Settles when the worker ends; rejects when it cannot go on. */
+  readonly ended: Promise<void>;
+}
+
+const MAX_BATCH = 512;
+const LOAD_AT_ONCE = 400;
+const WAKE_PAGE = 1000;
+const PUBLISH_AT_ONCE = 256;
+/** An idle partition records how far it has seen when that is so many records ahead. */
+const IDLE_AHEAD = 10_000;
+
+interface Outgoing {
+  readonly output: Output;
+  readonly arrived: number;
+  readonly isAction: boolean;
+}
+
+interface State {
+  readonly parts: WorkerParts;
+  readonly queue: LogRecord[];
+  /** Records of the queue before this place are taken. */
+  head: number;
+  works: Work[];
+  readonly work: Bell;
+  readonly published: Bell;
+  readonly toPublish: Bell;
+  number: number;
+  nextOutput: number;
+  suppress: ReadonlySet<string>;
+  surplus: Meta["surplus"];
+  anchors: readonly Anchor[];
+  /** The last record taken. */
+  last: Anchor;
+  committed: number;
+  layoutPending: MetaFields;
+  commitOnItsWay: Promise<void> | null;
+  inBatch: boolean;
+  outgoing: Outgoing[];
+  publishedUpTo: number;
+  finishing: boolean;
+  nudged: boolean;
+  readonly stats: PartitionStats;
+}
+
+export function startWorker(parts: WorkerParts): Worker {
+  const s: State = {
+    parts, queue: [], head: 0, works: [], work: bell(), published: bell(), toPublish: bell(),
+    number: parts.number, nextOutput: parts.outputPlan.next, suppress: parts.outputPlan.suppress, surplus: parts.outputPlan.surplus,
+    anchors: parts.meta.anchors, last: parts.meta.anchors[0] ?? { sequence: parts.meta.offset, stamp: 0 }, committed: parts.meta.offset,
+    layoutPending: parts.layouts.added === null ? {} : layoutField(parts.layouts.present, parts.layouts.added),
+    commitOnItsWay: null, inBatch: false,
+    outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
+    publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
+    finishing: false, nudged: false,
+    stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
+  };
+  parts.stats.partitions.set(parts.partition.options.index, s.stats);
+  let evaluating = true;
+  const evaluation = evaluateLoop(s).finally(() => {
+    evaluating = false;
+    s.toPublish.ring();
+  });
+  const publishing = publishLoop(s, () => evaluating);
+  parts.signal.addEventListener("abort", () => {
+    s.work.ring();
+    s.toPublish.ring();
+    s.published.ring();
+  }, { once: true });
+  const ended = Promise.all([evaluation, publishing]).then(() => undefined);
+  ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
+  return {
+    index: parts.partition.options.index,
+    offer(record) {
+      s.queue.push(record);
+      s.work.ring();
+    },
+    get backlog() { return s.queue.length - s.head + s.works.length; },
+    get cachedCustomers() { return parts.partition.cache.size; },
+    nextDue: () => nextDue(parts.partition),
+    get idle() { return s.queue.length === s.head && s.works.length === 0 && !s.inBatch && s.commitOnItsWay === null; },
+    nudge() {
+      s.nudged = true;
+      s.work.ring();
+    },
+    finish() {
+      s.finishing = true;
+      s.nudged = true; // records how far an idle partition has seen
+      s.work.ring();
+      return ended;
+    },
+    ended,
+  };
+}
+
+// ---------------------------------------------------------------------------------------------------- evaluation
+
+async function evaluateLoop(s: State): Promise<void> {
+  const { signal } = s.parts;
+  while (!signal.aborted) {
+    if (s.queue.length > s.head || s.works.length > 0 || s.nudged) {
+      s.nudged = false;
+      s.inBatch = true;
+      await batch(s);
+      s.inBatch = false;
+      continue;
+    }
+    if (s.finishing) break;
+    await s.work.wait();
+  }
+  await s.commitOnItsWay;
+}
+
+async function batch(s: State): Promise<void> {
+  const { parts } = s;
+  const { partition, environment, stats } = parts;
+  const started = environment.seconds();
+  gather(s);
+  const decoded = environment.seconds();
+  let upTo = partition.clock;
+  for (const work of s.works) if (work.stamp > upTo) upTo = work.stamp;
+  await readWakes(s, upTo);
+  await loadCustomers(s);
+  const loaded = environment.seconds();
+  let done = 0;
+  while (done < s.works.length) {
+    const work = s.works[done] as Work;
+    if (take(partition, work) !== "done") break;
+    s.last = { sequence: work.sequence, stamp: work.arrived };
+    done++;
+  }
+  s.works = done === s.works.length ? [] : s.works.slice(done);
+  const evaluated = environment.seconds();
+  observe(stats.stageSeconds.decode, decoded - started);
+  observe(stats.stageSeconds.load, loaded - decoded);
+  observe(stats.stageSeconds.evaluate, evaluated - loaded);
+  if (parts.clock === "broker") {
+    const now = environment.now();
+    for (const deadline of partition.lateWakes) observe(stats.timerLateness, Math.max(0, now - deadline) / 1000);
+  }
+  partition.lateWakes.length = 0;
+  const { pending } = partition;
+  const idleAhead = s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : IDLE_AHEAD);
+  if (pending.records === 0 && pending.customers.length === 0 && !idleAhead) return;
+  while (s.outgoing.length > parts.limits.maxOutbox && !parts.signal.aborted) await s.published.wait();
+  await s.commitOnItsWay;
+  if (parts.signal.aborted) return;
+  s.commitOnItsWay = commit(s);
+  // A failure is met where the next batch, or the end, awaits it; until then it must not count as unhandled.
+  s.commitOnItsWay.catch(() => s.work.ring());
+}
+
+/** Takes records from the queue and decodes them. */
+function gather(s: State): void {
+  const { compiled, clock, environment, partition } = s.parts;
+  const wall = environment.now();
+  while (s.works.length < MAX_BATCH && s.head < s.queue.length) {
+    const record = s.queue[s.head] as LogRecord;
+    if (clock === "broker" && record.stamp > wall + MAX_AHEAD_MS) {
+      throw new ClockAlarm(
+        `partition ${partition.options.index}: event ${record.sequence} is stamped ${new Date(record.stamp).toISOString()} by the broker, more than five minutes ` +
+        `ahead of this machine's clock (${new Date(wall).toISOString()}). Set the clocks of broker and engine right (NTP), then start again`,
+      );
+    }
+    s.works.push(decode(compiled, clock, record));
+    s.head++;
+  }
+  if (s.head === s.queue.length) {
+    s.queue.length = 0;
+    s.head = 0;
+  } else if (s.head > 4096) {
+    s.queue.splice(0, s.head);
+    s.head = 0;
+  }
+}
+
+const passes = (error: unknown): boolean => error instanceof StoreUnavailable;
+
+async function readWakes(s: State, upTo: number): Promise<void> {
+  const { partition, store, environment, signal } = s.parts;
+  for (;;) {
+    const after = wantsWakes(partition, upTo);
+    if (after === undefined) return;
+    const page = await insist(environment, signal, "reading the wake index", passes, () => store.wakes(partition.options.index, after, WAKE_PAGE));
+    supplyWakes(partition, page, page.length < WAKE_PAGE);
+  }
+}
+
+async function loadCustomers(s: State): Promise<void> {
+  const { partition, store, environment, signal, compiled, layouts, stats } = s.parts;
+  const ids = wanted(partition, s.works, LOAD_AT_ONCE);
+  if (ids.length === 0) return;
+  stats.cacheMisses += ids.length;
+  const states = await insist(environment, signal, "loading customers", passes, () => store.load(partition.options.index, ids));
+  states.forEach((bytes, i) => {
+    const id = ids[i] as string;
+    supply(partition, id, bytes === null ? null : readCustomer(id, bytes, layouts.translations, compiled));
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- commit
+
+async function commit(s: State): Promise<void> {
+  const { parts } = s;
+  const { partition, environment, stats, store, signal } = parts;
+  const number = ++s.number;
+  const through = reached(s);
+  const pending = takePending(partition, number);
+  const anchors = s.anchors[0]?.sequence === through.sequence ? s.anchors : [through, ...s.anchors].slice(0, 3);
+  if (s.surplus !== null && partition.offset >= parts.outputPlan.surplusEnds) {
+    s.surplus = null;
+    s.suppress = new Set();
+  }
+  const built = buildCommit(parts.compiled, pending, {
+    partition: partition.options.index, writer: parts.writer, number, layout: parts.layouts.present,
+    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress,
+  }, (next) => ({
+    ...writeMeta({
+      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus: s.surplus, program: parts.compiled.program.hash,
+    }),
+    ...s.layoutPending,
+  }));
+  s.nextOutput += built.outputs.length;
+  s.layoutPending = {};
+  s.anchors = anchors;
+  const clock = partition.clock;
+  const started = environment.seconds();
+  const answer = await insist(environment, signal, "committing", passes, () => store.commit(built));
+  if (answer === "lost") throw new OwnershipLost(`partition ${partition.options.index}: another Eddy process has taken it over`);
+  if (answer === "moved") throw new StoreMoved(`partition ${partition.options.index}: the store went back behind commit ${number - 1}`);
+  observe(stats.stageSeconds.commit, environment.seconds() - started);
+  observe(stats.commitCustomers, built.states.length);
+  stats.commits++;
+  s.committed = through.sequence;
+  s.stats.offset = through.sequence;
+  s.stats.clock = clock;
+  partition.cache.acknowledged(number);
+  measure(s, pending);
+  announce(s, pending, built);
+  s.commitOnItsWay = null;
+}
+
+/** How far the partition has come: with nothing left to do, as far as anybody's records were handed out. */
+function reached(s: State): Anchor {
+  const seen = s.parts.seen();
+  return s.works.length === 0 && s.queue.length === s.head && seen.sequence > s.last.sequence ? seen : s.last;
+}
+
+function measure(s: State, pending: Pending): void {
+  const now = s.parts.environment.now();
+  for (const arrived of pending.arrivals) observe(s.parts.stats.eventSeconds, Math.max(0, now - arrived) / 1000);
+}
+
+function announce(s: State, pending: Pending, built: Commit): void {
+  if (built.outputs.length === 0) return;
+  // The outputs are the messages in their order, without those that had been published before.
+  let n = 0;
+  for (const { message, stamp, isAction } of pending.messages) {
+    const output = built.outputs[n];
+    if (output?.id !== message.id) continue;
+    s.outgoing.push({ output, arrived: stamp, isAction });
+    n++;
+  }
+  s.stats.outboxPending = s.outgoing.length;
+  s.toPublish.ring();
+}
+
+// ---------------------------------------------------------------------------------------------------- publishing
+
+async function publishLoop(s: State, evaluating: () => boolean): Promise<void> {
+  const { signal, environment, outputs, partition, stats } = s.parts;
+  const index = partition.options.index;
+  while (!signal.aborted) {
+    if (s.outgoing.length === 0) {
+      if (!evaluating()) return;
+      await s.toPublish.wait();
+      continue;
+    }
+    const window = s.outgoing.slice(0, PUBLISH_AT_ONCE);
+    const first = (window[0] as Outgoing).output.number;
+    const started = environment.seconds();
+    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable;
+    const accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable,
+      () => outputs.publish(index, window.map(({ output }) => output)));
+    const last = first + window.length - 1;
+    if (accepted >= first) {
+      observe(stats.stageSeconds.publish, environment.seconds() - started);
+      accept(s, accepted);
+    }
+    if (accepted < last) await resume(s, await insist(environment, signal, `asking for the end of OUT_${index}`, unavailable, () => outputs.last(index)));
+  }
+}
+
+function accept(s: State, upTo: number): void {
+  const now = s.parts.environment.now();
+  let n = 0;
+  while (n < s.outgoing.length && (s.outgoing[n] as Outgoing).output.number <= upTo) {
+    const { arrived, isAction } = s.outgoing[n] as Outgoing;
+    if (isAction && arrived > 0) observe(s.parts.stats.actionSeconds, Math.max(0, now - arrived) / 1000);
+    n++;
+  }
+  s.outgoing.splice(0, n);
+  s.publishedUpTo = Math.max(s.publishedUpTo, upTo);
+  s.stats.outboxPending = s.outgoing.length;
+  s.published.ring();
+}
+
+/** After a refusal or a lost reply: goes on from where the output stream really ends. */
+async function resume(s: State, last: number): Promise<void> {
+  const { store, partition, environment, signal } = s.parts;
+  const index = partition.options.index;
+  const first = (s.outgoing[0]?.output.number ?? s.nextOutput);
+  if (last >= s.nextOutput) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds ${last} outputs, of which only ${s.nextOutput - 1} are committed`);
+  if (last >= first) return accept(s, last);
+  if (last === first - 1) return environment.pause(1, signal);
+  // The output stream lost its end: what was published before is taken from the outbox again.
+  const lost: Outgoing[] = [];
+  for (let from = last + 1; from < first; ) {
+    const page = await insist(environment, signal, "reading the outbox", passes, () => store.outbox(index, from, 1000));
+    if (page[0]?.number !== from) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} went back to ${last}, and output ${from} is no longer kept`);
+    for (const output of page) if (output.number < first) lost.push({ output, arrived: 0, isAction: false });
+    from = (page.at(-1)?.number ?? from) + 1;
+  }
+  environment.log("warn", `OUT_${index} lost its end; publishing it again from the outbox`, { from: last + 1, to: first - 1 });
+  s.outgoing.unshift(...lost);
+}
