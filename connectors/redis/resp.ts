@@ -2,10 +2,9 @@
  * Writes Redis commands into one buffer, in the wire form (RESP arrays of bulk strings), and sends it as one command
  * of an ioredis connection.
  *
- * Why not ioredis's own encoder: it takes an array of arguments and makes a small buffer of each. Per customer of a
- * commit (an id and 500 bytes of state; 2 cores, Node 20) that costs 1.5 to 2.7 µs of this process, and writing the
- * bytes directly 0.45 µs. One argument packed with MessagePack and taken apart in the function is no cheaper here and
- * costs Redis 0.7 µs more (bench/redis-commit.ts has the comparison).
+ * Why not ioredis's own encoder: it makes a small buffer of each argument. Per customer of a commit (an id and 500
+ * bytes of state) that costs this process 2.2 µs, and writing the bytes directly 0.8 to 1.1. One argument packed with
+ * MessagePack and taken apart in the function is as cheap here and costs Redis 0.5 µs more (bench/redis-commit.ts).
  *
  * The bytes stay untouched until the command is answered: ioredis sends them again after a reconnection.
  */

@@ -2,8 +2,11 @@
  * The state store on Redis: an adapter of engine/ports.ts. What a partition may change changes in one function
  * (functions/commit.ts); everything else here only reads.
  *
- * Figures (bench/redis-commit.ts; 2 cores shared with the server, Redis 7.0.15 with AOF every second, Node 20, commits
- * of 400 customers with 500 bytes each, 8 partitions at once) stand in the head of resp.ts and in the bench.
+ * A commit of 400 customers with 500 bytes each costs Redis 2.5 µs and this process 0.8 µs a customer; with wakes,
+ * memberships and outputs of usual number 4.0 and 1.5 µs (bench/redis-commit.ts, Redis 7.0.15 with AOF every second).
+ *
+ * One commit of a partition at a time: when several are under way and the connection breaks, those that were done and
+ * are sent again answer `moved`, since a later one is the last.
  *
  * Replies are slices of the received bytes; whoever keeps a state for long should keep what it unpacked.
  */
