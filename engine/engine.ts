@@ -98,6 +98,7 @@ async function open(
   const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, stopping, what, passes, attempt);
   const lifetime = new AbortController();
   let seen: Anchor = { sequence: 0, stamp: 0 };
+  let unread = (): number => 0;
   try {
     const info = await ask("asking the event log how it stands", () => ports.log.info());
     stats.segmentCustomers.clear();
@@ -145,7 +146,7 @@ async function open(
       return startWorker({
         partition, compiled, store: ports.store, outputs: ports.outputs, environment, stats, clock: logInfo.clock, limits: options.limits,
         signal: lifetime.signal, writer: claim.writer, number: claim.number, meta, logIdentity: logInfo.identity,
-        layouts: planLayouts(meta, compiled), outputPlan, seen: () => seen,
+        layouts: planLayouts(meta, compiled), outputPlan, seen: () => seen, unread: () => unread(),
       });
     }
   } catch (error) {
@@ -198,17 +199,19 @@ async function open(
       const from = Math.min(...started.filter((offset) => offset !== Infinity));
       if (from === Infinity) return waitForEnd();
       seen = { sequence: from, stamp: 0 };
-      reader = await ask("opening the event log", () => ports.log.read(from + 1));
+      const opened = await ask("opening the event log", () => ports.log.read(from + 1));
+      reader = opened;
+      unread = () => opened.lag;
       while (!stopping.aborted && failure === null) {
         const backlog = live.reduce((most, worker) => Math.max(most, worker?.backlog ?? 0), 0);
         if (backlog > MAX_BACKLOG) {
           await environment.pause(1, stopping);
           continue;
         }
-        await Promise.race([reader.ready(READ_TIMEOUT_MS), untilStop()]);
+        await Promise.race([opened.ready(READ_TIMEOUT_MS), untilStop()]);
         if (stopping.aborted) break;
-        dispatch(reader.take(TAKE_AT_ONCE));
-        for (const [index, counted] of stats.partitions) counted.lag = reader.lag + (live[index]?.backlog ?? 0);
+        dispatch(opened.take(TAKE_AT_ONCE));
+        for (const [index, counted] of stats.partitions) counted.lag = opened.lag + (live[index]?.backlog ?? 0);
         if (seen.sequence % 1000 === 0) for (const worker of live) if (worker?.idle === true) worker.nudge();
         stats.cachedCustomers = live.reduce((total, worker) => total + (worker?.cachedCustomers ?? 0), 0);
       }

@@ -55,6 +55,8 @@ export interface WorkerParts {
   readonly outputPlan: OutputPlan;
   /** The newest record of any partition that was handed out: an idle partition has come as far. */
   readonly seen: () => Anchor;
+  /** Records of the log that nobody has handed out yet. */
+  readonly unread: () => number;
 }
 
 export interface Worker {
@@ -307,6 +309,7 @@ async function commit(s: State): Promise<void> {
   s.committed = through.sequence;
   s.stats.offset = through.sequence;
   s.stats.clock = clock;
+  s.stats.lag = parts.unread() + s.queue.length - s.head + s.works.length;
   partition.cache.acknowledged(number);
   measure(s, pending);
   announce(s, pending, built);

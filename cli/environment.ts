@@ -1,0 +1,26 @@
+/** The process as the engine sees it: clocks, randomness, pauses, the log. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { Environment } from "../engine/environment.js";
+import type { Io } from "./io.js";
+import type { Log } from "./logging.js";
+
+export function engineEnvironment(io: Pick<Io, "now">, log: Log): Environment {
+  return {
+    now: io.now,
+    seconds: () => performance.now() / 1000,
+    token: randomUUID,
+    pause,
+    log: (level, message, fields) => log[level](message, fields),
+  };
+}
+
+/** Resolves after that time, or as soon as the signal is aborted. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
