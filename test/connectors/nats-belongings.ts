@@ -20,7 +20,7 @@ export function belongings(): Belongings {
   };
   return {
     keep,
-    link: async (url, options = {}) => keep(await connectNats({ servers: [url], requestTimeoutMs: 2_000, ...options })),
+    link: async (url, options = {}) => keep(await connectNats({ servers: [url], ...options })),
     later: (close) => void endings.push(close),
     close: async () => {
       for (const end of endings.splice(0).reverse()) await end();

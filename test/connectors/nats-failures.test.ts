@@ -88,7 +88,10 @@ describe("a server that is killed and comes back", () => {
     const reading = takeMany(reader, total, 700, 20_000);
     for (let kills = 0; kills < 3; kills++) {
       const before = (await log.info()).last;
-      while ((await log.info()).last < before + 2_000) await delay(2);
+      for (let last = before; last < before + 2_000; last = (await log.info()).last) {
+        if (last === total) throw new Error("everything was appended before the server was killed");
+        await delay(2);
+      }
       await server.kill();
       await server.start();
       await connected(link);
@@ -111,7 +114,7 @@ describe("a server that is killed and comes back", () => {
   });
 
   test("publishers of outputs go on where the stream ends", async () => {
-    const total = 8_000;
+    const total = 20_000;
     const outputs = mine.keep(natsOutputLog(link));
     const publishing = (async () => {
       for (let last = 0; last < total; ) {
@@ -126,7 +129,10 @@ describe("a server that is killed and comes back", () => {
     })();
     for (let kills = 0; kills < 2; kills++) {
       const before = await outputs.last(2);
-      while ((await outputs.last(2)) < before + 700) await delay(1);
+      for (let last = before; last < before + 700; last = await outputs.last(2)) {
+        if (last === total) throw new Error("everything was published before the server was killed");
+        await delay(1);
+      }
       await server.kill();
       await server.start();
       await connected(link);
@@ -161,7 +167,7 @@ describe("a server that is stopped without ending", () => {
     await there.append(numbered(1, 5));
     const reader = await there.read(1);
     await takeMany(reader, 5);
-    server.pause();
+    await server.pause();
     try {
       await expect(there.append(numbered(6, 6))).rejects.toThrow(/no acknowledgement in time/);
       // Long enough for the reader to make several attempts of its own.
@@ -247,6 +253,16 @@ describe("the reader's consumer", () => {
     return found;
   };
 
+  /** Waits until the server delivers no more and says how much that was. */
+  async function settled(): Promise<number> {
+    let delivered = -1;
+    for (let now = 0; now !== delivered || now === 0; now = (await consumers())[0]?.delivered ?? 0) {
+      delivered = now;
+      await delay(2 * HEARTBEAT_MS);
+    }
+    return delivered;
+  }
+
   test("is made again when somebody deletes it", async () => {
     await log.append(numbered(1, 5));
     const reader = await log.read(1);
@@ -257,6 +273,32 @@ describe("the reader's consumer", () => {
     await log.append(numbered(6, 9));
     expect(sequences(await takeMany(reader, 4))).toEqual([6, 7, 8, 9]);
     expect((await consumers()).map(({ name }) => name)).not.toEqual([consumer?.name]);
+  });
+
+  test("is made again when it is deleted while the buffer is full and nothing is asked of it", async () => {
+    const total = 20_000;
+    for (let n = 1; n <= total; n += 1_000) await log.append(range(n, n + 999).map((i) => recordOf(i)));
+    const reader = await log.read(1);
+    await settled();
+    const [consumer] = await consumers();
+    const manager = await link.nc.jetstreamManager();
+    await manager.consumers.delete(EVENTS_STREAM, consumer?.name ?? "");
+    expect(sequences(await takeMany(reader, total))).toEqual(range(1, total));
+  });
+
+  test("may lose records to somebody else who asks it for some; they are read again", async () => {
+    await log.append(numbered(1, 5));
+    const reader = await log.read(1);
+    await takeMany(reader, 5);
+    const [consumer] = await consumers();
+    const stolen: string[] = [];
+    const thief = await mine.link(server.url);
+    thief.nc.subscribe("stolen", { callback: (_, message) => stolen.push(message.subject) });
+    thief.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.${consumer?.name ?? ""}`, '{"batch":100}', { reply: "stolen" });
+    await thief.nc.flush();
+    await log.append(numbered(6, 205));
+    expect(sequences(await takeMany(reader, 200))).toEqual(range(6, 205));
+    expect(stolen.length).toBeGreaterThan(0);
   });
 
   test("is removed when the reader is closed", async () => {
@@ -275,11 +317,7 @@ describe("the reader's consumer", () => {
     for (let n = 1; n <= total; n += 500) await log.append(range(n, n + 499).map((i) => recordOf(i, { body })));
     const reader = await log.read(1);
     await reader.ready(10_000);
-    let delivered = -1;
-    for (let now = 0; now !== delivered; now = (await consumers())[0]?.delivered ?? 0) {
-      delivered = now;
-      await delay(3 * HEARTBEAT_MS);
-    }
+    const delivered = await settled();
     expect(delivered).toBeGreaterThan(100);
     expect(delivered).toBeLessThanOrEqual(atMost);
     expect(sequences(await takeMany(reader, total))).toEqual(range(1, total));

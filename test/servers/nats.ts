@@ -5,7 +5,7 @@
  * store and port. `dispose` stops the server and removes the folder.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ export interface NatsServer {
   /** kill -9. */
   kill(): Promise<void>;
   /** Stops the process without ending it (SIGSTOP), and lets it go on (SIGCONT). */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   dispose(): Promise<void>;
 }
@@ -93,7 +93,12 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     start,
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),
-    pause: () => void running?.kill("SIGSTOP"),
+    pause: async () => {
+      const child = running;
+      if (child === null) return;
+      child.kill("SIGSTOP");
+      await untilStopped(child);
+    },
     resume: () => void running?.kill("SIGCONT"),
     dispose: async () => {
       await end("SIGKILL");
@@ -131,6 +136,15 @@ async function untilReady(child: ChildProcess, port: number, folder: string): Pr
   }
   child.kill("SIGKILL");
   throw new Error(`nats-server did not start; the end of its log:\n${lastLines(join(folder, "server.log"))}`);
+}
+
+/** The signal takes effect a little later, thread by thread; until then the server still answers. */
+async function untilStopped(child: ChildProcess): Promise<void> {
+  const tasks = `/proc/${child.pid}/task`;
+  const stopped = (): boolean =>
+    readdirSync(tasks).every((task) => /\) [Tt] /.test(readFileSync(join(tasks, task, "stat"), "utf8")));
+  if (!existsSync(tasks)) return void (await delay(200));
+  for (const deadline = Date.now() + START_TIMEOUT_MS; !stopped() && Date.now() < deadline; ) await delay(5);
 }
 
 function answers(port: number): Promise<boolean> {
