@@ -51,7 +51,7 @@ export function aggregateOver(site: Site, written: ast.CallExpression, window: W
       return site.world.report("E0217", written.span, `\`${fn}\` gives one field of the event`, { label: `as in ${fn}(${argument.value.k === "name" ? argument.value.name.text : "…"}).time` });
     }
   }
-  if (site.filter !== null) return notInFilter(site, "other aggregates", written.span);
+  if (site.filter !== null) return notInFilter(site, "aggregates", written.span);
   const limit = limitOf(site, fn, written);
   const rows = rowsOf(site, fn, argument);
   if (limit === undefined || rows === null) return null;
@@ -180,7 +180,7 @@ function made(site: Site, fn: Exclude<AggregateFn, "absence">, rows: Rows, argum
       return report("E0217", span, "`gap` is the time between events, so it takes no field", { label: `write gap(${event.name})` });
     default: {
       if (value === null) {
-        return report("E0217", span, `\`${fn}\` needs a field of "${event.name}"`, { label: `as in ${fn}(${event.name}.${exampleField(event.record)})` });
+        return report("E0217", span, `\`${fn}\` needs a field of "${event.name}"`, { label: `as in ${fn}(${event.name}.${exampleField(event.record)}${fn === "recent" ? ", 5" : ""})` });
       }
       const type = valueType(site, fn, value.type, argument.value.span);
       if (type === null) return null;
@@ -217,7 +217,7 @@ export function aggregateField(site: Site, written: ast.DotExpression, behind: W
   const [argument] = of.arguments;
   const fn = of.of.text;
   if (argument === undefined || (fn !== "first" && fn !== "last")) return undefined;
-  if (site.filter !== null) return notInFilter(site, "other aggregates", of.span);
+  if (site.filter !== null) return notInFilter(site, "aggregates", of.span);
   if (of.arguments.length > 1 || argument.among !== null) return site.world.report("E0206", of.span, `\`${fn}\` over an event takes one argument`);
   const rows = rowsOf(site, fn, argument);
   if (rows === null) return null;
@@ -252,7 +252,7 @@ function innerWindow(site: Site, written: ast.OverExpression | ast.ThisExpressio
 /** `no E [where …] for D`. */
 export function absence(site: Site, written: ast.NoExpression): Expr | null {
   const { on } = written;
-  if (site.filter !== null) return notInFilter(site, "other aggregates", written.span);
+  if (site.filter !== null) return notInFilter(site, "aggregates", written.span);
   const event = eventOf(site, on.event);
   const window = windowOf(written.for, site.world.report);
   const where = event === null || on.where === null ? null : filter(rowSite(site, event), on.where);

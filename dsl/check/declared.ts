@@ -157,13 +157,14 @@ function joinFields(declared: readonly ast.RecordType[], what: string, report: R
   const wires = new Map<string, string>();
   for (const written of declared) {
     const spans = new Map(written.fields.map((field) => [field.name.text, field]));
+    const earlier = new Map(wires);
     for (const field of readRecord(written, report).fields) {
       const at = spans.get(field.name)?.name.span ?? written.span;
       const other = fields.get(field.name);
       if (other !== undefined && !sameField(field, other)) {
         report("E0110", at, `${what} has a field "${field.name}" already, declared differently`);
       }
-      const holder = wires.get(field.wire);
+      const holder = earlier.get(field.wire);
       if (other === undefined && holder !== undefined) report("E0111", at, `"${holder}" and "${field.name}" are both called "${field.wire}" on the wire`);
       wires.set(field.wire, field.name);
       if (other === undefined) fields.set(field.name, field);
