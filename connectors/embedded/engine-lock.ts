@@ -8,8 +8,8 @@
  * cannot be seen from here: such a lock is refused until `takeOver` says that a person has looked.
  */
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { bootId, isRunning, processStart } from "./boot.js";
 import { FolderRefused } from "./failures.js";
 import type { Folder } from "./folder.js";
 
@@ -27,7 +27,7 @@ const ROW = "engine";
 /** Takes the lock; the answer gives it back. Throws FolderRefused where another engine has it. */
 export function lockForEngine(folder: Folder, takeOver: boolean): () => void {
   const { meta } = folder.tables;
-  const mine: Owner = { ...describe(process.pid), pid: process.pid, host: hostname(), nonce: randomUUID() };
+  const mine: Owner = { pid: process.pid, host: hostname(), boot: bootId(), started: processStart(process.pid), nonce: randomUUID() };
   const owner = (): Owner | null => {
     const row = meta.get(ROW);
     return row === undefined ? null : (JSON.parse(row.toString()) as Owner);
@@ -50,36 +50,7 @@ function refuseWhileAlive(dir: string, other: Owner, mine: Owner): void {
       `${dir} is in use by an engine with process id ${other.pid} on the host ${other.host}. If that one is gone, start with --take-over`,
     );
   }
-  if (other.boot !== mine.boot || !isAlive(other)) return;
+  const alive = other.boot === mine.boot && isRunning(other.pid) && processStart(other.pid) === other.started;
+  if (!alive) return;
   throw new FolderRefused(`${dir} is in use by an engine with process id ${other.pid}: stop that one first, or use another folder`);
-}
-
-function isAlive(owner: Owner): boolean {
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    // EPERM: it is there and belongs to somebody else.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
-  return describe(owner.pid).started === owner.started;
-}
-
-/** Boot and start time as Linux tells them; elsewhere the process id has to do. */
-function describe(pid: number): { readonly boot: string | null; readonly started: string | null } {
-  // The second field, the command in brackets, may itself hold blanks and brackets; the start is the 22nd.
-  const fields = read(`/proc/${pid}/stat`)?.split(") ").at(-1)?.split(" ");
-  return { boot: bootId(), started: fields?.[19] ?? null };
-}
-
-/** Changes with every start of the machine; null where the system does not tell. */
-export function bootId(): string | null {
-  return read("/proc/sys/kernel/random/boot_id")?.trim() ?? null;
-}
-
-function read(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
 }

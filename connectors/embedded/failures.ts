@@ -5,7 +5,7 @@
  * ENOSPC; the free space is named so that a person can tell the two apart.
  */
 import { statfsSync } from "node:fs";
-import { LogFull, StoreRefused } from "../../engine/ports.js";
+import { LogFull, LogUnavailable, StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 
 /** The folder cannot be opened: another format, another set-up, damaged, or in use by another engine. */
 export class FolderRefused extends Error { override readonly name = "FolderRefused"; }
@@ -37,6 +37,19 @@ export function logFailure(error: unknown, dir: string): LogFull {
 
 export function storeFailure(error: unknown, dir: string): StoreRefused {
   return error instanceof StoreRefused ? error : new StoreRefused(writeFailure(error, dir), { cause: error });
+}
+
+/** It is written, and other processes see it; whether it survives a power cut is not known. Asking again waits again. */
+function flushFailure(error: unknown, dir: string): string {
+  return `${dir} cannot be brought to the disk: ${messageOf(error)} (${freeSpace(dir)})`;
+}
+
+export function logFlushFailure(error: unknown, dir: string): LogUnavailable {
+  return new LogUnavailable(flushFailure(error, dir), { cause: error });
+}
+
+export function storeFlushFailure(error: unknown, dir: string): StoreUnavailable {
+  return new StoreUnavailable(flushFailure(error, dir), { cause: error });
 }
 
 function freeSpace(dir: string): string {

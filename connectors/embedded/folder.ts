@@ -11,7 +11,8 @@
  *     outputs  partition, number → output
  *
  * Every write is one synchronous LMDB transaction: all or nothing, whatever is killed at whatever instant. LMDB hands
- * it to the operating system and does not wait for the disk (checkpoint.ts sees to that).
+ * it to the operating system and does not wait for the disk: checkpoint.ts sees to power cuts. Where the system does
+ * not say whether the machine was restarted (anything but Linux), LMDB waits for the disk at every write instead.
  */
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, statSync } from "node:fs";
@@ -19,8 +20,11 @@ import { join } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import type { ClockKind } from "../../engine/ports.js";
 import { LogMissing } from "../../engine/ports.js";
+import type { Checkpoints } from "./checkpoint.js";
+import { openCheckpoints, restoreCheckpoint } from "./checkpoint.js";
 import { FolderRefused } from "./failures.js";
 import { MAX_PARTITIONS, textKeys } from "./keys.js";
+import type { Timer } from "./timer.js";
 
 export type Table = Database<Buffer, string>;
 
@@ -42,10 +46,10 @@ export interface Folder {
   readonly tables: Tables;
   /** Runs one transaction over all tables. When `act` throws, nothing is written and the error comes through. */
   write<T>(act: () => T): T;
+  /** Resolves when all that was written before is on the disk. */
+  settled(): Promise<void>;
   /** Lets the next reads see what other processes have written. */
   refresh(): void;
-  /** Bytes of the file. */
-  size(): number;
   /** Whether the file that was opened is still the one in the folder. */
   inPlace(): boolean;
   close(): Promise<void>;
@@ -57,6 +61,10 @@ export interface FolderOptions {
   /** What it must have been set up with, and is set up with when it is made; what is not given may be anything (8, broker). */
   readonly partitions?: number;
   readonly clock?: ClockKind;
+  /** What tells this run of the machine from others; null when nothing does. */
+  readonly boot: string | null;
+  readonly checkpointMs: number;
+  readonly timer: Timer;
 }
 
 const FORMAT = 1;
@@ -71,25 +79,58 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
     if (!options.create) throw new LogMissing(`there is no log in ${dir}: 'eddy setup --embedded ${dir}' makes one`);
     makeDirectory(dir);
   }
-  const root = openFile(path);
+  if (options.boot !== null) restoreCheckpoint(dir, path, options.boot);
+  const root = openFile(path, options.boot !== null);
   try {
     const tables = openTables(root);
+    const format = agreedFormat(dir, root, tables.meta, options);
     const inode = statSync(path).ino;
+    const inPlace = (): boolean => statSync(path, { throwIfNoEntry: false })?.ino === inode;
+    const pins = openFile(path, options.boot !== null);
+    const checkpoints = options.boot === null ? NO_CHECKPOINTS : openCheckpoints({
+      exclusively: (act) => root.transactionSync(() => act(root.getWriteTxnId() - 1)),
+      pin() {
+        pins.resetReadTxn();
+        const reader = pins.useReadTransaction();
+        return () => reader.done();
+      },
+      inPlace,
+    }, { dir, dataFile: path, boot: options.boot, everyMs: options.checkpointMs, timer: options.timer });
     return {
       dir,
-      format: agreedFormat(dir, root, tables.meta, options),
+      format,
       tables,
-      write: (act) => root.transactionSync(act),
+      write(act) {
+        checkpoints.beforeWrite();
+        const result = root.transactionSync(act);
+        checkpoints.afterWrite();
+        return result;
+      },
+      settled: () => checkpoints.settled(),
       refresh: () => root.resetReadTxn(),
-      size: () => statSync(path).size,
-      inPlace: () => statSync(path, { throwIfNoEntry: false })?.ino === inode,
-      close: () => root.close(),
+      inPlace,
+      async close() {
+        try {
+          await checkpoints.close();
+        } finally {
+          await pins.close();
+          await root.close();
+        }
+      },
     };
   } catch (error) {
     void root.close();
     throw error;
   }
 }
+
+/** LMDB waits for the disk at every write. */
+const NO_CHECKPOINTS: Checkpoints = {
+  beforeWrite: () => undefined,
+  afterWrite: () => undefined,
+  settled: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
 
 function makeDirectory(dir: string): void {
   try {
@@ -99,11 +140,11 @@ function makeDirectory(dir: string): void {
   }
 }
 
-function openFile(path: string): RootDatabase<Buffer, string> {
+function openFile(path: string, noSync: boolean): RootDatabase<Buffer, string> {
   try {
     return open<Buffer, string>({
       path, noSubdir: true, mapSize: MAP_BYTES, maxDbs: TABLE_NAMES.length + 2,
-      encoding: "binary", keyEncoder: textKeys, noSync: true, overlappingSync: false,
+      encoding: "binary", keyEncoder: textKeys, noSync, overlappingSync: false,
     });
   } catch (error) {
     throw new FolderRefused(
