@@ -74,9 +74,14 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const folder = mkdtempSync(join(tmpdir(), "eddy-redis-"));
   const settings = settingsFor(port, folder, options);
   let running: ChildProcess | null = null;
-  // A test run that is broken off leaves no server behind.
+  // A test run that is broken off leaves no server behind; vitest ends its workers with SIGTERM.
   const endWithProcess = (): void => void running?.kill("SIGKILL");
+  const endOnSignal = (): void => {
+    endWithProcess();
+    process.kill(process.pid, "SIGTERM");
+  };
   process.once("exit", endWithProcess);
+  process.once("SIGTERM", endOnSignal);
 
   const start = async (): Promise<void> => {
     if (running !== null) throw new Error("the server is running already");
@@ -114,6 +119,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     resume: () => void running?.kill("SIGCONT"),
     dispose: async () => {
       process.off("exit", endWithProcess);
+      process.off("SIGTERM", endOnSignal);
       await end("SIGKILL");
       rmSync(folder, { recursive: true, force: true });
     },
