@@ -14,6 +14,7 @@ import type { Compiled, CompiledRule, EventPlan } from "./compile/compiled.js";
 import { hash128Hex } from "./hash.js";
 import { merged, project } from "./schema.js";
 import { agenda, enqueue, enqueueAll, lower, settle, type Agenda, type Flip } from "./segments.js";
+import type { SuppressionReason } from "./stats.js";
 import { zoneOf } from "./zone.js";
 
 /** How many rounds of effects of effects are followed. */
@@ -44,10 +45,20 @@ export interface Change {
   readonly id: string;
 }
 
+/** A message that the channel's policy did not let through. */
+export interface Suppression {
+  readonly customer: string;
+  readonly at: number;
+  readonly rule: string;
+  readonly channel: string;
+  readonly template: string;
+  readonly reason: SuppressionReason;
+}
+
 export interface Sink {
   action(action: Action): void;
   change(change: Change): void;
-  suppressed(channel: string, rule: string, reason: "consent" | "cap" | "ended"): void;
+  suppressed(suppression: Suppression): void;
   started(rule: string): void;
   chainCut(customer: string): void;
 }
@@ -322,7 +333,7 @@ function act(e: Evaluator, run: Run): boolean {
       case "send": {
         const channel = e.compiled.channels[op.channel] as Compiled["channels"][number];
         if (channel.when.every((when) => when(x))) perform(e, run, rule, channel.name, op.template, op.payload?.(x), op.key);
-        else e.sink.suppressed(channel.name, rule.name, "consent");
+        else e.sink.suppressed({ customer: x.customer.id, at: x.now, rule: rule.name, channel: channel.name, template: op.template, reason: "consent" });
         break;
       }
     }

@@ -68,7 +68,8 @@ function emptyPending(): Pending {
   return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], records: 0, arrivals: [] };
 }
 
-export function createPartition(compiled: Compiled, options: PartitionOptions, stats: EngineStats): Partition {
+/** `watch` is told all that the evaluation says, as it is said: tests look on through it. */
+export function createPartition(compiled: Compiled, options: PartitionOptions, stats: EngineStats, watch: Sink | null = null): Partition {
   const inMemory = options.cacheCustomers === Infinity;
   const partition: Partition = {
     options, compiled, stats,
@@ -77,8 +78,17 @@ export function createPartition(compiled: Compiled, options: PartitionOptions, s
     wakes: inMemory ? allWakesInMemory() : unreadWakes(),
     clock: 0, offset: 0, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [],
   };
-  return Object.assign(partition, { evaluator: evaluator(compiled, sinkOf(partition)) });
+  const own = sinkOf(partition);
+  return Object.assign(partition, { evaluator: evaluator(compiled, watch === null ? own : both(own, watch)) });
 }
+
+const both = (a: Sink, b: Sink): Sink => ({
+  action(action) { a.action(action); b.action(action); },
+  change(change) { a.change(change); b.change(change); },
+  suppressed(suppression) { a.suppressed(suppression); b.suppressed(suppression); },
+  started(rule) { a.started(rule); b.started(rule); },
+  chainCut(customer) { a.chainCut(customer); b.chainCut(customer); },
+});
 
 function sinkOf(p: Partition): Sink {
   const { stats } = p;
@@ -105,7 +115,7 @@ function sinkOf(p: Partition): Sink {
       else counted.left++;
       stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (change.entered ? 1 : -1));
     },
-    suppressed(channel, _rule, reason) {
+    suppressed({ channel, reason }) {
       const counted = stats.suppressed.get(channel) ?? { consent: 0, cap: 0, ended: 0 };
       stats.suppressed.set(channel, counted);
       counted[reason]++;
