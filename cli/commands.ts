@@ -56,6 +56,33 @@ const send: Command = {
   load: async () => (await import("./send.js")).sendCommand,
 };
 
+const run: Command = {
+  name: "run",
+  summary: "run the rules on the stream of events",
+  arguments: [rulesArgument],
+  flags: ["nats", "nats-creds", "redis", "embedded", "http", "cache-customers", "log-level"],
+  examples: ["eddy run", "eddy run rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy run --embedded .eddy --http off"],
+  load: async () => (await import("./run.js")).runCommand,
+};
+
+const replay: Command = {
+  name: "replay",
+  summary: "run a file of events through the rules, without a server",
+  arguments: [rulesArgument],
+  flags: ["events", "until", "actions", "changes", "members", "traits", "json"],
+  examples: ["eddy replay rules/shop --events history.ndjson.gz --actions - --until 2026-06-01", "eddy replay --events - --members members.ndjson < events.ndjson"],
+  load: async () => (await import("./replay.js")).replayCommand,
+};
+
+const inspect: Command = {
+  name: "inspect",
+  summary: "show what is known about a customer",
+  arguments: [{ name: "CUSTOMER", description: "the customer's id", required: true }],
+  flags: ["rules", "nats", "nats-creds", "redis", "embedded", "json"],
+  examples: ["eddy inspect c0042 --embedded .eddy", "eddy inspect c42 --rules rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 --json"],
+  load: async () => (await import("./inspect.js")).inspectCommand,
+};
+
 const setup: Command = {
   name: "setup",
   summary: "create the streams and prepare the store; safe to repeat",
@@ -66,4 +93,4 @@ const setup: Command = {
   load: async () => (await import("./setup.js")).setupCommand,
 };
 
-export const commands: readonly Command[] = [check, send, setup];
+export const commands: readonly Command[] = [run, check, replay, send, setup, inspect];

@@ -4,7 +4,9 @@
  */
 import type { EventLog, OutputLog, StateStore } from "../engine/ports.js";
 import { LogUnavailable, StoreUnavailable } from "../engine/ports.js";
+import { pause } from "./environment.js";
 import { ConfigurationError } from "./exit.js";
+import type { Log } from "./logging.js";
 import type { Place } from "./place.js";
 
 export interface OpenedLog {
@@ -98,6 +100,23 @@ async function openNats(place: Extract<Place, { k: "servers" }>): Promise<Opened
 type NatsLink = import("../connectors/nats/connect.js").NatsLink;
 
 /** A server is not there now and may be later: worth another attempt. Everything else needs a person. */
-export function mayComeBack(error: unknown): error is Error {
+function mayComeBack(error: unknown): error is Error {
   return error instanceof LogUnavailable || error instanceof StoreUnavailable || (error instanceof Error && error.name === "ConnectFailed");
+}
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** Opens again and again until the servers are there. Null: the signal came first. Throws what needs a person. */
+export async function openPatiently<Opened>(open: () => Promise<Opened>, log: Log, signal: AbortSignal): Promise<Opened | null> {
+  for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!mayComeBack(error)) throw error;
+      log.warn(error.message, { againInMs: pauseMs });
+      await pause(pauseMs, signal);
+    }
+  }
+  return null;
 }

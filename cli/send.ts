@@ -143,7 +143,8 @@ function recordOfLine({ bytes }: Line): NewRecord | Refusal {
 
 function summary(count: { readonly events: number; readonly duplicates: number; readonly bad: number }, ms: number): string {
   const parts = [`sent ${whole(count.events)} event${count.events === 1 ? "" : "s"} in ${(ms / 1000).toFixed(1)} s`];
-  if (ms > 0 && count.events > 0) parts[0] += ` (${whole(Math.round((count.events * 1000) / ms))} a second)`;
+  // A rate over a moment says nothing.
+  if (ms >= 500) parts[0] += ` (${whole(Math.round((count.events * 1000) / ms))} a second)`;
   if (count.duplicates > 0) parts.push(`${whole(count.duplicates)} of them had been there already`);
   if (count.bad > 0) parts.push(`${whole(count.bad)} bad line${count.bad === 1 ? "" : "s"} left out`);
   return parts.join(", ");

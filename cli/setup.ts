@@ -2,6 +2,8 @@
  * `eddy setup`: creates the streams and prepares the store, or finds them and says so. Safe to repeat; what is fixed once
  * set up (the number of partitions, the clock) is never changed by it.
  */
+import type { StreamsDescription } from "../connectors/nats/setup.js";
+import type { StreamOptions } from "../connectors/nats/streams.js";
 import type { ClockKind } from "../engine/ports.js";
 import type { CommandCall } from "./commands.js";
 import type { Configuration } from "./config.js";
@@ -11,6 +13,9 @@ import { findPlace, type Place } from "./place.js";
 import { whole } from "./progress.js";
 import { clockInstant, clockKind } from "./settings.js";
 
+/** The output streams have equal limits; the first one speaks for all. */
+const OUTPUT_STREAM = "OUT_0";
+const EVENTS_STREAM = "EVENTS";
 const DEFAULT_PARTITIONS = 8;
 const DEFAULT_CLOCK: ClockKind = "broker";
 
@@ -56,9 +61,7 @@ async function setupServers(place: Extract<Place, { k: "servers" }>, asked: Aske
       const options = {
         partitions: asked.partitions ?? settled.partitions ?? stored ?? DEFAULT_PARTITIONS,
         clock: asked.clock ?? settled.clock ?? DEFAULT_CLOCK,
-        ...given("replicas", configuration.get("replicas")),
-        ...given("maxAgeMs", configuration.get("max-age")),
-        ...given("maxBytes", configuration.get("max-bytes")),
+        ...limits(settled, configuration),
       };
       // The store refuses another number of partitions; it should do so before streams are made for that number.
       await setupStore(redis, options);
@@ -77,6 +80,19 @@ async function setupServers(place: Extract<Place, { k: "servers" }>, asked: Aske
   } finally {
     await redis.close();
   }
+}
+
+/** What is asked for, and otherwise what the streams have already: repeating the set-up must not lift a limit. */
+function limits({ streams }: StreamsDescription, configuration: Configuration): Partial<StreamOptions> {
+  const events = streams.find(({ name }) => name === EVENTS_STREAM);
+  const outputs = streams.find(({ name }) => name === OUTPUT_STREAM);
+  const maxBytes = events !== undefined && events.maxBytes > 0 ? events.maxBytes : undefined;
+  return {
+    ...given("replicas", configuration.get("replicas") ?? events?.replicas),
+    ...given("maxAgeMs", configuration.get("max-age") ?? events?.maxAgeMs),
+    ...given("maxBytes", configuration.get("max-bytes") ?? maxBytes),
+    ...given("outputMaxAgeMs", outputs?.maxAgeMs),
+  };
 }
 
 function described({ partitions, clock }: { readonly partitions: number; readonly clock: ClockKind }): string {

@@ -69,13 +69,15 @@ function fit(compiled: Compiled, plan: EventPlan, event: Envelope, sequence: num
 }
 
 /**
- * One line of a file of events, on the events' own clock. `sequence` is the line's number.
+ * One line of a file of events, on the events' own clock; null: it was too long to be read. `sequence` is its number.
  */
-export function decodeLine(compiled: Compiled, line: string, sequence: number): Work {
+export function decodeLine(compiled: Compiled, line: string | null, sequence: number): Work {
   const dead = (fault: EnvelopeFault, type = ""): Work => ({
-    k: "dead", sequence, arrived: 0, stamp: NaN, reason: fault.reason, detail: fault.detail, type, subject: `line ${sequence}`, body: Buffer.from(line.slice(0, 8192)),
+    k: "dead", sequence, arrived: 0, stamp: NaN, reason: fault.reason, detail: fault.detail, type, subject: `line ${sequence}`, body: Buffer.from(line?.slice(0, 8192) ?? ""),
   });
-  if (line.length > MAX_EVENT_BYTES) return dead({ reason: "too_large", detail: `the event has ${line.length} characters; ${MAX_EVENT_BYTES} are allowed` });
+  if (line === null || line.length > MAX_EVENT_BYTES) {
+    return dead({ reason: "too_large", detail: `the event has more than the ${MAX_EVENT_BYTES} characters that are allowed` });
+  }
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -17,8 +17,8 @@ export interface ReplayOutput {
 }
 
 export interface Replay {
-  /** One line of the file. */
-  line(text: string): void;
+  /** One line of the file (null: too long to be read); `number` is what a dead letter calls it. */
+  line(text: string | null, number?: number): void;
   /** Moves the clock on: everything due up to and including `instant` happens. */
   until(instant: number): void;
   /** Members of every segment, by segment name, then customer. */
@@ -29,6 +29,7 @@ export interface Replay {
   /** Lines taken so far. */
   readonly lines: number;
   readonly clock: number;
+  readonly customers: number;
 }
 
 export function createReplay(compiled: Compiled, output: (output: ReplayOutput) => void): Replay {
@@ -49,8 +50,10 @@ export function createReplay(compiled: Compiled, output: (output: ReplayOutput) 
     stats,
     get lines() { return lines; },
     get clock() { return p.clock; },
-    line(text) {
-      process(decodeLine(compiled, text, ++lines));
+    get customers() { return p.cache.size; },
+    line(text, number) {
+      lines++;
+      process(decodeLine(compiled, text, number ?? lines));
       if (p.pending.messages.length > 0) drain();
     },
     until(instant) {

@@ -8,13 +8,15 @@ import type { Environment } from "../../engine/environment.js";
 import { engineStats, type EngineStats } from "../../engine/stats.js";
 import { encodeToken, tickSubject } from "../../engine/subjects.js";
 import type { NewRecord } from "../../engine/ports.js";
-import { systemEnvironment } from "../../cli/environment.js";
+import { engineEnvironment } from "../../cli/environment.js";
+import type { Log } from "../../cli/logging.js";
 
 export const OPTIONS = { cacheCustomers: 50_000, limits: { maxOutbox: 50_000, keepPublished: 10_000 } } as const;
 
-export const quietEnvironment = (): Environment => systemEnvironment((level, message, fields) => {
-  if (level === "error") throw new Error(`${message} ${JSON.stringify(fields)}`);
-});
+const nothing = (): void => undefined;
+const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, with: () => quiet };
+
+export const quietEnvironment = (): Environment => engineEnvironment({ now: () => Date.now() }, quiet);
 
 /** The lines of a file of events as records for the log. */
 export function records(lines: readonly string[]): NewRecord[] {

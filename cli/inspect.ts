@@ -1,0 +1,82 @@
+/** `eddy inspect CUSTOMER`: what is known about a customer: profile, traits, segments, runs, the last actions. */
+import { compile } from "../engine/compile/compiled.js";
+import { portrait, type Portrait } from "../engine/inspect.js";
+import { readMeta } from "../engine/meta.js";
+import type { OutputLog } from "../engine/ports.js";
+import { planLayouts } from "../engine/recovery.js";
+import { readCustomer } from "../engine/state.js";
+import { encodeToken, partition } from "../engine/subjects.js";
+import type { CommandCall } from "./commands.js";
+import { EXIT, UsageError, type ExitCode } from "./exit.js";
+import { print, say } from "./io.js";
+import { openPorts } from "./open.js";
+import { findPlace } from "./place.js";
+import { needProgram } from "./program.js";
+
+/** How far back in the partition's outputs the customer's last actions are looked for. */
+const OUTPUTS_LOOKED_THROUGH = 5_000;
+const ACTIONS_SHOWN = 10;
+
+interface LastAction {
+  readonly time: string;
+  readonly type: string;
+  readonly rule: string;
+  readonly cause: string;
+  readonly data: unknown;
+}
+
+export async function inspectCommand({ io, configuration, arguments: given }: CommandCall): Promise<ExitCode> {
+  const id = given.get("CUSTOMER");
+  if (id === undefined) throw new UsageError("inspect needs the id of a CUSTOMER");
+  const program = await needProgram(configuration, io);
+  if (program === null) return EXIT.findings;
+  const compiled = compile(program);
+  const ports = await openPorts(findPlace(configuration, io, "both"), { now: io.now });
+  try {
+    const { clock } = await ports.log.info();
+    const index = partition(encodeToken(id), ports.partitions);
+    const meta = readMeta((await ports.store.meta(index)).meta);
+    const [bytes] = await ports.store.load(index, [id]);
+    if (bytes === undefined || bytes === null) {
+      say(io, `nothing is known about a customer "${id}" in ${ports.where}`);
+      return EXIT.findings;
+    }
+    const customer = readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);
+    const known = portrait(compiled, customer, clock === "event" ? meta.clock : Math.max(meta.clock, io.now()));
+    const actions = await lastActions(ports.outputs, index, id);
+    if (configuration.get("json") === true) print(io, JSON.stringify({ ...known, actions }, null, 2));
+    else print(io, readable(known, actions));
+    return EXIT.ok;
+  } finally {
+    await ports.close();
+  }
+}
+
+async function lastActions(outputs: OutputLog, index: number, customer: string): Promise<LastAction[]> {
+  const last = await outputs.last(index);
+  const found: LastAction[] = [];
+  for (const output of await outputs.read(index, Math.max(1, last - OUTPUTS_LOOKED_THROUGH), last)) {
+    if (!output.subject.startsWith("actions.")) continue;
+    const event = JSON.parse(output.body) as LastAction & { readonly subject: string };
+    if (event.subject === customer) found.push({ time: event.time, type: event.type, rule: event.rule, cause: event.cause, data: event.data });
+  }
+  return found.slice(-ACTIONS_SHOWN).reverse();
+}
+
+function readable(known: Portrait, actions: readonly LastAction[]): string {
+  const section = (title: string, lines: readonly string[]): string[] => ["", title, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];
+  const table = (values: { readonly [name: string]: unknown }): string[] => {
+    const width = Math.max(0, ...Object.keys(values).map((name) => name.length));
+    return Object.entries(values).map(([name, value]) => `${name.padEnd(width)}  ${value === null ? "–" : typeof value === "string" ? value : JSON.stringify(value)}`);
+  };
+  const labelled = (name: string, label: string | null): string => (label === null ? name : `${name}  ${label}`);
+  return [
+    `${known.customer}, first seen ${known.firstSeen ?? "never"}`,
+    ...section("profile", table(known.profile)),
+    ...section(`traits, as of ${known.at}`, table(known.traits)),
+    ...section("segments", known.segments.map(({ name, label }) => labelled(name, label))),
+    ...section("rules under way", known.runs.map((run) => `${labelled(run.rule, run.label)}: since ${run.since} (${run.cause}), waits until ${run.waitsUntil}`)),
+    ...section("last actions, newest first", actions.map((action) => `${action.time}  ${action.type}  by ${action.rule} (${action.cause})  ${JSON.stringify(action.data)}`)),
+    ...(known.nextWake === null ? [] : ["", `next change by time alone: ${known.nextWake} at the earliest`]),
+  ].join("\n");
+}

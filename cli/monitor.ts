@@ -1,0 +1,100 @@
+/**
+ * What a running engine shows on its HTTP port, from the first moment on: not ready and taking no events while the
+ * servers are not there yet, ready when they are and the engine has caught up.
+ */
+import { createMetrics } from "../connectors/http/metrics.js";
+import { startHttp, type HttpPort, type Readiness } from "../connectors/http/server.js";
+import type { Program } from "../dsl/program.js";
+import { LogUnavailable, type ConnectionState, type NewRecord } from "../engine/ports.js";
+import type { EngineStats } from "../engine/stats.js";
+import type { Log } from "./logging.js";
+import type { ListenAddress } from "./settings.js";
+
+/** The ports as far as they are watched. */
+interface Watched {
+  readonly log: { append(records: readonly NewRecord[]): Promise<unknown> } & Watchable;
+  readonly store: Watchable;
+}
+interface Watchable {
+  watch(listener: (state: ConnectionState) => void): () => void;
+}
+
+export interface Monitor {
+  /** Where it listens; null: nowhere. */
+  readonly url: string | null;
+  /** The ports are open: events are taken, their connections are followed. */
+  opened(ports: Watched): void;
+  /** The engine runs; it says itself what is missing. */
+  started(engine: { notReady(): readonly string[] }): void;
+  /** Other rules were taken over, or refused. */
+  reloaded(program: Program | null): void;
+  /** Not ready any more, since the engine is about to end; metrics and health still answer. */
+  ending(): void;
+  close(): Promise<void>;
+}
+
+export interface MonitorOptions {
+  /** Null: no port. */
+  readonly listen: ListenAddress | null;
+  readonly stats: EngineStats;
+  readonly program: Program;
+  readonly log: Log;
+}
+
+const PARTS = { log: "the event log", store: "the state store" } as const;
+type Part = keyof typeof PARTS;
+
+/** Throws ListenFailed. */
+export async function startMonitor({ listen, stats, program, log }: MonitorOptions): Promise<Monitor> {
+  const connections = new Map<Part, boolean>([["log", false], ["store", false]]);
+  const stops: (() => void)[] = [];
+  let current = program;
+  let lastReloadSuccessful = true;
+  let ports: Watched | null = null;
+  let engine: { notReady(): readonly string[] } | null = null;
+  let ending = false;
+
+  const readiness = (): Readiness => {
+    const missing = ending ? ["the engine is ending"] : [
+      ...[...connections].filter(([, up]) => !up).map(([part]) => `${PARTS[part]} is not connected`),
+      ...(engine === null ? ["the engine has not started yet"] : engine.notReady()),
+    ];
+    return { ready: missing.length === 0, missing };
+  };
+  const follow = (part: Part, port: Watchable): void => {
+    stops.push(port.watch((state) => {
+      const up = state === "connected";
+      if (connections.get(part) !== up) log[up ? "info" : "warn"](`${PARTS[part]} is ${up ? "connected" : "not connected"}`);
+      connections.set(part, up);
+    }));
+  };
+
+  const metrics = createMetrics({ stats, program: () => current, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections });
+  const http: HttpPort | null = listen === null ? null : await startHttp({
+    ...listen,
+    metrics: metrics.render,
+    readiness,
+    append: (records) => (ports === null || ending ? Promise.reject(new LogUnavailable("the event log is not connected")) : ports.log.append(records)),
+    onError: (error) => log.error("a request failed", { err: error }),
+  });
+  if (http !== null) log.info("metrics, health and POST /events", { url: http.url });
+
+  return {
+    url: http?.url ?? null,
+    opened(opened) {
+      ports = opened;
+      follow("log", opened.log);
+      follow("store", opened.store);
+    },
+    started: (started) => void (engine = started),
+    reloaded(program) {
+      lastReloadSuccessful = program !== null;
+      current = program ?? current;
+    },
+    ending: () => void (ending = true),
+    async close() {
+      for (const stop of stops.splice(0)) stop();
+      await http?.close();
+    },
+  };
+}

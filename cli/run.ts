@@ -1,0 +1,77 @@
+/**
+ * `eddy run`: the engine. Rules with errors start nothing; servers that are not there are waited for; a signal to end
+ * lets what was read be committed and published.
+ */
+import { compile } from "../engine/compile/compiled.js";
+import { startEngine } from "../engine/engine.js";
+import { engineStats } from "../engine/stats.js";
+import type { CommandCall } from "./commands.js";
+import type { Configuration } from "./config.js";
+import { engineEnvironment } from "./environment.js";
+import { EXIT, explain, type ExitCode } from "./exit.js";
+import type { Io } from "./io.js";
+import { createLog, type Log } from "./logging.js";
+import { startMonitor } from "./monitor.js";
+import { openPatiently, openPorts } from "./open.js";
+import { findPlace } from "./place.js";
+import { needProgram } from "./program.js";
+
+const DEFAULT_HTTP = { host: "127.0.0.1", port: 9464 };
+export const DEFAULT_CACHE_CUSTOMERS = 50_000;
+/** Committed outputs that may wait for the output log, and published ones that are kept, per partition. */
+export const WORKER_LIMITS = { maxOutbox: 50_000, keepPublished: 10_000 };
+
+export async function runCommand({ io, configuration }: CommandCall): Promise<ExitCode> {
+  const program = await needProgram(configuration, io);
+  if (program === null) return EXIT.findings;
+  const place = findPlace(configuration, io, "both");
+  const log = programLog(configuration, io);
+  const ending = new AbortController();
+  void io.interrupted().then((signal) => {
+    log.info("ending: what was read is committed and published first", { signal });
+    ending.abort();
+  });
+  const stats = engineStats();
+  const configured = configuration.get("http");
+  const listen = configured === undefined ? DEFAULT_HTTP : configured;
+  const monitor = await startMonitor({ listen, stats, program, log });
+  try {
+    const ports = await openPatiently(() => openPorts(place, { now: io.now, create: true, engine: true }), log, ending.signal);
+    if (ports === null) return EXIT.ok;
+    for (const warning of ports.warnings) log.warn(warning);
+    monitor.opened(ports);
+    try {
+      const cacheCustomers = configuration.get("cache-customers") ?? DEFAULT_CACHE_CUSTOMERS;
+      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS }, engineEnvironment(io, log), stats);
+      monitor.started(engine);
+      log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash });
+      await Promise.race([engine.ended, aborted(ending.signal)]);
+      monitor.ending();
+      await engine.stop();
+      log.info("ended");
+      return EXIT.ok;
+    } finally {
+      await ports.close();
+    }
+  } catch (error) {
+    const reason = explain(error);
+    if (reason === null) throw error;
+    log.error(reason);
+    return EXIT.usage;
+  } finally {
+    await monitor.close();
+  }
+}
+
+export function programLog(configuration: Configuration, io: Io): Log {
+  return createLog({
+    level: configuration.get("log-level") ?? "info", to: io.stderr, readable: io.terminal, stacks: io.environment["EDDY_DEBUG"] === "1",
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

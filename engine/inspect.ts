@@ -1,0 +1,51 @@
+/** What is known about one customer, in words and values that a person can read. */
+import type { Value } from "../dsl/program.js";
+import { dateText, timeText } from "./compile/runtime.js";
+import type { Compiled } from "./compile/compiled.js";
+import type { Customer, Data } from "./customer.js";
+import { evaluator, read } from "./evaluate.js";
+import type { Field } from "../dsl/program.js";
+
+export interface Portrait {
+  readonly customer: string;
+  readonly firstSeen: string | null;
+  /** The instant for which the traits hold. */
+  readonly at: string;
+  readonly profile: { readonly [field: string]: Value };
+  readonly traits: { readonly [trait: string]: Value };
+  readonly segments: readonly { readonly name: string; readonly label: string | null }[];
+  readonly runs: readonly { readonly rule: string; readonly label: string | null; readonly since: string; readonly cause: string; readonly waitsUntil: string }[];
+  /** When something will change by time alone, at the earliest. */
+  readonly nextWake: string | null;
+}
+
+export function portrait(compiled: Compiled, customer: Customer, now: number): Portrait {
+  const nobody = (): void => undefined;
+  const e = evaluator(compiled, { action: nobody, change: nobody, suppressed: nobody, started: nobody, chainCut: nobody });
+  const text = (instant: number): string => timeText(instant) as string;
+  return {
+    customer: customer.id,
+    firstSeen: customer.firstSeen === Infinity ? null : text(customer.firstSeen),
+    at: text(now),
+    profile: shownProfile(customer.profile, compiled.program.profile),
+    traits: Object.fromEntries(compiled.traits.map((trait) => [trait.name, read(e, customer, now, trait.shown) ?? null])),
+    segments: customer.segments.map((index) => {
+      const segment = compiled.program.segments[index];
+      return { name: segment?.name ?? "", label: segment?.label ?? null };
+    }),
+    runs: customer.runs.map((run) => {
+      const rule = compiled.program.rules[run.rule];
+      return { rule: rule?.name ?? "", label: rule?.label ?? null, since: text(run.startedAt), cause: run.cause, waitsUntil: text(run.deadline) };
+    }),
+    nextWake: customer.wake === Infinity ? null : text(customer.wake),
+  };
+}
+
+/** Every declared field with what is known, or its default. */
+function shownProfile(profile: Data, fields: readonly Field[]): { [field: string]: Value } {
+  return Object.fromEntries(fields.map((field) => {
+    const value = (Object.hasOwn(profile, field.name) ? profile[field.name] : undefined) ?? field.default ?? null;
+    if (field.type.k === "record") return [field.name, shownProfile((value ?? {}) as Data, field.type.fields)];
+    return [field.name, field.type.k === "time" ? timeText(value) : field.type.k === "date" ? dateText(value) : value];
+  }));
+}
