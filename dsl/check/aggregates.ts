@@ -9,7 +9,7 @@ import type { Aggregate, AggregateFn, Expr, Type, Window } from "../program.js";
 import { lintTruth } from "./conditions.js";
 import { type DeclaredEvent, UNSUPPORTED_EVENTS } from "./declared.js";
 import { windowOf } from "./durations.js";
-import { type WrittenWindow, check, condition } from "./expressions.js";
+import { type WrittenWindow, check, condition, windowBehind } from "./expressions.js";
 import { valueType } from "./folds.js";
 import { beginsUnknown, beginsWithEvent, fieldOf, innerNames, notInFilter, pathOf } from "./names.js";
 import { type Site, siteIn, unsupported } from "./site.js";
@@ -207,7 +207,7 @@ export function aggregateField(site: Site, written: ast.DotExpression, behind: W
   if (of.k === "over" || of.k === "this") {
     const inner = of.of;
     if (inner.k !== "call" || !isWhole(site, inner)) return undefined;
-    const own = innerWindow(site, of);
+    const own = windowBehind(site, of);
     if (own === null) return null;
     if (window !== null) return site.world.report("E0218", window.span, "there is a window already");
     window = own;
@@ -237,16 +237,6 @@ function isWhole(site: Site, written: ast.CallExpression): boolean {
   if (argument === undefined || argument.of !== null || (written.of.text !== "first" && written.of.text !== "last")) return false;
   const path = pathOf(argument.value);
   return path?.length === 1 && beginsWithEvent(site, path);
-}
-
-function innerWindow(site: Site, written: ast.OverExpression | ast.ThisExpression): WrittenWindow | null {
-  const { report } = site.world;
-  if (written.k === "this") {
-    const { period, span } = written.period;
-    return period === "run" ? unsupported(report, "`this run`", span) : { window: { k: "period", unit: period }, span };
-  }
-  const window = windowOf(written.window, report);
-  return window === null ? null : { window, span: written.window.span };
 }
 
 /** `no E [where …] for D`. */

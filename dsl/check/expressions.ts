@@ -48,7 +48,8 @@ function windowless(site: Site, window: WrittenWindow | null, make: () => Expr |
   return site.world.report("E0218", window.span, "a window stands behind an aggregate over an event", { label: "as in `count(order_placed) over 30 days`" });
 }
 
-function windowBehind(site: Site, written: ast.OverExpression | ast.ThisExpression): WrittenWindow | null {
+/** Null where it is wrong or not supported. */
+export function windowBehind(site: Site, written: ast.OverExpression | ast.ThisExpression): WrittenWindow | null {
   const { report } = site.world;
   if (written.k === "over") {
     const window = windowOf(written.window, report);

@@ -19,7 +19,7 @@ interface Read {
   readonly maybe: boolean;
 }
 
-export function readType(written: ast.TypeExpression, report: Report): Read {
+function readType(written: ast.TypeExpression, report: Report): Read {
   switch (written.k) {
     case "type": return { type: NAMED[written.name], maybe: false };
     case "union": return { type: union(written, report), maybe: false };
@@ -65,7 +65,7 @@ function checkWires(fields: readonly Field[], written: ast.RecordType, report: R
   }
 }
 
-export function readField(written: ast.Field, report: Report): Field | null {
+function readField(written: ast.Field, report: Report): Field | null {
   const { name } = written;
   const { type, maybe } = readType(written.type, report);
   if (FORBIDDEN_FIELDS.has(name.text)) {
@@ -85,7 +85,7 @@ export function readField(written: ast.Field, report: Report): Field | null {
 }
 
 /** A record has a default where all of its fields may be left out. */
-export function ownDefault(type: Type): Value | undefined {
+function ownDefault(type: Type): Value | undefined {
   if (type.k !== "record") return undefined;
   const value: Record<string, Value> = {};
   for (const field of type.fields) {

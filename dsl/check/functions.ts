@@ -34,7 +34,7 @@ export function call(site: Site, written: ast.CallExpression): Expr | null {
 }
 
 /** The value of an argument that is nothing but a value. */
-export function plainArgument(site: Site, { value, of, where, among }: ast.Argument, name: string): Expr | null {
+function plainArgument(site: Site, { value, of, where, among }: ast.Argument, name: string): Expr | null {
   const checked = check(site, value);
   const odd = of?.[0] ?? where ?? among;
   if (odd === null || odd === undefined) return checked;

@@ -64,7 +64,7 @@ function traitOf(site: Site, name: string): Expr | null {
   return continuous ? value : node({ k: "trait", index }, value.type, value.maybe);
 }
 
-export function segmentOf(site: Site, name: string): Expr {
+function segmentOf(site: Site, name: string): Expr {
   site.needs.add(`segment ${name}`);
   site.world.used.add(name);
   return node({ k: "segment", index: site.world.declared.segmentIndex.get(name) ?? 0 }, BOOLEAN, false);

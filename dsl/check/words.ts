@@ -3,13 +3,13 @@
 import type { AggregateFn, FoldFn, ScalarFn } from "../program.js";
 
 /** Of one value, or of a few. `min` and `max` of several values are `least` and `greatest`. */
-export const SCALAR_FUNCTIONS: ReadonlySet<string> = new Set([
+const SCALAR_FUNCTIONS: ReadonlySet<string> = new Set([
   "lower", "upper", "trim", "length", "round", "floor", "ceil", "abs",
   "date", "hour", "weekday", "weekend", "month", "day", "year", "age",
 ] satisfies ScalarFn[]);
 
 /** Over events, and most of them over lists. */
-export const AGGREGATES: ReadonlySet<string> = new Set([
+const AGGREGATES: ReadonlySet<string> = new Set([
   "count", "sum", "avg", "min", "max", "first", "last", "any", "distinct", "top", "gap", "recent",
 ] satisfies AggregateFn[]);
 
