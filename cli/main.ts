@@ -60,7 +60,7 @@ function buildCommand(command: Command, io: Io, finish: (code: ExitCode) => void
     parser.argument(required ? `<${name}>` : `[${name}]`, description);
   }
   const options = new Map<SettingName, Option>();
-  for (const name of [...command.flags, "log-level"] as const) {
+  for (const name of new Set([...command.flags, "log-level" as const])) {
     const option = flag(command, name);
     options.set(name, option);
     parser.addOption(option);

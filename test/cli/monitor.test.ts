@@ -1,0 +1,104 @@
+import { PassThrough } from "node:stream";
+import { afterEach, expect, test } from "vitest";
+
+import { createLog } from "../../cli/logging.js";
+import { startMonitor, type Monitor } from "../../cli/monitor.js";
+import { openPatiently } from "../../cli/open.js";
+import { LogUnavailable, StoreRefused, type ConnectionState, type NewRecord } from "../../engine/ports.js";
+import { engineStats } from "../../engine/stats.js";
+import type { Program } from "../../dsl/program.js";
+
+const program: Program = { events: [], profile: [], aggregates: [], traits: [], order: [], segments: [], channels: [], rules: [], hash: "one" };
+const quiet = createLog({ level: "silent", to: new PassThrough(), readable: false, stacks: false });
+
+let monitor: Monitor | null = null;
+afterEach(async () => {
+  await monitor?.close();
+  monitor = null;
+});
+
+/** A port whose connection the test decides about. */
+function watchable(): { watch(listener: (state: ConnectionState) => void): () => void; turn(state: ConnectionState): void; listeners: number } {
+  const listeners = new Set<(state: ConnectionState) => void>();
+  return {
+    watch(listener) {
+      listeners.add(listener);
+      listener("connected");
+      return () => void listeners.delete(listener);
+    },
+    turn: (state) => listeners.forEach((listener) => listener(state)),
+    get listeners() { return listeners.size; },
+  };
+}
+
+const ready = async (url: string | null): Promise<unknown> => {
+  const response = await fetch(`${url ?? ""}/readyz`);
+  return [response.status, ((await response.json()) as { missing?: unknown }).missing];
+};
+
+const send = async (url: string | null): Promise<number> =>
+  (await fetch(`${url ?? ""}/events`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"id":"1","type":"t","subject":"c"}' })).status;
+
+const metric = async (url: string | null, name: string): Promise<string[]> =>
+  (await (await fetch(`${url ?? ""}/metrics`)).text()).split("\n").filter((line) => line.startsWith(name));
+
+test("from the first moment to the last", async () => {
+  const stats = engineStats();
+  monitor = await startMonitor({ listen: { host: "127.0.0.1", port: 0 }, stats, program, log: quiet });
+  const { url } = monitor;
+  expect(await ready(url)).toEqual([503, ["the event log is not connected", "the state store is not connected", "the engine has not started yet"]]);
+  expect(await send(url)).toBe(503);
+  expect((await fetch(`${url ?? ""}/livez`)).status).toBe(200);
+
+  const appended: NewRecord[] = [];
+  const events = watchable();
+  const log = { watch: events.watch, append: async (records: readonly NewRecord[]) => void appended.push(...records) };
+  const store = watchable();
+  let missing: string[] = ["20,000 events are waiting"];
+  monitor.opened({ log, store });
+  monitor.started({ notReady: () => missing });
+  expect([events.listeners, store.listeners]).toEqual([1, 1]);
+  expect(await ready(url)).toEqual([503, ["20,000 events are waiting"]]);
+  expect(await send(url)).toBe(202);
+  expect(appended).toHaveLength(1);
+
+  missing = [];
+  expect(await ready(url)).toEqual([200, undefined]);
+  store.turn("disconnected");
+  expect(await ready(url)).toEqual([503, ["the state store is not connected"]]);
+  expect(await metric(url, "eddy_connected")).toEqual(['eddy_connected{to="log"} 1', 'eddy_connected{to="store"} 0']);
+  store.turn("connected");
+  expect(await ready(url)).toEqual([200, undefined]);
+
+  monitor.reloaded({ ...program, hash: "two" });
+  expect(await metric(url, "eddy_program_")).toEqual(['eddy_program_info{hash="two"} 1', "eddy_program_last_reload_successful 1"]);
+  monitor.reloaded(null);
+  expect(await metric(url, "eddy_program_")).toEqual(['eddy_program_info{hash="two"} 1', "eddy_program_last_reload_successful 0"]);
+
+  monitor.ending();
+  expect(await ready(url)).toEqual([503, ["the engine is ending"]]);
+  expect(await send(url)).toBe(503);
+  await monitor.close();
+  expect([events.listeners, store.listeners]).toEqual([0, 0]);
+});
+
+test("without an address there is no port", async () => {
+  monitor = await startMonitor({ listen: null, stats: engineStats(), program, log: quiet });
+  expect(monitor.url).toBeNull();
+});
+
+test("opening goes on until the servers are there, and ends at the signal or at what needs a person", async () => {
+  let attempts = 0;
+  const opened = await openPatiently(async () => {
+    if (++attempts < 2) throw new LogUnavailable("not yet");
+    return "open";
+  }, quiet, new AbortController().signal);
+  expect([opened, attempts]).toEqual(["open", 2]);
+
+  const stop = new AbortController();
+  const never = openPatiently(() => Promise.reject(new LogUnavailable("never")), quiet, stop.signal);
+  stop.abort();
+  expect(await never).toBeNull();
+
+  await expect(openPatiently(() => Promise.reject(new StoreRefused("wrong policy")), quiet, new AbortController().signal)).rejects.toThrow("wrong policy");
+});
