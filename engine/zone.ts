@@ -1,8 +1,8 @@
 /**
  * Time zones and calendar arithmetic: what `months`, `hour(now)`, `this week` and `age` mean.
  *
- * Offsets come from Temporal; a zone remembers the stretch of time around the last question in which its offset does
- * not change, so that nearly every answer is plain arithmetic. Calendar arithmetic is Temporal's: the day is
+ * Offsets come from Temporal; a zone remembers the stretches of time in which its offset does not change, so that nearly
+ * every answer is plain arithmetic. Calendar arithmetic is Temporal's: the day is
  * constrained to the month's last one, local times in a gap or an overlap resolve as `compatible`. Civil dates are
  * counted as in Howard Hinnant's "chrono-compatible low-level date algorithms".
  *
@@ -14,32 +14,52 @@ import { daysFromCivil, daysInMonth } from "./envelope.js";
 export const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
-export interface Zone {
-  readonly name: string;
-  /** [from, to) is where `offset` (ms to add to UTC) is known to hold. */
+interface Stretch {
+  /** [from, to) is where `offset` (ms to add to UTC) holds. */
   from: number;
   to: number;
   offset: number;
 }
 
-const zones = new Map<string, Zone>();
+export interface Zone extends Stretch {
+  readonly name: string;
+  /** The stretches met so far, in order; the zone's own fields are the one that was asked for last. */
+  readonly known: Stretch[];
+}
 
-export const UTC: Zone = { name: "UTC", from: -Infinity, to: Infinity, offset: 0 };
-zones.set("UTC", UTC);
+export const UTC: Zone = { name: "UTC", from: -Infinity, to: Infinity, offset: 0, known: [] };
 
-/** The zone of an IANA name; UTC where there is no such zone. */
+/** Zones by the names that were asked for, unknown names (they are UTC) too: asking Temporal takes 0.1 ms. */
+const zones = new Map<string, Zone>([["UTC", UTC]]);
+/** Names come from events: more than this are forgotten and asked for again. */
+const MAX_NAMES = 4096;
+
+/** The zone of an IANA name, however it is capitalised; UTC where there is no such zone. */
 export function zoneOf(name: string): Zone {
   const known = zones.get(name);
   if (known !== undefined) return known;
-  let zone: Zone;
-  try {
-    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
-    zone = { name, from: 0, to: 0, offset: 0 };
-  } catch {
-    return UTC;
+  const canonical = canonicalName(name);
+  let zone = zones.get(canonical);
+  if (zones.size >= MAX_NAMES) zones.clear();
+  if (zone === undefined) {
+    zone = canonical === "UTC" ? UTC : { name: canonical, from: 0, to: 0, offset: 0, known: [] };
+    zones.set(canonical, zone);
   }
-  zones.set(name, zone);
+  if (name.length <= LONGEST_NAME) zones.set(name, zone);
   return zone;
+}
+
+const LONGEST_NAME = 64;
+/** Temporal takes whole date-times with a zone for a zone's name; we do not. */
+const NAME = /^(?:[A-Za-z][A-Za-z0-9_+/-]*|[+-]\d\d:\d\d)$/;
+
+function canonicalName(name: string): string {
+  if (name.length > LONGEST_NAME || !NAME.test(name)) return "UTC";
+  try {
+    return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name).timeZoneId;
+  } catch {
+    return "UTC";
+  }
 }
 
 export function isZone(name: string): boolean {
@@ -49,14 +69,47 @@ export function isZone(name: string): boolean {
 /** What to add to an instant to get local time, ms. */
 export function offsetAt(zone: Zone, instant: number): number {
   if (instant >= zone.from && instant < zone.to) return zone.offset;
-  const at = Temporal.Instant.fromEpochMilliseconds(Math.floor(instant)).toZonedDateTimeISO(zone.name);
+  const stretch = knownAt(zone, instant) ?? stretchAt(zone, instant);
+  zone.from = stretch.from;
+  zone.to = stretch.to;
+  zone.offset = stretch.offset;
+  return zone.offset;
+}
+
+function knownAt({ known }: Zone, instant: number): Stretch | undefined {
+  let low = 0;
+  let high = known.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((known[middle] as Stretch).from <= instant) low = middle + 1;
+    else high = middle;
+  }
+  const stretch = known[low - 1];
+  return stretch !== undefined && instant < stretch.to ? stretch : undefined;
+}
+
+/** The range of Temporal, less what is needed around an instant. Instants beyond have the offset of its ends. */
+const LAST_INSTANT = 8.64e15 - 2 * DAY_MS;
+/** As many as there are from 1970 to 2200 where clocks change most often; others are asked for each time. */
+const MAX_STRETCHES = 1024;
+
+function stretchAt(zone: Zone, instant: number): Stretch {
+  if (Number.isNaN(instant)) return { from: 0, to: 0, offset: 0 };
+  const within = Math.max(-LAST_INSTANT, Math.min(LAST_INSTANT, Math.floor(instant)));
+  const at = Temporal.Instant.fromEpochMilliseconds(within).toZonedDateTimeISO(zone.name);
   // The transition before is sought from the next ms on, so that an instant that is itself a transition is found.
   const before = at.add({ milliseconds: 1 }).getTimeZoneTransition("previous");
   const after = at.getTimeZoneTransition("next");
-  zone.from = before === null ? -Infinity : before.epochMilliseconds;
-  zone.to = after === null ? Infinity : after.epochMilliseconds;
-  zone.offset = Math.round(at.offsetNanoseconds / 1e6);
-  return zone.offset;
+  const stretch = {
+    from: before === null ? -Infinity : before.epochMilliseconds,
+    to: after === null ? Infinity : after.epochMilliseconds,
+    offset: Math.round(at.offsetNanoseconds / 1e6),
+  };
+  if (within === Math.floor(instant) && zone.known.length < MAX_STRETCHES) {
+    const place = zone.known.findIndex((other) => other.from > stretch.from);
+    zone.known.splice(place < 0 ? zone.known.length : place, 0, stretch);
+  }
+  return stretch;
 }
 
 /** The instant of a local time (ms as if it were UTC), `compatible` in gaps and overlaps. */
@@ -133,6 +186,7 @@ export function addMonthsToDate(date: number, months: number): number {
 
 /** The same local time, so many months on (or back): the day constrained to the month's last. */
 export function addMonths(zone: Zone, instant: number, months: number): number {
+  if (months === 0) return instant; // the later of two equal local times stays itself
   const local = instant + offsetAt(zone, instant);
   const date = floorDays(local);
   return instantOf(zone, addMonthsToDate(date, months) * DAY_MS + (local - date * DAY_MS));
@@ -149,9 +203,20 @@ function firstDateOfNext(date: number, unit: Period): number {
   }
 }
 
-/** The end (exclusive) of the calendar period of the customer's zone that holds an instant. */
+/** The end (exclusive) of the calendar period of the customer's zone that holds an instant; always later than it. */
 export function periodEnd(zone: Zone, instant: number, unit: Period): number {
-  return startOfDate(zone, firstDateOfNext(dateAt(zone, instant), unit));
+  const next = firstDateOfNext(dateAt(zone, instant), unit);
+  const end = startOfDate(zone, next);
+  // Clocks that go back over midnight bring a date back: it ends for good at the second midnight.
+  return end > instant ? end : next * DAY_MS - offsetAt(zone, instant);
+}
+
+/** The next instant at which the local date may become another one, an earlier one too where clocks go back over midnight. */
+export function nextDay(zone: Zone, instant: number): number {
+  const end = periodEnd(zone, instant, "day");
+  offsetAt(zone, instant);
+  const change = zone.to;
+  return change < end && dateAt(zone, change) !== dateAt(zone, instant) ? change : end;
 }
 
 /** The next instant at which the local hour becomes another one. */

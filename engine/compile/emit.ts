@@ -382,7 +382,7 @@ export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
       const inner = expr.args.map((arg) => next(e, arg, scope));
       const step = calendarStep(e, expr);
       if (step === null) return least(inner);
-      return least([...inner, step === "hour" ? "h.nextHour(x.zone, x.now)" : `h.periodEnd(x.zone, x.now, "day")`]);
+      return least([...inner, step === "hour" ? "h.nextHour(x.zone, x.now)" : "h.nextDay(x.zone, x.now)"]);
     }
     case "fold": return least([next(e, expr.list, scope)]);
     default: return least(children(expr).map((child) => next(e, child, scope)));

@@ -191,7 +191,7 @@ export function nextFlip(x: Context, condition: (x: Context) => unknown, hourly:
   const before = condition(x) === true;
   let at = now;
   for (let i = 0; i < MAX_FLIP_STEPS; i++) {
-    at = hourly ? zones.nextHour(x.zone, at) : zones.periodEnd(x.zone, at, "day");
+    at = hourly ? zones.nextHour(x.zone, at) : zones.nextDay(x.zone, at);
     x.now = at;
     if ((condition(x) === true) !== before) break;
   }
@@ -199,7 +199,7 @@ export function nextFlip(x: Context, condition: (x: Context) => unknown, hourly:
   return at;
 }
 
-export { ageAt, addMonths, addMonthsToDate, civilFromDays, dateAt, hourAt, instantOf, nextHour, periodEnd, startOfDate, weekdayName, weekdayOfDate } from "../zone.js";
+export { ageAt, addMonths, addMonthsToDate, civilFromDays, dateAt, hourAt, instantOf, nextDay, nextHour, periodEnd, startOfDate, weekdayName, weekdayOfDate } from "../zone.js";
 
 // ---- payloads ----
 
