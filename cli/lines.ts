@@ -126,12 +126,18 @@ export function writeLines(place: string, io: Pick<Io, "stdout">): LineSink {
     if (!into.write(text)) await drained(into);
     if (failure !== null) throw failure;
   };
+  // Who cannot await at once (a burst of lines in one go) gets the same promise again; the lines wait here.
+  let flushing: Promise<void> | undefined;
   return {
     write(line) {
       waiting += `${line}\n`;
-      return waiting.length >= FLUSH_LENGTH ? flush() : undefined;
+      if (flushing === undefined && waiting.length >= FLUSH_LENGTH) {
+        flushing = flush().finally(() => { flushing = undefined; });
+      }
+      return flushing;
     },
     async close() {
+      await flushing;
       await flush();
       if (place === "-") return;
       into.end();
