@@ -21,7 +21,16 @@ export interface Parts {
   readonly order: readonly string[];
 }
 
-export function assemble(parts: Parts): Program {
+export interface Assembled {
+  readonly program: Program;
+  /** A checked tree with the references that it has in this program. */
+  readonly placed: (of: Expr) => Expr;
+}
+
+export const assemble = (parts: Parts): Program => assembled(parts).program;
+
+/** For those who have trees of their own beside the program's. */
+export function assembled(parts: Parts): Assembled {
   const { declared, segments } = parts;
   const meanings = meaningsOf(parts);
   const places = new Map(parts.aggregates.map((aggregate, met) => ({ aggregate, met })).sort((a, b) => byCodeUnits(a.aggregate.key, b.aggregate.key)).map(({ met }, place) => [met, place]));
@@ -46,7 +55,7 @@ export function assemble(parts: Parts): Program {
     channels: parts.channels.map(({ name, when }) => ({ name, when: when.map(placed) })),
     rules: rules.map((rule) => placedRule(rule, placed, keyed(rule.steps, stepKeys(parts, meanings), placed))),
   };
-  return { ...program, hash: hashOf(parts, meanings, program.events, profile, rules) };
+  return { program: { ...program, hash: hashOf(parts, meanings, program.events, profile, rules) }, placed };
 }
 
 function traitNamed({ traits, declared }: Parts, name: string): CheckedTrait {

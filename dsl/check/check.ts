@@ -1,12 +1,14 @@
 // Syntax trees in, the checked program out. All findings of all files at once; no program where one is an error.
 //
 // The order of the work: names are gathered, traits checked (each when it is first needed), then segments, channels and
-// rules; then the order of traits and segments is made, which finds cycles; then everything is put together.
+// rules; then the order of traits and segments is made, which finds cycles; then tests are read, of which nothing gets
+// into the program; then everything is put together.
 
 import type * as ast from "../ast.js";
 import type { Diagnostic } from "../diagnostics/codes.js";
 import type { Aggregate, Program } from "../program.js";
-import { assemble } from "./assemble.js";
+import type { Test, TestSuite } from "../tests.js";
+import { type Parts, assemble } from "./assemble.js";
 import { type Declared, byCodeUnits, gather } from "./declared.js";
 import { aggregateKey } from "./keys.js";
 import { lintUnused } from "./lints.js";
@@ -14,6 +16,8 @@ import { ordered } from "./order.js";
 import { readRule } from "./rules.js";
 import { readChannel, readSegment } from "./segments.js";
 import { type CheckedTrait, type World, reportInto } from "./site.js";
+import { suiteOf } from "./test-suite.js";
+import { readTest } from "./tests.js";
 import { resolutionOrder, traitTable } from "./traits.js";
 
 export interface Checked {
@@ -22,6 +26,8 @@ export interface Checked {
   /** In the order in which they were found. */
   readonly diagnostics: readonly Diagnostic[];
   readonly tests: readonly ast.TestDeclaration[];
+  /** Puts the tests together with a program of their own; null where there is an error. */
+  readonly suite: () => TestSuite | null;
 }
 
 export function check(declarations: readonly ast.Declaration[], broken: readonly ast.BrokenDeclaration[]): Checked {
@@ -47,14 +53,18 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   const rules = declared.rules.map((written) => readRule(world, written));
   const order = orderOf(world, needs);
   reportTooDeep(world, traits.tooDeep, diagnostics);
-  if (broken.length > 0 || diagnostics.some(({ severity }) => severity === "error")) return { program: null, diagnostics, tests: declared.tests };
-  lintUnused(world);
+  const isWrong = (): boolean => broken.length > 0 || diagnostics.some(({ severity }) => severity === "error");
+  if (!isWrong()) lintUnused(world);
+  // What only tests mention is no part of the program.
+  const own = { used: new Set(used), aggregates: [...table.all] };
+  const tests = declared.tests.map((written) => readTest(world, written)).filter((test): test is Test => test !== null);
+  if (isWrong()) return { program: null, diagnostics, tests: declared.tests, suite: () => null };
   const checkedTraits = [...declared.traitIndex.keys()].flatMap((name): readonly CheckedTrait[] => {
     const trait = traits.resolve(name);
     return trait === null ? [] : [trait];
   });
-  const program = assemble({ declared, used, aggregates: table.all, traits: checkedTraits, segments, channels, rules, order });
-  return { program, diagnostics, tests: declared.tests };
+  const parts: Parts = { declared, used, aggregates: table.all, traits: checkedTraits, segments, channels, rules, order };
+  return { program: assemble({ ...parts, ...own }), diagnostics, tests: declared.tests, suite: () => suiteOf(parts, tests) };
 }
 
 /** Where nothing else is wrong, or nobody would know why there is no program. */

@@ -75,6 +75,7 @@ function solveMissing(op: CompareOp, side: Expr, moving: ReadonlySet<Expr>): Exp
 function addends(of: Expr, moving: ReadonlySet<Expr>): readonly Expr[] | null {
   if (of.k === "now") return [];
   if (!moving.has(of)) return [of];
+  if (of.k === "negate") return addends(of.of, moving);
   if (of.k !== "arithmetic" || of.op === "%" || (of.op === "/" && signOf(of.right) === 0)) return null;
   const left = addends(of.left, moving);
   const right = addends(of.right, moving);

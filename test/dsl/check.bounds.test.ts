@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { compileProgram } from "../../dsl/compile.js";
+import { sentences } from "./sentences.js";
 
 const EVENT = "event e { n: number, items: { a: number }[] }\n";
 const range = (count: number, line: (i: number) => string): string => Array.from({ length: count }, (_, i) => line(i)).join("\n");
@@ -72,4 +73,12 @@ test("mistakes stay inside their declarations, also syntax errors", () => {
 test("a program of nothing", () => {
   expect(compileProgram([])).toMatchObject({ diagnostics: [], tests: [], program: { events: [], rules: [], profile: [] } });
   expect(compile("# only a comment\n").program?.hash).toBe(compileProgram([]).program?.hash);
+});
+
+test("whatever the grammar allows gets findings, never an exception", () => {
+  const names = "event x { n: number }\nsegment y when any(x)\ntrait vip = count(x)\n";
+  for (const sentence of sentences(11, 1_500)) {
+    const text = sentence.join(" ").replace(/^(\w+) (x|y|vip)\b/, "$1 new_$2");
+    expect(() => compile(names + text), text).not.toThrow();
+  }
 });
