@@ -1,11 +1,12 @@
 // Rule files to a program: every file parsed, everything checked, all findings in one go and in source order.
 
 import type { TestDeclaration } from "./ast.js";
-import { check } from "./check/check.js";
+import { type Checked, check } from "./check/check.js";
 import type { Diagnostic } from "./diagnostics/codes.js";
 import { inSourceOrder } from "./diagnostics/render.js";
 import { parseFile } from "./parse.js";
 import type { Program } from "./program.js";
+import type { TestSuite } from "./tests.js";
 
 export interface SourceFile {
   /** As diagnostics shall call it. */
@@ -22,10 +23,28 @@ export interface Compiled {
   readonly tests: readonly TestDeclaration[];
 }
 
+export interface CompiledTests {
+  /** Null where a diagnostic is an error. */
+  readonly suite: TestSuite | null;
+  /** By file, then by place. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 export function compileProgram(files: readonly SourceFile[]): Compiled {
+  const { program, diagnostics, tests } = checkFiles(files);
+  return { program, diagnostics, tests };
+}
+
+/** The same findings, and the tests as engine/testing runs them. */
+export function compileTests(files: readonly SourceFile[]): CompiledTests {
+  const { program, diagnostics, suite } = checkFiles(files);
+  return { suite: program === null ? null : suite(), diagnostics };
+}
+
+function checkFiles(files: readonly SourceFile[]): Checked {
   const parsed = files.map(({ file, text }) => parseFile(file, text));
   const checked = check(parsed.flatMap(({ declarations }) => declarations), parsed.flatMap(({ broken }) => broken));
   const diagnostics = inSourceOrder([...parsed.flatMap((each) => each.diagnostics), ...checked.diagnostics]);
   const wrong = diagnostics.some(({ severity }) => severity === "error");
-  return { program: wrong ? null : checked.program, diagnostics, tests: checked.tests };
+  return { ...checked, program: wrong ? null : checked.program, diagnostics };
 }

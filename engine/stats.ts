@@ -3,6 +3,7 @@
  * hot loop. The metrics endpoint turns them into Prometheus series when it is asked. All of one process stand in one
  * EngineStats; partitions add to it from the same thread.
  */
+import { SUPPRESSION_REASONS, type SuppressionReason } from "../dsl/tests.js";
 
 /** A histogram with fixed upper bounds (seconds or plain numbers); counts[i] is what fell at or below bounds[i]. */
 export interface Histogram {
@@ -39,8 +40,7 @@ export type Stage = (typeof STAGES)[number];
 export const DEAD_REASONS = ["not_json", "not_an_event", "unknown_customer", "schema", "too_large"] as const;
 export type DeadReason = (typeof DEAD_REASONS)[number];
 
-export const SUPPRESSION_REASONS = ["consent", "cap", "ended"] as const;
-export type SuppressionReason = (typeof SUPPRESSION_REASONS)[number];
+export { SUPPRESSION_REASONS, type SuppressionReason };
 
 export interface PartitionStats {
   /** Records in the log behind the last one committed, as far as known. */

@@ -130,6 +130,10 @@ const table = {
     title: "`event` where there is none",
     explanation: "`event` is the event that started the rule. Traits, segments and channels are not started by one, nor are rules that start with `enter` or `leave`. Where several events start a rule, only what all of them have is known.",
   },
+  E0115: {
+    title: "a rule that is not declared",
+    explanation: "A test runs the rules of its own file and those that it names after `with`. No file of the program declares a rule of this name.",
+  },
 
   // ---- E02xx: types and values ----
   E0201: {
@@ -204,6 +208,10 @@ const table = {
     title: "a window where there is no aggregate",
     explanation: "`over D` and `this PERIOD` stand behind an aggregate over an event: `count(order_placed) over 30 days`. Lists, traits and other values have no window; give the trait a window where it is declared.",
   },
+  E0219: {
+    title: "a reason that messages are not suppressed for",
+    explanation: "A message that is not sent was suppressed by `consent` (the channel's `when` is false), by a `cap`, or because its run `ended` while it was held.",
+  },
 
   // ---- E03xx: structure ----
   E0301: {
@@ -220,7 +228,7 @@ const table = {
   },
   E0304: {
     title: "a clause given twice",
-    explanation: "`priority` and `repeat restart` may be given once in a rule.",
+    explanation: "`priority` and `repeat restart` may be given once in a rule, and in a test `profile` once for each customer.",
   },
   E0305: {
     title: "a value that grows too large",
@@ -233,6 +241,14 @@ const table = {
   E0307: {
     title: "a field that cannot be set",
     explanation: "`set` writes a field of the profile, or a field of a record in it.",
+  },
+  E0308: {
+    title: "a test that does not say when",
+    explanation: "A test begins with `at TIME`, which sets its clock; `after D` counts from the step before. Expectations look at what happened in the step before them.",
+  },
+  E0309: {
+    title: "a profile that comes too late",
+    explanation: "`profile { … }` says what is known of a customer before their first event. What changes later comes as an event: `profile_updated { … }`.",
   },
 
   // ---- W0xxx: lints ----
@@ -283,6 +299,14 @@ const table = {
   W0012: {
     title: "a rule without steps",
     explanation: "It starts and ends, and nothing happens.",
+  },
+  W0013: {
+    title: "a test that expects nothing of anyone",
+    explanation: "Without an `expect` a test cannot fail. Where nothing is to happen, write `expect nothing`.",
+  },
+  W0014: {
+    title: "an expected action that no rule of the test takes",
+    explanation: "None of the rules that the test runs sends this template through this channel, or emits this name, so the expectation cannot be met. A test runs the rules of its own file, and those named after `with`.",
   },
 } as const satisfies Record<string, CodeInfo>;
 
