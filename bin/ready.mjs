@@ -8,6 +8,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 
 export const OLDEST_NODE = 20;
@@ -84,33 +85,57 @@ function withoutNpmSettings(environment) {
 // ---------------------------------------------------------------------------------------------------------- build
 
 const SOURCES = ["dsl", "engine", "connectors", "cli", "bench"];
-const SETTINGS = ["package.json", "tsconfig.json", "tsconfig.build.json"];
+const SETTINGS = ["package-lock.json", "tsconfig.json", "tsconfig.build.json"];
 const STAMP = ".built-from";
 
-/** Compiles the sources into dist/ unless dist/ was built from exactly these. Types are checked by `npm test`. */
+/** Brings dist/ to what the sources say: compiles what has changed. Types are checked by `npm test`. */
 export function build(home) {
   const dist = join(home, "dist");
-  if (stampOf(dist) === signature(home)) return;
+  if (stampOf(dist) === stamp(home)) return;
   mkdirSync(dist, { recursive: true });
   locked(join(dist, ".lock"), () => {
-    const now = signature(home);
-    if (stampOf(dist) === now) return;
+    const before = stampOf(dist);
+    const now = stamp(home);
+    if (before === now) return;
     note("building …");
-    const fresh = join(dist, `.new-${process.pid}`);
-    try {
-      compile(home, fresh);
-      replace(dist, fresh);
-      writeFileSync(join(dist, STAMP), now);
-    } finally {
-      rmSync(fresh, { recursive: true, force: true });
-    }
+    const { settings, files } = JSON.parse(now);
+    const old = parsed(before);
+    const known = old?.settings === settings ? old.files : {};
+    const changed = Object.keys(files).filter((name) => known[name] !== files[name]);
+    for (const [name, text] of compile(home, changed)) replace(join(dist, name), text);
+    removeStrangers(dist, new Set(Object.keys(files).map((name) => outputOf(name))));
+    replace(join(dist, STAMP), now);
   });
 }
 
-function compile(home, into) {
-  const tsc = join(home, "node_modules/typescript/bin/tsc");
-  const done = spawnSync(process.execPath, [tsc, "-p", join(home, "tsconfig.build.json"), "--outDir", into, "--noCheck"], { encoding: "utf8" });
-  if (done.status !== 0) throw new NotReady(`the sources do not compile:\n${done.stdout}${done.stderr}`);
+const MOST_FAULTS = 20;
+const outputOf = (source) => source.replace(/\.ts$/, ".js");
+
+/**
+ * The outputs by name. Every file on its own: the sources say what is a type (verbatimModuleSyntax), so nothing of other
+ * files is needed.
+ */
+function compile(home, names) {
+  const ts = createRequire(join(home, "package.json"))("typescript");
+  const { config } = ts.readConfigFile(join(home, "tsconfig.build.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, home);
+  // NodeNext would look into package.json, which a file on its own has not: all of ours are modules.
+  const compilerOptions = { ...options, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler };
+  const faults = [];
+  const outputs = new Map();
+  for (const name of names) {
+    const fileName = join(home, name);
+    const { outputText, sourceMapText, diagnostics } = ts.transpileModule(readFileSync(fileName, "utf8"), { compilerOptions, fileName, reportDiagnostics: true });
+    faults.push(...diagnostics);
+    outputs.set(outputOf(name), outputText);
+    // A map names its source by itself; from dist/ it lies elsewhere.
+    if (sourceMapText !== undefined) outputs.set(`${outputOf(name)}.map`, JSON.stringify({ ...JSON.parse(sourceMapText), sources: [relative(dirname(join(home, "dist", name)), fileName)] }));
+  }
+  if (faults.length > 0) {
+    const host = { getCurrentDirectory: () => home, getCanonicalFileName: (name) => name, getNewLine: () => "\n" };
+    throw new NotReady(`the sources do not compile:\n${ts.formatDiagnostics(faults.slice(0, MOST_FAULTS), host).trimEnd()}`);
+  }
+  return outputs;
 }
 
 function stampOf(dist) {
@@ -121,43 +146,48 @@ function stampOf(dist) {
   }
 }
 
-/** Of names, sizes and times of change of all sources: any edit, rename or removal gives another one. */
-function signature(home) {
-  const hash = createHash("sha256");
-  for (const file of [...SETTINGS.map((name) => join(home, name)), ...SOURCES.flatMap((folder) => filesBelow(join(home, folder)))].sort()) {
-    const { size, mtimeMs } = statSync(file);
-    hash.update(`${relative(home, file)}\0${size}\0${mtimeMs}\n`);
+/** A stamp that is not there, or not one of ours, says nothing. */
+function parsed(stamp) {
+  try {
+    return JSON.parse(stamp);
+  } catch {
+    return null;
   }
-  return hash.digest("hex");
+}
+
+/** What the sources are, as text: any edit, rename or removal gives another one, also when a file becomes older. */
+function stamp(home) {
+  const settings = createHash("sha256").update(SETTINGS.map((name) => readFileSync(join(home, name), "utf8")).join("\0")).digest("hex");
+  const files = SOURCES.flatMap((folder) => filesBelow(join(home, folder))).filter((path) => path.endsWith(".ts")).sort();
+  return JSON.stringify({ settings, files: Object.fromEntries(files.map((path) => [relative(home, path), stateOf(path)])) });
+}
+
+function stateOf(path) {
+  const { size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0, mtimeMs: 0 };
+  return `${size} ${mtimeMs}`;
 }
 
 function filesBelow(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    return entry.isDirectory() ? filesBelow(path) : entry.name.endsWith(".ts") ? [path] : [];
+    return entry.isDirectory() ? filesBelow(path) : [path];
   });
 }
 
-function allBelow(folder) {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    return entry.isDirectory() ? allBelow(path) : [path];
-  });
+/** The file is the old one or the new one, never a part. */
+function replace(path, text) {
+  mkdirSync(dirname(path), { recursive: true });
+  const fresh = `${path}.new-${process.pid}`;
+  writeFileSync(fresh, text);
+  renameSync(fresh, path);
 }
 
-/** Moves every new file over the old one, then removes what the sources no longer give. */
-function replace(dist, fresh) {
-  const wanted = new Set();
-  for (const path of allBelow(fresh)) {
-    const target = join(dist, relative(fresh, path));
-    wanted.add(target);
-    mkdirSync(dirname(target), { recursive: true });
-    renameSync(path, target);
-  }
-  for (const path of allBelow(dist)) {
-    const kept = wanted.has(path) || relative(dist, path).startsWith(".");
-    if (!kept) rmSync(path, { force: true });
+/** Removes what no source gives any more. */
+function removeStrangers(dist, wanted) {
+  for (const path of filesBelow(dist)) {
+    const name = relative(dist, path);
+    if (!name.startsWith(".") && !wanted.has(name.replace(/\.map$/, ""))) rmSync(path, { force: true });
   }
 }
 
