@@ -64,7 +64,7 @@ test("fields called like traits do not make circles", () => {
 test("mistakes stay inside their declarations, also syntax errors", () => {
   const { diagnostics, tests } = compileProgram([
     { file: "b.eddy", text: "trait a = \nsegment s when a > 3 and events_ > 1\nevent e { n: number\nprofile { x: string? y }\ntrait u = count(e) + profile.zzz" },
-    { file: "a.eddy", text: "rule r { on e when profile.anything == 1 and s send email \"x\" { n: event.n } }\nchannel email {\ntest \"t\" { expect a == 1 }" },
+    { file: "a.eddy", text: "rule r { on e when profile.anything == 1 and s send email \"x\" { n: event.n } }\nchannel email {\ntest \"t\" { at 2026-03-02 10:00 e expect a == 1 }" },
   ]);
   expect(diagnostics.map(({ code, span }) => `${span.file} ${code}`)).toEqual(["a.eddy E0008", "b.eddy E0008", "b.eddy E0106", "b.eddy E0008", "b.eddy E0007"]);
   expect(tests.map(({ name }) => name.value)).toEqual(["t"]);
