@@ -263,12 +263,15 @@ function explain(error: unknown, address: string): string {
     case "AUTHENTICATION_EXPIRED":
     case "BAD_AUTHENTICATION":
       return `the NATS server at ${address} refuses the credentials (user, token, credentials file or nkey)`;
-    case "TLS":
-      return `the NATS server at ${address} and this client cannot agree on TLS: ${message(error)}`;
-    case "SERVER_OPTION_NA":
+    case "BAD_CREDS":
+      return "the credentials file holds no JWT and seed";
+    case "SERVER_OPT_NA":
       return `the NATS server at ${address} does not offer TLS, which was asked for`;
     default:
-      return `cannot connect to NATS at ${address}: ${message(error)}`;
+      // Node has a code for each way in which a certificate can be wrong.
+      return /TLS|CERT|SIGNATURE|SELF_SIGNED/.test(code)
+        ? `the NATS server at ${address} and this client cannot agree on TLS: ${message(error)}`
+        : `cannot connect to NATS at ${address}: ${message(error)}`;
   }
 }
 

@@ -222,11 +222,13 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
       if (last > delivered) void attach();
       return;
     }
-    const done = code === 408 || (code === 409 && message.headers?.has("Nats-Pending-Messages") === true);
-    if (!done) {
+    const left = message.headers?.get("Nats-Pending-Messages") ?? "";
+    if ((code !== 408 && code !== 409) || left === "") {
       void attach();
       return;
     }
+    // Newer servers also report a request that was served in full, when the slot's next one is open already.
+    if (Number(left) !== slot.records) return;
     // A record larger than everything a fresh request allows would be refused for ever.
     if (code === 409 && slot.untouched) slotBytes *= 2;
     slot.records = 0;
@@ -242,22 +244,25 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
       records += slot.records;
       bytes += slot.bytes;
     }
+    let size = batch;
     for (const slot of slots) {
       if (slot.records > 0) continue;
-      if (records + batch > capacity || bytes + slotBytes > 2 * SLOTS * slotBytes) return;
-      request(slot);
-      records += batch;
+      if (records + size > capacity || bytes + slotBytes > 2 * SLOTS * slotBytes) return;
+      request(slot, size);
+      records += size;
       bytes += slotBytes;
+      // The server serves open requests in turn: equal ones would all run out at once, and it would have to wait.
+      size = Math.max(1, size - Math.floor(batch / SLOTS));
     }
   }
 
-  function request(slot: Slot): void {
-    slot.records = batch;
+  function request(slot: Slot, size: number): void {
+    slot.records = size;
     slot.bytes = slotBytes;
     slot.untouched = true;
     slot.ticks = 0;
     const body = JSON.stringify({
-      batch,
+      batch: size,
       max_bytes: slotBytes,
       expires: heartbeatMs * REQUEST_TICKS * NANOS_PER_MS,
       idle_heartbeat: heartbeatMs * NANOS_PER_MS,

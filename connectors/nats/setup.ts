@@ -3,7 +3,9 @@
  * (`describeStreams`). Safe to repeat; it never deletes and never narrows subjects.
  *
  * Clock and number of partitions are fixed by the first set-up: another value is refused with SetupRefused, for they
- * decide which customer's state lies where and what time means. Limits, replicas and the duplicate window may change.
+ * decide which customer's state lies where and what time means. Limits, replicas and the duplicate window change where
+ * they are asked for; a set-up that does not mention them leaves what is there, and so does one on somebody else's
+ * EVENTS stream, which gains only the description.
  */
 import type { StreamConfig, StreamInfo } from "nats";
 
@@ -40,7 +42,7 @@ export async function setupStreams(link: NatsLink, options: StreamOptions): Prom
   if (found !== null) checkSettled(found, options);
   const report = { created: [] as string[], updated: [] as string[], unchanged: [] as string[], warnings: [] as string[] };
   for (const wanted of wantedStreams(link, options)) {
-    const outcome = await ensure(link, wanted);
+    const outcome = await ensure(link, wanted, changes(wanted, options));
     report[outcome].push(wanted.name ?? "");
   }
   report.warnings.push(...gatherWarning(link), ...(await weaknesses(link, options)));
@@ -90,7 +92,7 @@ function gatherWarning(link: NatsLink): string[] {
   ];
 }
 
-async function ensure(link: NatsLink, wanted: Partial<StreamConfig>): Promise<"created" | "updated" | "unchanged"> {
+async function ensure(link: NatsLink, wanted: Partial<StreamConfig>, asked: Partial<StreamConfig>): Promise<"created" | "updated" | "unchanged"> {
   const name = wanted.name ?? "";
   const found = await findStream(link, name);
   try {
@@ -98,7 +100,7 @@ async function ensure(link: NatsLink, wanted: Partial<StreamConfig>): Promise<"c
       await createStream(link, wanted);
       return "created";
     }
-    const merged = merge(found.config, wanted);
+    const merged = merge(found.config, wanted, asked);
     if (merged === null) return "unchanged";
     await updateStream(link, merged);
     return "updated";
@@ -114,23 +116,32 @@ function hint(description: string): string {
   return "";
 }
 
-/** Fields that Eddy decides on and a server lets change; the rest of an existing stream stays as its owner made it. */
-const CHANGEABLE = ["description", "max_age", "max_bytes", "duplicate_window", "num_replicas", "discard", "allow_direct"] as const;
+/** What an existing stream gets beside missing subjects and sources: only what the options name. */
+function changes(wanted: Partial<StreamConfig>, options: StreamOptions): Partial<StreamConfig> {
+  const asked: Partial<StreamConfig> = {};
+  const events = wanted.name === EVENTS_STREAM;
+  const take = (field: "description" | "max_age" | "max_bytes" | "duplicate_window" | "num_replicas"): void =>
+    void Object.assign(asked, { [field]: wanted[field] });
+  if (events) take("description");
+  if ((events ? options.maxAgeMs : options.outputMaxAgeMs) !== undefined) take("max_age");
+  if (events && options.maxBytes !== undefined) take("max_bytes");
+  if (events && options.duplicateWindowMs !== undefined) take("duplicate_window");
+  if (options.replicas !== undefined) take("num_replicas");
+  return asked;
+}
 
-/** The stream's configuration with what Eddy wants, or null where nothing differs. */
-function merge(found: StreamConfig, wanted: Partial<StreamConfig>): StreamConfig | null {
-  const merged: StreamConfig = { ...found };
-  let differs = false;
-  for (const field of CHANGEABLE) {
-    const value = wanted[field];
-    if (value !== undefined && found[field] !== value) {
-      Object.assign(merged, { [field]: value });
-      differs = true;
-    }
-  }
-  const missing = (wanted.subjects ?? []).filter((subject) => !(found.subjects ?? []).includes(subject));
+/** The stream's configuration with what is asked, or null where nothing differs. */
+function merge(found: StreamConfig, wanted: Partial<StreamConfig>, asked: Partial<StreamConfig>): StreamConfig | null {
+  const merged: StreamConfig = { ...found, ...asked };
+  // The server refuses a window longer than the messages' life; a shorter life brings it down with it.
+  if (merged.max_age > 0) merged.duplicate_window = Math.min(merged.duplicate_window, merged.max_age);
+  let differs = (Object.keys(merged) as (keyof StreamConfig)[]).some((field) => merged[field] !== found[field]);
+  const subjects = found.subjects ?? [];
+  const missing = (wanted.subjects ?? []).filter((subject) => !subjects.includes(subject));
   if (missing.length > 0) {
-    merged.subjects = [...(found.subjects ?? []), ...missing];
+    // Wanted subjects end in ">"; the server takes no other subject beside one that covers it.
+    const covered = (subject: string): boolean => missing.some((wider) => subject.startsWith(wider.slice(0, -1)));
+    merged.subjects = [...subjects.filter((subject) => !covered(subject)), ...missing];
     differs = true;
   }
   const sources = found.sources ?? [];
