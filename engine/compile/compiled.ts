@@ -311,6 +311,8 @@ function startsOn(rules: readonly CompiledRule[], kind: "enter" | "leave"): Map<
 interface Reads {
   readonly aggregates: Set<number>;
   readonly segments: Set<number>;
+  /** Looked into already. */
+  readonly traits: Set<number>;
   profile: boolean;
   clock: boolean;
 }
@@ -322,7 +324,12 @@ function collect(program: Program, expr: Expr, reads: Reads): void {
       if (program.aggregates[expr.index]?.fn === "absence") reads.clock = true;
       return;
     case "segment": reads.segments.add(expr.index); return;
-    case "trait": collect(program, (program.traits[expr.index] as Program["traits"][number]).value, reads); return;
+    case "trait":
+      if (!reads.traits.has(expr.index)) {
+        reads.traits.add(expr.index);
+        collect(program, (program.traits[expr.index] as Program["traits"][number]).value, reads);
+      }
+      return;
     case "input": if (expr.of === "profile") reads.profile = true; return;
     case "now": reads.clock = true; return;
     case "local": reads.profile = true; return; // the zone is the profile's
@@ -339,7 +346,7 @@ function dependencies(program: Program, rankOf: readonly number[]): Pick<Compile
   const ranksOfClock: number[] = [];
   program.segments.forEach((segment, index) => {
     const rank = rankOf[index] as number;
-    const reads: Reads = { aggregates: new Set(), segments: new Set(), profile: false, clock: false };
+    const reads: Reads = { aggregates: new Set(), segments: new Set(), traits: new Set(), profile: false, clock: false };
     collect(program, segment.enter.if, reads);
     if (segment.leave !== null) collect(program, segment.leave.if, reads);
     for (const aggregate of reads.aggregates) ranksOfAggregate[aggregate]?.push(rank);

@@ -30,10 +30,17 @@ export interface Emitter {
   readonly constants: unknown[];
   /** Helper functions that expressions needed, to be put into the module. */
   readonly extra: string[];
+  /** Of each trait met: code for its next change, and whether it reads the clock. Many refer to one, so both are made once. */
+  readonly nextOfTrait: Map<number, string | null>;
+  readonly clockOfTrait: Map<number, boolean>;
 }
 
 export function emitter(program: Program): Emitter {
-  return { program, constants: [], extra: [] };
+  return { program, constants: [], extra: [], nextOfTrait: new Map(), clockOfTrait: new Map() };
+}
+
+function traitValue(e: Emitter, index: number): Expr {
+  return (e.program.traits[index] as Program["traits"][number]).value;
 }
 
 export function constant(e: Emitter, value: unknown): string {
@@ -77,7 +84,8 @@ export function updateFunction(e: Emitter, name: string, aggregate: Program["agg
     const inner = body("return false;");
     return `function ${name}(x) {${temporaries(scope)} ${inner} return ${enter}(x, v); }`;
   }
-  const list = aggregate.items.reduce((of, field) => `(${of})?.[${JSON.stringify(field)}]`, "x.row");
+  const list = aggregate.items.reduce((of, field) =>
+    INHERITED.has(field) ? `h.own(${of}, ${JSON.stringify(field)})` : `(${of})?.[${JSON.stringify(field)}]`, "x.row");
   const inner = body("continue;");
   return `function ${name}(x) {${temporaries(scope)} let changed = false; const list = ${list}; if (list == null) return false; ` +
     `for (const item of list) { if (item == null) continue; ${inner} if (${enter}(x, v)) changed = true; } return changed; }`;
@@ -134,13 +142,14 @@ export function value(e: Emitter, expr: Expr, scope: Scope): string {
     case "list": return `[${expr.items.map((item) => orNull(e, item, scope)).join(", ")}]`;
     case "record": return `{ ${expr.entries.map((entry) => `[${JSON.stringify(entry.name)}]: ${orNull(e, entry.value, scope)}`).join(", ")} }`;
     case "input":
+      if (expr.of === "profile") return filled(e, "x.profile", expr.type);
       if (expr.of !== "item") return `x.${expr.of}`;
       if (scope.item === null) throw new Error("an item outside of a list");
       return scope.item;
     case "timeOf": return expr.of === "row" ? "x.rowTime" : "x.eventTime";
     case "now": return "x.now";
     case "local": return `h.instantOf(x.zone, ${expr.date * 86_400_000 + expr.ms})`;
-    case "field": return field(e, expr, scope);
+    case "field": return isProfilePath(expr) ? filled(e, field(e, expr, scope), expr.type) : field(e, expr, scope);
     case "pluck": return `h.pluck(${value(e, expr.of, scope)}, ${JSON.stringify(expr.name)})`;
     case "index": return `h.index(${value(e, expr.of, scope)}, ${value(e, expr.at, scope)})`;
     case "not": case "and": case "or": return condition(e, expr, scope);
@@ -176,26 +185,33 @@ function orNull(e: Emitter, expr: Expr, scope: Scope): string {
 }
 
 function field(e: Emitter, expr: Extract<ExprNode, { k: "field" }>, scope: Scope): string {
-  const of = value(e, expr.of, scope);
   const name = JSON.stringify(expr.name);
+  const inherited = INHERITED.has(expr.name);
   const declared = expr.of.type.k === "record" ? expr.of.type.fields.find((candidate) => candidate.name === expr.name) : undefined;
-  let code: string;
-  if (INHERITED.has(expr.name)) {
-    const t = temporary(scope);
-    code = `((${t} = ${of}) == null ? null : h.own(${t}, ${name}))`;
-  } else {
-    // A plain read is the fastest; `?.` costs a check that the profile's nested records and missing items need.
-    const certain = expr.of.k === "input" || !expr.of.maybe && !readsProfile(expr.of);
-    code = certain ? `${of}[${name}]` : `${of}?.[${name}]`;
-  }
+  const inProfile = isProfilePath(expr.of);
+  const of = !inProfile ? value(e, expr.of, scope) : expr.of.k === "field" ? field(e, expr.of, scope) : "x.profile";
   // Events have had their defaults filled in; a profile holds only what was said of the customer.
-  if (declared?.default !== undefined && readsProfile(expr.of)) return `(${code} ?? ${literal(e, declared.default)})`;
-  return code;
+  if (inProfile && declared?.default !== undefined) {
+    const t = temporary(scope);
+    return `((${t} = ${of}) == null ? null : (${inherited ? `h.own(${t}, ${name})` : `${t}[${name}]`} ?? ${literal(e, declared.default)}))`;
+  }
+  if (inherited) return `h.own(${of}, ${name})`;
+  // A plain read is the fastest; `?.` costs a check that the profile's nested records and missing items need.
+  return expr.of.k === "input" || (!expr.of.maybe && !inProfile) ? `${of}[${name}]` : `${of}?.[${name}]`;
 }
 
-function readsProfile(expr: Expr): boolean {
-  if (expr.k === "input") return expr.of === "profile";
-  return expr.k === "field" || expr.k === "index" || expr.k === "pluck" ? readsProfile(expr.of) : false;
+/** The profile or a record in it: what was not said of the customer is not there. */
+function isProfilePath(expr: ExprNode): boolean {
+  return expr.k === "input" ? expr.of === "profile" : expr.k === "field" && isProfilePath(expr.of);
+}
+
+/** A record of the profile as a whole, with the defaults of what was not said. */
+function filled(e: Emitter, code: string, type: Type): string {
+  return type.k === "record" && hasDefaults(type) ? `h.filled(${code}, ${constant(e, type.fields)})` : code;
+}
+
+function hasDefaults(type: Type): boolean {
+  return type.k === "record" && type.fields.some((inner) => inner.default !== undefined || hasDefaults(inner.type));
 }
 
 /** Code over operands that must not be null: `missing` where one is. */
@@ -333,8 +349,13 @@ function asJson(e: Emitter, code: string, type: Type, scope: Scope): string {
 
 export function readsClock(e: Emitter, expr: Expr): boolean {
   if (expr.k === "now" || (expr.k === "call" && expr.fn === "age")) return true;
-  if (expr.k === "trait") return readsClock(e, (e.program.traits[expr.index] as Program["traits"][number]).value);
-  return children(expr).some((child) => readsClock(e, child));
+  if (expr.k !== "trait") return children(expr).some((child) => readsClock(e, child));
+  let known = e.clockOfTrait.get(expr.index);
+  if (known === undefined) {
+    known = readsClock(e, traitValue(e, expr.index));
+    e.clockOfTrait.set(expr.index, known);
+  }
+  return known;
 }
 
 export function children(expr: Expr): readonly Expr[] {
@@ -373,7 +394,7 @@ export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
       const aggregate = e.program.aggregates[expr.index] as Program["aggregates"][number];
       return aggregate.window.k === "life" ? null : `an${expr.index}(x)`;
     }
-    case "trait": return next(e, (e.program.traits[expr.index] as Program["traits"][number]).value, scope);
+    case "trait": return nextOfTrait(e, expr.index);
     case "now": return null; // a value that always changes is never watched as such; comparisons see to it
     case "and": case "or": return nextOfMany(e, expr, scope);
     case "compare": return nextOfCompare(e, expr, scope);
@@ -384,9 +405,26 @@ export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
       if (step === null) return least(inner);
       return least([...inner, step === "hour" ? "h.nextHour(x.zone, x.now)" : "h.nextDay(x.zone, x.now)"]);
     }
-    case "fold": return least([next(e, expr.list, scope)]);
+    case "fold": return least([next(e, expr.list, scope), ...[expr.where, expr.value].map((part) => (part === null ? null : nextInFold(e, part, scope)))]);
     default: return least(children(expr).map((child) => next(e, child, scope)));
   }
+}
+
+function nextOfTrait(e: Emitter, index: number): string | null {
+  const known = e.nextOfTrait.get(index);
+  if (known !== undefined) return known;
+  const name = `tn${index}`;
+  const text = nextFunction(e, name, traitValue(e, index));
+  if (text !== null) e.extra.push(text);
+  const code = text === null ? null : `${name}(x)`;
+  e.nextOfTrait.set(index, code);
+  return code;
+}
+
+/** What a fold's `where` or `value` asks is asked of every item; by time alone only what does not see the item changes. */
+function nextInFold(e: Emitter, expr: Expr, scope: Scope): string | null {
+  if (expr.k === "aggregate" || expr.k === "trait") return next(e, expr, scope);
+  return least(children(expr).map((child) => nextInFold(e, child, scope)));
 }
 
 /**
@@ -394,19 +432,14 @@ export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
  * will do; while it is true, the first part that turns ends it. An `or` is the mirror image.
  */
 function nextOfMany(e: Emitter, expr: Extract<Expr, { k: "and" | "or" }>, scope: Scope): string | null {
-  const parts = expr.of.map((part) => ({ part, at: next(e, part, { temporaries: 0, item: null }) }));
+  const own: Scope = { temporaries: 0, item: scope.item };
+  const parts = expr.of.map((part) => ({ part, at: next(e, part, own) }));
   if (parts.every(({ at }) => at === null)) return null;
   const deciding = expr.k === "and" ? "!" : "";
+  const lines = parts.map(({ part, at }) =>
+    `n = ${at ?? "Infinity"}; if (${deciding}${truth(e, part, own)}) { if (n > latest) latest = n; } else if (n < soonest) soonest = n;`);
   const name = `m${e.extra.length}`;
-  e.extra.push(""); // keeps the name while the parts make functions of their own
-  const slot = e.extra.length - 1;
-  const own: Scope = { temporaries: 0, item: scope.item };
-  const lines = parts.map(({ part }) => {
-    const test = truth(e, part, own);
-    const at = next(e, part, own) ?? "Infinity";
-    return `n = ${at}; if (${deciding}${test}) { if (n > latest) latest = n; } else if (n < soonest) soonest = n;`;
-  });
-  e.extra[slot] = `function ${name}(x) {${temporaries(own)} let n, latest = -1, soonest = Infinity; ${lines.join(" ")} return latest >= 0 ? latest : soonest; }`;
+  e.extra.push(`function ${name}(x) {${temporaries(own)} let n, latest = -1, soonest = Infinity; ${lines.join(" ")} return latest >= 0 ? latest : soonest; }`);
   return `${name}(x)`;
 }
 
@@ -428,7 +461,7 @@ function nextOfCompare(e: Emitter, expr: Extract<Expr, { k: "compare" }>, scope:
 /** What a comparison of one aggregate with a constant knows better: a count only falls by time, and only so far. */
 function nextOfThreshold(e: Emitter, expr: Expr, op: string, limit: number, scope: Scope): string | null {
   const plain = next(e, expr, scope);
-  const inner = expr.k === "trait" ? (e.program.traits[expr.index] as Program["traits"][number]).value : expr;
+  const inner = expr.k === "trait" ? traitValue(e, expr.index) : expr;
   if (plain === null || inner.k !== "aggregate" || op === "==" || op === "!=") return plain;
   const aggregate = e.program.aggregates[inner.index] as Program["aggregates"][number];
   if (!["count", "distinct", "sum"].includes(aggregate.fn)) return plain;
@@ -465,14 +498,17 @@ function calendarStep(e: Emitter, expr: Expr): "hour" | "day" | null {
 function calendarOf(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>): "hour" | "day" | null {
   const [subject, others] = expr.k === "in" ? [expr.value, expr.items] : expr.left.k === "call" ? [expr.left, [expr.right]] : [expr.right, [expr.left]];
   if (subject.k !== "call" || !others.every((other) => other.k === "const")) return null;
-  return calendarStep(e, subject);
+  // It is asked at instants to come, and at those a slot would let go what is in its window now.
+  return subject.args.some(readsState) ? null : calendarStep(e, subject);
+}
+
+function readsState(expr: Expr): boolean {
+  return expr.k === "aggregate" || expr.k === "trait" || expr.k === "segment" || children(expr).some(readsState);
 }
 
 function nextFlip(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>, scope: Scope): string {
+  const inside = least(children(expr).flatMap(children).map((child) => next(e, child, scope)));
   const name = `m${e.extra.length}`;
-  e.extra.push("");
-  const slot = e.extra.length - 1;
-  e.extra[slot] = conditionFunction(e, name, expr);
-  const inner = least(children(expr).flatMap(children).map((child) => next(e, child, scope)));
-  return least([inner, `h.nextFlip(x, ${name}, ${calendarOf(e, expr) === "hour"})`]) as string;
+  e.extra.push(conditionFunction(e, name, expr));
+  return least([inside, `h.nextFlip(x, ${name}, ${calendarOf(e, expr) === "hour"})`]) as string;
 }

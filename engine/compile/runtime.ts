@@ -2,7 +2,7 @@
  * What generated code calls: everything that is longer than an operator. All functions take and give plain values, with
  * null for what is missing.
  */
-import type { Value } from "../../dsl/program.js";
+import type { Field, Value } from "../../dsl/program.js";
 import { LARGEST_ADDEND, addExactly, rounded, type ExactSum } from "../aggregates/exact-sum.js";
 import type { Context, Data } from "../customer.js";
 import * as zones from "../zone.js";
@@ -11,8 +11,19 @@ type Maybe = Value | undefined;
 type MaybeList = readonly Value[] | null | undefined;
 
 /** A field whose name every object inherits something under ("constructor"): only its own counts. */
-export function own(record: Data, name: string): Maybe {
-  return Object.hasOwn(record, name) ? record[name] : null;
+export function own(record: Data | null | undefined, name: string): Maybe {
+  return record != null && Object.hasOwn(record, name) ? record[name] : null;
+}
+
+/** A record of the profile with the defaults of what it does not hold. */
+export function filled(record: Data | null | undefined, fields: readonly Field[]): Value {
+  if (record == null) return null;
+  const out: { [name: string]: Value } = {};
+  for (const { name, type, default: otherwise } of fields) {
+    const value = own(record, name) ?? otherwise ?? null;
+    out[name] = type.k === "record" ? filled(value as Data | null, type.fields) : value;
+  }
+  return out;
 }
 
 export function pluck(list: MaybeList, name: string): Value {

@@ -1,0 +1,166 @@
+/** Generated code against the interpreter, on random expressions and random customers. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { compile, type Compiled } from "../../engine/compile/compiled.js";
+import { interpret } from "../../engine/compile/interpret.js";
+import type { Context } from "../../engine/customer.js";
+import type { Expr, Program, Type, Value } from "../../dsl/program.js";
+import * as tree from "../../dsl/check/trees.js";
+import { BOOLEAN, NUMBER, TIME } from "../../dsl/check/types.js";
+import { leaves } from "../../engine/aggregates/kind.js";
+import { nextDay, nextHour } from "../../engine/zone.js";
+import { contextIn, customerIn, situations, type Situation } from "./customers.js";
+import { aggregateReads, eventE, program as everything } from "./everything.js";
+import { expressions, shown, type Clock } from "./expressions.js";
+import { changesOf } from "./zones.js";
+
+const RECORD_E: Type = { k: "record", fields: eventE.fields };
+const PROFILE = tree.node({ k: "input", of: "profile" }, { k: "record", fields: everything.profile }, false);
+const EVENT = tree.node({ k: "input", of: "event" }, RECORD_E, false);
+const ROW = tree.node({ k: "input", of: "row" }, RECORD_E, false);
+const SEGMENT = tree.node({ k: "segment", index: 0 }, BOOLEAN, false);
+const TIMES = [tree.node({ k: "timeOf", of: "event" }, TIME, false)];
+const TRAITS: readonly Type[] = [NUMBER, BOOLEAN, TIME];
+const traitReads = (n: number): Expr[] => TRAITS.slice(0, n).map((type, index) => tree.node({ k: "trait", index }, type, true));
+
+/** Traits see the customer and earlier traits; whoever refers to one may be watched. */
+const traitValues = fc.tuple(...TRAITS.map((type, index) => {
+  const reads = [PROFILE, ...aggregateReads, ...traitReads(index), SEGMENT];
+  return expressions({ clock: "watched", reads, outside: reads })(type.k, 2);
+}));
+
+function values(clock: Clock): (kind: string, depth: number) => fc.Arbitrary<Expr> {
+  const outside = [PROFILE, EVENT, ...TIMES, ...aggregateReads, ...traitReads(3), SEGMENT];
+  const rows = clock === "watched" ? [] : [ROW, tree.node({ k: "timeOf", of: "row" }, TIME, false)];
+  return expressions({ clock, reads: [...outside, ...rows], outside });
+}
+
+/** A program in which the expression is the last trait, and the condition of the last segment where it is one. */
+function programOf(traits: readonly Expr[], expr: Expr): Program {
+  const condition = expr.type.k === "boolean" ? expr : tree.truth(true);
+  const segment = (name: string, of: Expr): Program["segments"][number] => ({ name, label: null, enter: { if: of, forMs: 0, forMonths: 0 }, leave: null });
+  return {
+    ...everything,
+    traits: [...traits, expr].map((value, i) => ({ name: `t${i}`, value })),
+    segments: [segment("member", tree.truth(true)), segment("subject", condition)],
+    order: [0, 1],
+  };
+}
+
+/** Shows what failed as a person would write it. */
+function holdsFor(arbitrary: fc.Arbitrary<[Expr[], Expr, Situation]>, runs: number, check: (traits: readonly Expr[], expr: Expr, situation: Situation) => void): void {
+  const result = fc.check(fc.property(arbitrary, ([traits, expr, situation]) => check(traits, expr, situation)), { numRuns: runs, seed: 20260302 });
+  if (!result.failed) return;
+  const [[traits, expr, situation]] = result.counterexample ?? [[[], tree.missing, null]];
+  const lines = [...traits.map((trait, i) => `trait t${i} = ${shown(trait)}`), `expression ${shown(expr)}`, JSON.stringify(situation, null, 1)];
+  throw new Error(`${String(result.errorInstance)}\nafter ${result.numRuns} runs, shrunk ${result.numShrinks} times (path ${result.counterexamplePath ?? ""})\n${lines.join("\n")}`, { cause: result.errorInstance });
+}
+
+interface Subject {
+  readonly compiled: Compiled;
+  readonly expr: Expr;
+  readonly x: Context;
+}
+
+function subject(traits: readonly Expr[], expr: Expr, situation: Situation): Subject & { at(now: number): Context } {
+  const compiled = compile(programOf(traits, expr));
+  const customer = customerIn(compiled, situation);
+  if (situation.now % 2 === 0) customer.segments.push(0);
+  const at = (now: number): Context => contextIn(compiled, situation, customer, now);
+  return { compiled, expr, x: at(situation.now), at };
+}
+
+/** As null and undefined are one, and no zero is another; records without what is missing in them. */
+function plain(value: Value | undefined): unknown {
+  if (value === undefined || value === null) return null;
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === "object") return Object.entries(value).filter(([, each]) => each != null).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, each]) => [name, plain(each as Value)]);
+  return value === 0 ? 0 : value;
+}
+
+const KINDS = ["number", "string", "boolean", "boolean", "time", "date", "duration", "list number", "list string", "list time"];
+
+describe("generated code", () => {
+  const free = values("free");
+  test("gives the value that the interpreter gives", () => {
+    const cases = fc.tuple(traitValues, fc.constantFrom(...KINDS).chain((kind) => fc.integer({ min: 1, max: 4 }).chain((depth) => free(kind, depth))), situations);
+    let beyond = 0;
+    holdsFor(cases, 3000, (traits, expr, situation) => {
+      const { compiled, x, at } = subject(traits, expr, situation);
+      const [, , , last] = compiled.traits;
+      const got = last?.value(x);
+      let wanted: Value;
+      try {
+        wanted = interpret(compiled.program, at(situation.now), expr);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        beyond++; // no calendar reaches so far; the compiled one gave some number, and that is all
+        return;
+      }
+      expect(plain(got)).toEqual(plain(wanted));
+      if (expr.type.k === "boolean") expect(compiled.segments[1]?.enter.holds(at(situation.now))).toBe(wanted === true);
+    });
+    expect(beyond).toBeLessThan(100);
+  });
+
+  test("reading changes nothing: a value read twice is the same", () => {
+    holdsFor(fc.tuple(traitValues, free("boolean", 3), situations), 200, (traits, expr, situation) => {
+      const { compiled, x } = subject(traits, expr, situation);
+      const { holds, next } = compiled.segments[1]?.enter ?? { holds: () => true, next: null };
+      const before = holds(x);
+      next?.(x);
+      expect(x.now).toBe(situation.now);
+      expect(holds(x)).toBe(before);
+    });
+  });
+});
+
+// ---------------------------------------------------------------------------------------------------- next
+
+/** Instants between now and then at which something may turn, were `next` wrong. */
+function suspects(now: number, until: number, situation: Situation, x: Context): number[] {
+  const found: number[] = [now + 1, until - 1];
+  for (const { time } of situation.history) for (const { window } of everything.aggregates) found.push(leaves(window, x.zone, time));
+  found.push(...instantsIn([x.profile as Value, x.event as Value]));
+  for (const change of changesOf(situation.zone)) found.push(change);
+  let hour = now;
+  for (let i = 0; i < 60; i++) found.push((hour = nextHour(x.zone, hour)));
+  let day = now;
+  for (let i = 0; i < 60; i++) found.push((day = nextDay(x.zone, day)));
+  for (let i = 1; i < 12; i++) found.push(now + Math.floor((i / 12) * (Math.min(until, now + 800 * 86_400_000) - now)));
+  const around = found.filter(Number.isFinite).flatMap((t) => [Math.floor(t) - 1, Math.floor(t), Math.floor(t) + 1]);
+  return [...new Set(around)].filter((t) => t > now && t < until).sort((a, b) => a - b);
+}
+
+/** Every number that may be an instant. */
+function instantsIn(of: readonly Value[]): number[] {
+  return of.flatMap((value) => {
+    if (typeof value === "number") return value > 1e11 && value < 4e12 ? [value, value + 86_400_000, value - 86_400_000, value + 3_600_000] : [];
+    if (value === null || typeof value !== "object") return [];
+    return instantsIn(Object.values(value) as Value[]);
+  });
+}
+
+describe("next", () => {
+  const watched = values("watched");
+  test("nothing turns before the instant that it gives, and that is later than now", () => {
+    const cases = fc.tuple(traitValues, fc.integer({ min: 1, max: 4 }).chain((depth) => watched("boolean", depth)), situations);
+    let turning = 0;
+    holdsFor(cases, 2500, (traits, expr, situation) => {
+      const { compiled, x } = subject(traits, expr, situation);
+      const { holds, next } = compiled.segments[1]?.enter ?? { holds: () => true, next: null };
+      const before = holds(x);
+      const until = next === null ? Infinity : next(x);
+      expect(until).toBeGreaterThan(situation.now);
+      for (const t of suspects(situation.now, until, situation, x)) {
+        x.now = t;
+        if (holds(x) !== before) throw new Error(`it is ${before} at ${new Date(situation.now).toISOString()} and turns at ${new Date(t).toISOString()}, before ${until === Infinity ? "never" : new Date(until).toISOString()}`);
+      }
+      if (until < Infinity) {
+        x.now = until;
+        if (holds(x) !== before) turning++;
+      }
+    });
+    expect(turning).toBeGreaterThan(150);
+  });
+});
