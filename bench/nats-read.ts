@@ -1,6 +1,6 @@
 /**
- * How fast the NATS event log appends and reads: `npx vite-node`-free, run after `npm run build` as
- * `node dist/bench/nats-read.js nats://127.0.0.1:4222 1000000` against a server with an empty JetStream.
+ * How fast the NATS event log appends and reads. Against a server of its own, for the streams stay behind:
+ * `npm run build && node dist/bench/nats-read.js nats://127.0.0.1:4222 1000000`.
  */
 import { connectNats } from "../connectors/nats/connect.js";
 import { natsEventLog } from "../connectors/nats/event-log.js";

@@ -30,6 +30,7 @@ import {
   streamInfo,
 } from "./api.js";
 import type { NatsLink } from "./connect.js";
+import { readPlace } from "./place.js";
 
 export interface ReaderOptions {
   readonly stream: string;
@@ -172,7 +173,7 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
   }
 
   function record(slot: Slot, message: SizedMsg, reply: string): void {
-    const place = readReply(reply, replyPrefix);
+    const place = readPlace(reply, replyPrefix);
     if (place.delivery !== delivered + 1) {
       void attach();
       return;
@@ -577,52 +578,6 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
       options.onClose?.();
     },
   };
-}
-
-// ----------------------------------------------------------------------------------------------- reply subjects
-
-interface Place {
-  sequence: number;
-  delivery: number;
-  stamp: number;
-  pending: number;
-}
-
-/** One object for all calls: the reader looks at it at once, and this runs for every record. */
-const place: Place = { sequence: 0, delivery: 0, stamp: 0, pending: 0 };
-
-/**
- * `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<delivery sequence>.<nanoseconds>.<pending>`; servers may put
- * domain and account behind `ACK` and a token at the end.
- */
-function readReply(reply: string, prefix: string): Place {
-  let i = reply.startsWith(prefix) ? prefix.length : skipTokens(reply, 6);
-  i = reply.indexOf(".", i) + 1;
-  let dot = reply.indexOf(".", i);
-  place.sequence = digits(reply, i, dot);
-  i = dot + 1;
-  dot = reply.indexOf(".", i);
-  place.delivery = digits(reply, i, dot);
-  i = dot + 1;
-  dot = reply.indexOf(".", i);
-  // Milliseconds are the nanoseconds without their last six digits.
-  place.stamp = digits(reply, i, dot - 6);
-  i = dot + 1;
-  dot = reply.indexOf(".", i);
-  place.pending = digits(reply, i, dot < 0 ? reply.length : dot);
-  return place;
-}
-
-function skipTokens(subject: string, count: number): number {
-  let i = 0;
-  for (let n = 0; n < count; n++) i = subject.indexOf(".", i) + 1;
-  return i;
-}
-
-function digits(text: string, from: number, to: number): number {
-  let value = 0;
-  for (let i = from; i < to; i++) value = value * 10 + (text.charCodeAt(i) - 48);
-  return value;
 }
 
 // ------------------------------------------------------------------------------------------------------ failures
