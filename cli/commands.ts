@@ -46,6 +46,15 @@ const check: Command = {
   load: async () => (await import("./check.js")).checkCommand,
 };
 
+const test: Command = {
+  name: "test",
+  summary: "run the tests that stand among the rules, on a clock of their own",
+  arguments: [rulesArgument],
+  flags: [],
+  examples: ["eddy test", "eddy test rules/shop", "eddy test rules/shop/cart.eddy"],
+  load: async () => (await import("./test.js")).testCommand,
+};
+
 const send: Command = {
   name: "send",
   summary: "publish a file of events, one CloudEvent a line",
@@ -93,4 +102,4 @@ const setup: Command = {
   load: async () => (await import("./setup.js")).setupCommand,
 };
 
-export const commands: readonly Command[] = [run, check, replay, send, setup, inspect];
+export const commands: readonly Command[] = [run, check, test, replay, send, setup, inspect];

@@ -1,0 +1,276 @@
+/**
+ * Runs a checked test on a partition with everybody in memory: the engine as it is, under a clock that the test sets.
+ *
+ * There is one clock for all customers. A step moves it on: whatever is due until then happens, at its own instant;
+ * then the step's event. Expectations look at what happened to their customer since the step before.
+ */
+import type { Expr } from "../../dsl/program.js";
+import type { Delay, Expectation, GivenRecord, Test, TestEvent, TestLine, WallTime } from "../../dsl/tests.js";
+import { PROFILE_UPDATED, type EventPlan } from "../compile/compiled.js";
+import { newCustomer, type Customer, type Data } from "../customer.js";
+import { read, zoneOfProfile } from "../evaluate.js";
+import type { Work } from "../decode.js";
+import { createPartition, take, takePending, type Partition } from "../partition.js";
+import { BAD, lastFault, merged } from "../schema.js";
+import { engineStats } from "../stats.js";
+import { DAY_MS, addMonths, instantOf, zoneOf } from "../zone.js";
+import { eventData, expected, profilePatch, type Json, type Moment, type Shown } from "./data.js";
+import { claim, matches, noClaims, type Claims } from "./match.js";
+import type { Failure, Happening, Outcome, Why } from "./outcome.js";
+import type { Reader, TestProgram } from "./program.js";
+
+/** Whom a test concerns that names nobody; no customer can be called so. */
+const SOMEBODY = "";
+
+type ExpectLine = Extract<TestLine, { readonly k: "expect" }>;
+type ActionExpectation = Extract<Expectation, { readonly k: "action" }>;
+type Action = Extract<Happening, { readonly k: "action" }>;
+
+interface Running {
+  readonly program: TestProgram;
+  readonly partition: Partition;
+  readonly failures: Failure[];
+  readonly started: Set<string>;
+  readonly entered: Set<string>;
+  customer: string;
+  /** Records handed to the partition so far. */
+  sequence: number;
+  /** What happened since the step before, to anybody, and before that. */
+  happened: Happening[];
+  readonly before: Happening[];
+  /** By customer: what the expectations of this step have used up, and those that were not met. */
+  claims: Map<string, Claims>;
+  unmet: { readonly customer: string; readonly what: ActionExpectation }[];
+  cut: boolean;
+}
+
+export function runTest(program: TestProgram, test: Test): Outcome {
+  const t = begin(program);
+  for (const line of test.lines) {
+    if (!runLine(t, line)) break;
+  }
+  return { test, failures: t.failures, started: t.started, entered: t.entered };
+}
+
+function begin(program: TestProgram): Running {
+  const { compiled } = program;
+  const happens = (what: Happening): void => void t.happened.push(what);
+  const partition = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, engineStats(), {
+    action: ({ customer, at, rule, channel, template, payload }) =>
+      happens({ k: "action", customer, at, rule, channel, template, payload: snapshot(payload ?? {}) }),
+    suppressed: ({ customer, at, rule, channel, template, reason }) => happens({ k: "suppressed", customer, at, rule, channel, template, reason }),
+    change({ customer, at, segment, entered }) {
+      const name = compiled.segments[segment]?.name ?? "";
+      if (entered) t.entered.add(name);
+      happens({ k: "change", customer, at, segment: name, entered });
+    },
+    started: (rule) => void t.started.add(rule),
+    chainCut() { t.cut = true; },
+  });
+  const t: Running = {
+    program, partition, failures: [], started: new Set(), entered: new Set(), customer: SOMEBODY, sequence: 0,
+    happened: [], before: [], claims: new Map(), unmet: [], cut: false,
+  };
+  return t;
+}
+
+/** What goes out is fixed when it goes out. */
+const snapshot = (payload: unknown): Json => JSON.parse(JSON.stringify(payload)) as Json;
+
+/** False where the test cannot go on. */
+function runLine(t: Running, line: TestLine): boolean {
+  switch (line.k) {
+    case "customer":
+      t.customer = line.id;
+      return true;
+    case "profile":
+      return giveProfile(t, line.value, line);
+    case "at":
+      return step(t, wallClock(t, line.at), line);
+    case "after":
+      return step(t, later(t, t.partition.clock, line.delay), line);
+    case "expect":
+      look(t, line);
+      return true;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- the customer
+
+/** As far as known: whoever has had no event and no profile is like a new customer. */
+function customerOf(t: Running): Customer {
+  return t.partition.cache.get(t.customer) ?? newCustomer(t.customer, zoneOf(zoneOfProfile(t.program.compiled, {})));
+}
+
+const wallClock = (t: Running, { date, ms }: WallTime): number => instantOf(customerOf(t).zone, date * DAY_MS + ms);
+
+const later = (t: Running, from: number, { ms, months }: Delay, sign: 1 | -1 = 1): number =>
+  months === 0 ? from + sign * ms : addMonths(customerOf(t).zone, from, sign * months);
+
+function readerOf(t: Running, of: Expr): Reader {
+  const reader = t.program.readers.get(of);
+  if (reader === undefined) throw new Error("a tree of a test that its program was not made with");
+  return reader;
+}
+
+const shownTo = (t: Running, customer: Customer, now: number): Shown => (of) =>
+  snapshot(read(t.partition.evaluator, customer, now, readerOf(t, of).shown) ?? null);
+
+function giveProfile(t: Running, given: GivenRecord, { span }: TestLine): boolean {
+  const { compiled } = t.program;
+  const { cache, clock } = t.partition;
+  const customer = customerOf(t);
+  const patched = (): Data | typeof BAD =>
+    compiled.profilePatch(profilePatch(compiled.program.profile, given, shownTo(t, customer, clock), { now: clock, zone: customer.zone }));
+  const first = patched();
+  if (first === BAD) return stopped(t, span, { k: "refused", because: lastFault() });
+  customer.zone = zoneOf(zoneOfProfile(compiled, first));
+  // Instants in it are on the wall clock of the zone that it names itself.
+  const patch = patched();
+  if (patch === BAD) return stopped(t, span, { k: "refused", because: lastFault() });
+  customer.profile = merged(customer.profile, patch, compiled.program.profile);
+  if (!cache.has(customer.id)) cache.put(customer);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------------- steps
+
+type StepLine = Extract<TestLine, { readonly k: "at" | "after" }>;
+
+function step(t: Running, instant: number, { span, event }: StepLine): boolean {
+  const { clock } = t.partition;
+  if (instant < clock) return stopped(t, span, { k: "before the clock", clock });
+  t.before.push(...t.happened);
+  t.happened = [];
+  t.claims = new Map();
+  t.unmet = [];
+  give(t, { k: "tick", sequence: ++t.sequence, arrived: instant, stamp: instant });
+  if (event !== null && !happen(t, event, instant)) return false;
+  if (t.cut) t.failures.push(failure(t, span, { k: "cut" }));
+  t.cut = false;
+  return true;
+}
+
+function give(t: Running, work: Work): void {
+  while (take(t.partition, work) !== "done") takePending(t.partition, 0); // with everybody in memory it can only be full
+  takePending(t.partition, 0);
+}
+
+function happen(t: Running, event: TestEvent, instant: number): boolean {
+  const customer = customerOf(t);
+  const plan = planOf(t, event.name);
+  const data = dataFor(t, plan, event.data, customer, { now: instant, zone: customer.zone });
+  if (data === BAD) return stopped(t, event.span, { k: "refused", because: lastFault() });
+  const sequence = ++t.sequence;
+  give(t, {
+    k: "event", sequence, arrived: instant, stamp: instant, plan, customer: customer.id, data,
+    time: event.late === null ? instant : later(t, instant, event.late, -1), timeRefused: false, id: String(sequence), source: "test",
+  });
+  return true;
+}
+
+function planOf({ program: { compiled } }: Running, name: string): EventPlan {
+  for (const plan of compiled.events.values()) if (plan.name === name) return plan;
+  throw new Error(`the program has no event ${name}`);
+}
+
+function dataFor(t: Running, plan: EventPlan, given: GivenRecord, customer: Customer, moment: Moment): Data | typeof BAD {
+  const { compiled } = t.program;
+  const shown = shownTo(t, customer, moment.now);
+  if (plan.name === PROFILE_UPDATED) return compiled.profilePatch(profilePatch(compiled.program.profile, given, shown, moment));
+  const fields = compiled.program.events.find(({ name }) => name === plan.name)?.fields ?? [];
+  return plan.check(eventData(fields, given, shown, moment));
+}
+
+// ---------------------------------------------------------------------------------------------------- expectations
+
+function look(t: Running, line: ExpectLine): void {
+  const why = unmet(t, line.what);
+  if (why === null) return;
+  const elsewhere = line.what.k === "action" && why.k === "no such action" ? foundElsewhere(t, line.what) : [];
+  const values = line.what.k === "condition" ? valuesBehind(t, line.what) : [];
+  t.failures.push({ ...failure(t, line.span, why), elsewhere, values });
+}
+
+/** Why the expectation is not met; null where it is. */
+function unmet(t: Running, what: Expectation): Why | null {
+  const mine = t.happened.filter(({ customer }) => customer === t.customer);
+  switch (what.k) {
+    case "condition": return valueNow(t, what.if) === true ? null : { k: "false" };
+    case "nothing": {
+      const actions = mine.filter(({ k }) => k === "action");
+      return actions.length === 0 ? null : { k: "more happened", actions };
+    }
+    case "nothing else": {
+      const actions = leftOver(t, mine);
+      return actions.length === 0 ? null : { k: "more happened", actions };
+    }
+    case "suppressed":
+      return claimed(t, mine, (one) => one.k === "suppressed" && one.channel === what.channel && one.reason === what.reason) ? null : { k: "not suppressed" };
+    case "action": {
+      const fits = fitting(t, what);
+      if (claimed(t, mine, (one) => one.k === "action" && fits(one) && (what.at === null || one.at === wallClock(t, what.at)))) return null;
+      t.unmet.push({ customer: t.customer, what });
+      return { k: "no such action" };
+    }
+  }
+}
+
+const valueNow = (t: Running, of: Expr): unknown => read(t.partition.evaluator, customerOf(t), t.partition.clock, readerOf(t, of).value);
+
+/** Whether an action is the one expected, whenever it happened and to whom. */
+function fitting(t: Running, what: ActionExpectation): (action: Action) => boolean {
+  const payload = what.payload === null ? null : expected(what.payload, shownTo(t, customerOf(t), t.partition.clock));
+  return (action) => isAlike(action, what) && (payload === null || matches(payload, action.payload));
+}
+
+const isAlike = (action: Action, what: ActionExpectation): boolean => action.channel === what.channel && action.template === what.template;
+
+function claimed(t: Running, mine: readonly Happening[], fits: (one: Happening) => boolean): boolean {
+  let claims = t.claims.get(t.customer);
+  if (claims === undefined) t.claims.set(t.customer, (claims = noClaims()));
+  return claim(claims, mine.flatMap((one, place) => (fits(one) ? [place] : [])));
+}
+
+/** Actions that no expectation has used up. One that nearly met one is told with that one, and not again. */
+function leftOver(t: Running, mine: readonly Happening[]): readonly Happening[] {
+  const holder = t.claims.get(t.customer)?.holder;
+  const left = mine.filter((one, place): one is Action => one.k === "action" && holder?.has(place) !== true);
+  for (const { customer, what } of t.unmet) {
+    const near = customer === t.customer ? left.findIndex((action) => isAlike(action, what)) : -1;
+    if (near >= 0) left.splice(near, 1);
+  }
+  return left;
+}
+
+function foundElsewhere(t: Running, what: ActionExpectation): readonly Happening[] {
+  const fits = fitting(t, what);
+  const toOthers = t.happened.filter((one) => one.k === "action" && one.customer !== t.customer && fits(one));
+  const earlier = t.before.filter((one) => one.k === "action" && one.customer === t.customer && fits(one));
+  return [...earlier.slice(-1), ...toOthers.slice(0, 1)];
+}
+
+// ---------------------------------------------------------------------------------------------------- failures
+
+function valuesBehind(t: Running, what: Extract<Expectation, { readonly k: "condition" }>): Failure["values"] {
+  const customer = customerOf(t);
+  return what.values.map(({ span, value }) => ({
+    span, type: value.type, value: read(t.partition.evaluator, customer, t.partition.clock, readerOf(t, value).value) ?? null,
+  }));
+}
+
+function failure(t: Running, span: Failure["span"], why: Why): Failure {
+  const customer = customerOf(t);
+  const { clock } = t.partition;
+  return {
+    span, why, customer: t.customer, now: clock, zone: customer.zone,
+    happened: t.happened.filter((one) => one.customer === t.customer),
+    values: [], elsewhere: [], unseen: customer.firstSeen === Infinity,
+    waiting: customer.runs.map(({ rule, deadline }) => ({ rule: t.program.compiled.rules[rule]?.name ?? "", until: deadline })),
+  };
+}
+
+function stopped(t: Running, span: Failure["span"], why: Why): false {
+  t.failures.push(failure(t, span, why));
+  return false;
+}
