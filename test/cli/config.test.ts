@@ -1,10 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { readConfiguration, type Configuration } from "../../cli/config.js";
 import { ConfigurationError } from "../../cli/exit.js";
 import { findPlace } from "../../cli/place.js";
-import { clockInstant, clockKind, type SettingName } from "../../cli/settings.js";
-import { folderWith } from "./eddy.js";
+import { clockInstant, clockKind, settingNames, type SettingName } from "../../cli/settings.js";
+import { folderWith, PROJECT } from "./eddy.js";
 
 const folders: { remove(): void }[] = [];
 afterEach(() => {
@@ -198,5 +200,22 @@ describe("where log and state are", () => {
   test("one address alone is not enough for both", () => {
     expect(() => place({ environment: { NATS_URL: "nats://a" } })).toThrow("--redis is missing: an address of NATS is set (from NATS_URL)");
     expect(() => place({ flags: { redis: "b" } })).toThrow("--nats is missing: an address of Redis is set (from the command line)");
+  });
+});
+
+describe("docs/configuration.md", () => {
+  const text = readFileSync(join(PROJECT, "docs/configuration.md"), "utf8");
+
+  test("knows every setting, and none that there is not", () => {
+    const rows = [...text.matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+) \|/gm)].flatMap((row) => [...(row[1] ?? "").matchAll(/`([a-z-]+)`/g)].map((found) => found[1] ?? ""));
+    expect(rows.sort()).toEqual([...settingNames].sort());
+  });
+
+  test("shows an eddy.yaml that is taken as it is", () => {
+    const example = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
+    const configuration = read({ file: example });
+    expect(configuration.get("nats")).toEqual(["nats://127.0.0.1:4222"]);
+    expect(configuration.narrow("clock", clockKind)).toBe("broker");
+    expect(configuration.get("max-age")).toBe(400 * 86_400_000);
   });
 });
