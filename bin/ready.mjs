@@ -44,16 +44,25 @@ export function install(home) {
   locked(join(home, ".eddy-install.lock"), () => {
     if (missingPackages(home).length === 0) return;
     note(`installing packages (${missing.length === 1 ? missing[0] : `${missing.length} are missing`}) …`);
-    const [program, ...first] = npm();
-    const done = spawnSync(program, [...first, "ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
-      cwd: home,
-      // stdout is for data.
-      stdio: ["ignore", 2, 2],
-      env: withoutNpmSettings(process.env),
-    });
-    if (done.error !== undefined) throw new NotReady(`cannot run npm (${done.error.message}). Install npm, then run "npm ci" in ${home}.`);
-    if (done.status !== 0) throw new NotReady(`the packages could not be installed: "npm ci" in ${home} ended with ${done.status ?? done.signal}; its message stands above.`);
+    // npm ci refuses a lock file that lacks packages for other machines, which some registries do not hold; npm install
+    // takes the same versions from it, and leaves the file as it is with --no-save.
+    if (runNpm(home, "ci") !== 0 && runNpm(home, "install", "--no-save") !== 0) {
+      throw new NotReady(`the packages could not be installed: "npm ci" and "npm install" in ${home} failed; what they said stands above.`);
+    }
   });
+}
+
+/** npm's exit code. */
+function runNpm(home, ...command) {
+  const [program, ...first] = npm();
+  const { error, status } = spawnSync(program, [...first, ...command, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: home,
+    // stdout is for data.
+    stdio: ["ignore", 2, 2],
+    env: withoutNpmSettings(process.env),
+  });
+  if (error !== undefined) throw new NotReady(`cannot run npm (${error.message}). Install npm, then run "npm ci" in ${home}.`);
+  return status;
 }
 
 function missingPackages(home) {
@@ -84,7 +93,6 @@ function withoutNpmSettings(environment) {
 
 // ---------------------------------------------------------------------------------------------------------- build
 
-const SOURCES = ["dsl", "engine", "connectors", "cli", "bench"];
 const SETTINGS = ["package-lock.json", "tsconfig.json", "tsconfig.build.json"];
 const STAMP = ".built-from";
 
@@ -158,7 +166,8 @@ function parsed(stamp) {
 /** What the sources are, as text: any edit, rename or removal gives another one, also when a file becomes older. */
 function stamp(home) {
   const settings = createHash("sha256").update(SETTINGS.map((name) => readFileSync(join(home, name), "utf8")).join("\0")).digest("hex");
-  const files = SOURCES.flatMap((folder) => filesBelow(join(home, folder))).filter((path) => path.endsWith(".ts")).sort();
+  const { include } = JSON.parse(readFileSync(join(home, "tsconfig.build.json"), "utf8"));
+  const files = include.flatMap((folder) => filesBelow(join(home, folder))).filter((path) => path.endsWith(".ts")).sort();
   return JSON.stringify({ settings, files: Object.fromEntries(files.map((path) => [relative(home, path), stateOf(path)])) });
 }
 
