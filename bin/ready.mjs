@@ -46,23 +46,26 @@ export function install(home) {
     note(`installing packages (${missing.length === 1 ? missing[0] : `${missing.length} are missing`}) …`);
     // npm ci refuses a lock file that lacks packages for other machines, which some registries do not hold; npm install
     // takes the same versions from it, and leaves the file as it is with --no-save.
-    if (runNpm(home, "ci") !== 0 && runNpm(home, "install", "--no-save") !== 0) {
+    const first = runNpm(home, "ci");
+    if (first.status !== 0 && runNpm(home, "install", "--no-save").status !== 0) {
+      process.stderr.write(first.said);
       throw new NotReady(`the packages could not be installed: "npm ci" and "npm install" in ${home} failed; what they said stands above.`);
     }
   });
 }
 
-/** npm's exit code. */
+/** npm's exit code and what it said; it is said on stderr too, but not by `npm ci`, which speaks in pages. */
 function runNpm(home, ...command) {
   const [program, ...first] = npm();
-  const { error, status } = spawnSync(program, [...first, ...command, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
+  const { error, status, stdout, stderr } = spawnSync(program, [...first, ...command, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: home,
     // stdout is for data.
-    stdio: ["ignore", 2, 2],
+    stdio: command[0] === "ci" ? "pipe" : ["ignore", 2, 2],
+    encoding: "utf8",
     env: withoutNpmSettings(process.env),
   });
   if (error !== undefined) throw new NotReady(`cannot run npm (${error.message}). Install npm, then run "npm ci" in ${home}.`);
-  return status;
+  return { status, said: `${stdout ?? ""}${stderr ?? ""}` };
 }
 
 function missingPackages(home) {

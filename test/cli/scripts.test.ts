@@ -108,7 +108,7 @@ describe("bin/eddy in a checkout", () => {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "npm_execpath"));
     const { code, output } = run(process.execPath, [join(home, "bin/eddy")], { env: { ...environment, PATH: `${npm}:${process.env["PATH"] ?? ""}` } });
     expect(code).toBe(2);
-    expect(output).toMatch(/^eddy: installing packages \(not-there\) …\nnpm ci --include=dev .*\nnpm install --no-save --include=dev .*\neddy: the packages could not be installed: "npm ci" and "npm install" in .* failed; what they said stands above\.\n$/);
+    expect(output).toMatch(/^eddy: installing packages \(not-there\) …\nnpm install --no-save --include=dev .*\nnpm ci --include=dev .*\neddy: the packages could not be installed: "npm ci" and "npm install" in .* failed; what they said stands above\.\n$/);
   });
 });
 
