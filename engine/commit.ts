@@ -1,5 +1,5 @@
 /** Builds a commit from what a partition has pending: bytes, lists and numbered outputs. */
-import { writer } from "./codec.js";
+import type { Writer as BytesWriter } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import type { Pending } from "./partition.js";
 import type { Commit, MetaFields, Output, Writer } from "./ports.js";
@@ -17,11 +17,14 @@ export interface CommitPlace {
   readonly suppress: ReadonlySet<string>;
 }
 
-const BYTES_PER_CUSTOMER = 512;
-
-/** `meta` is asked when the outputs are numbered: it takes the number of the next one. */
-export function buildCommit(compiled: Compiled, pending: Pending, place: CommitPlace, meta: (nextOutput: number) => MetaFields): Commit {
-  const w = writer(Math.max(1024, pending.customers.length * BYTES_PER_CUSTOMER));
+/**
+ * `w` is where the states are written, from its beginning: the commit's bytes lie in it, so it must not be used again
+ * before the commit is answered. `meta` is asked when the outputs are numbered: it takes the number of the next one.
+ */
+export function buildCommit(
+  compiled: Compiled, pending: Pending, place: CommitPlace, w: BytesWriter, meta: (nextOutput: number) => MetaFields,
+): Commit {
+  w.at = 0;
   const ends: number[] = [];
   for (const customer of pending.customers) {
     writeCustomer(w, customer, place.layout, compiled);

@@ -241,25 +241,34 @@ function enterRun(x: Context, run: Run): void {
 
 function startRules(e: Evaluator, event: Incoming | null, flips: readonly Flip[]): void {
   const { compiled, x } = e;
-  const rules: number[] = [];
-  const byEvent = new Set<number>();
+  // Most events start nothing: nothing is allocated for them.
+  let rules: number[] | null = null;
+  let byEvent = 0;
   if (event !== null) {
     // Rows of the event are looked at by `where`; a run that acted in between has not changed them.
     const starts = event.plan.starts.choose(event.data);
     for (let i = 0; i < starts.length; i++) {
       const start = starts[i] as (typeof starts)[number];
-      if (byEvent.has(start.rule) || (start.where !== null && !start.where(x))) continue;
-      byEvent.add(start.rule);
-      rules.push(start.rule);
+      if (start.where !== null && !start.where(x)) continue;
+      if (rules === null) rules = [start.rule];
+      else if (!rules.includes(start.rule)) rules.push(start.rule);
     }
+    byEvent = rules?.length ?? 0;
   }
-  for (const flip of flips) {
+  const withEvent = rules === null || byEvent === 0 ? NO_RULES : flips.length === 0 ? rules : rules.slice();
+  for (let i = 0; i < flips.length; i++) {
+    const flip = flips[i] as Flip;
     const started = (flip.entered ? compiled.startsOnEnter : compiled.startsOnLeave).get(flip.segment);
-    if (started !== undefined) rules.push(...started.filter((rule) => !byEvent.has(rule)));
+    if (started === undefined) continue;
+    rules ??= [];
+    for (const rule of started) if (!withEvent.includes(rule)) rules.push(rule);
   }
+  if (rules === null) return;
   if (rules.length > 1) rules.sort((a, b) => a - b);
-  for (const rule of rules) start(e, compiled.rules[rule] as CompiledRule, byEvent.has(rule) ? event : null);
+  for (const rule of rules) start(e, compiled.rules[rule] as CompiledRule, withEvent.includes(rule) ? event : null);
 }
+
+const NO_RULES: readonly number[] = [];
 
 function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   const { x } = e;
@@ -275,7 +284,8 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   if (going === undefined && !takeCap(rule, customer, x.now)) return;
   if (going !== undefined) remove(customer, going);
   else e.sink.started(rule.name);
-  const before = e.started.filter((other) => other === rule.index).length;
+  let before = 0;
+  for (const other of e.started) if (other === rule.index) before++;
   e.started.push(rule.index);
   const run: Run = {
     rule: rule.index, startedAt: x.now, eventTime: x.eventTime, event: data,
@@ -294,8 +304,7 @@ function takeCap(rule: CompiledRule, customer: Customer, now: number): boolean {
     starts = { rule: rule.index, times: [] };
     customer.starts.push(starts);
   }
-  const longest = Math.max(...caps.map((cap) => cap.ms));
-  while (starts.times.length > 0 && (starts.times[0] as number) + longest <= now) starts.times.shift();
+  while (starts.times.length > 0 && (starts.times[0] as number) + rule.longestCapMs <= now) starts.times.shift();
   for (const cap of caps) {
     let count = 0;
     for (const t of starts.times) if (now < t + cap.ms) count++;

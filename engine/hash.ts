@@ -25,7 +25,10 @@ export function hash64(text: string, seed: number, into: Hash64): void {
 }
 
 const scratch: Hash64 = { high: 0, low: 0 };
-const hex = (n: number): string => n.toString(16).padStart(8, "0");
+/** The two digits of every byte: joining four of them is several times faster than toString and padStart. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const digits = (byte: number): string => HEX[byte] as string;
+const hex = (n: number): string => digits(n >>> 24) + digits((n >>> 16) & 255) + digits((n >>> 8) & 255) + digits(n & 255);
 
 /** 32 hex digits: two 64-bit hashes of the text with different seeds. */
 export function hash128Hex(text: string): string {

@@ -9,6 +9,7 @@
  * and StoreMoved end the worker, and engine/engine.ts decides what follows.
  */
 import type { Compiled } from "./compile/compiled.js";
+import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
 import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
@@ -78,6 +79,7 @@ export interface Worker {
   readonly ended: Promise<void>;
 }
 
+const COMMIT_BYTES = 256 * 1024;
 const MAX_BATCH = 512;
 const LOAD_AT_ONCE = 400;
 const WAKE_PAGE = 1000;
@@ -116,6 +118,8 @@ interface State {
   finishing: boolean;
   nudged: boolean;
   readonly stats: PartitionStats;
+  /** The states of the commit on its way: a new buffer for each would keep the garbage collector busy. */
+  readonly bytes: BytesWriter;
 }
 
 export function startWorker(parts: WorkerParts): Worker {
@@ -127,7 +131,7 @@ export function startWorker(parts: WorkerParts): Worker {
     commitOnItsWay: null, inBatch: false,
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
-    finishing: false, nudged: false,
+    finishing: false, nudged: false, bytes: writer(COMMIT_BYTES),
     stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
   };
   parts.stats.partitions.set(parts.partition.options.index, s.stats);
@@ -289,7 +293,7 @@ async function commit(s: State): Promise<void> {
   const built = buildCommit(parts.compiled, pending, {
     partition: partition.options.index, writer: parts.writer, number, layout: parts.layouts.present,
     nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress,
-  }, (next) => ({
+  }, s.bytes, (next) => ({
     ...writeMeta({
       offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus: s.surplus, program: parts.compiled.program.hash,
     }),

@@ -45,6 +45,8 @@ export interface CompiledRule {
   readonly name: string;
   readonly rule: Rule;
   readonly when: Test | null;
+  /** Starts are remembered so long. */
+  readonly longestCapMs: number;
   readonly untilEvents: readonly { readonly event: string; readonly where: Test | null }[];
   readonly untilEnters: readonly number[];
   readonly untilLeaves: readonly number[];
@@ -258,6 +260,7 @@ function compileRule(
   return {
     index, name: rule.name, rule, keeps,
     when: rule.when === null ? null : need<Test>(named(rule)),
+    longestCapMs: Math.max(0, ...rule.caps.map((cap) => cap.ms)),
     untilEvents: rule.until.flatMap((until) => (until.k === "event" ? [{ event: until.event, where: test(names.of.get(until) ?? null) }] : [])),
     untilEnters: rule.until.flatMap((until) => (until.k === "enter" ? [until.segment] : [])),
     untilLeaves: rule.until.flatMap((until) => (until.k === "leave" ? [until.segment] : [])),

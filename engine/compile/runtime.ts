@@ -214,11 +214,18 @@ export { ageAt, addMonths, addMonthsToDate, civilFromDays, dateAt, hourAt, insta
 
 // ---- payloads ----
 
+/** The last instant that was written: many outputs have the same. */
+let lastInstant = NaN;
+let lastText = "";
+
 /** RFC 3339 in UTC, ms only where there are some. */
 export function timeText(value: Maybe): Value {
   if (typeof value !== "number") return null;
+  if (value === lastInstant) return lastText;
   const text = new Date(value).toISOString();
-  return text.endsWith(".000Z") ? `${text.slice(0, -5)}Z` : text;
+  lastInstant = value;
+  lastText = text.endsWith(".000Z") ? `${text.slice(0, -5)}Z` : text;
+  return lastText;
 }
 
 export function dateText(value: Maybe): Value {
