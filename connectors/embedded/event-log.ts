@@ -15,6 +15,7 @@ import { openReader } from "./log-reader.js";
 import type { RecentIds } from "./recent-ids.js";
 import { DUPLICATE_WINDOW_MS, hashOf, recentIds } from "./recent-ids.js";
 import type { Timer } from "./timer.js";
+import { anotherTurn } from "./timer.js";
 
 export interface EventLogOptions {
   readonly now: () => number;
@@ -124,7 +125,6 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
       const sizes = records.map(checkedSize);
       const appended: Appended[] = [];
       for (let from = 0; from < records.length;) {
-        if (from > 0) await anotherTurn();
         if (closed) throw new LogClosed("the event log was closed");
         const to = endOfWrite(sizes, from);
         try {
@@ -135,6 +135,7 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
         }
         from = to;
         for (const reader of readers) reader.wake();
+        await anotherTurn();
       }
       await options.settled();
       return appended;
@@ -167,10 +168,6 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
       for (const reader of [...readers]) await reader.close();
     },
   };
-}
-
-function anotherTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 // ------------------------------------------------------------------------------------------------- first and last

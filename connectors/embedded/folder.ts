@@ -15,7 +15,7 @@
  * not say whether the machine was restarted (anything but Linux), LMDB waits for the disk at every write instead.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import type { ClockKind } from "../../engine/ports.js";
@@ -79,7 +79,9 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
     if (!options.create) throw new LogMissing(`there is no log in ${dir}: 'eddy setup --embedded ${dir}' makes one`);
     makeDirectory(dir);
   }
+  const made = !existsSync(path);
   if (options.boot !== null) restoreCheckpoint(dir, path, options.boot);
+  if (!made) checkHead(path);
   const root = openFile(path, options.boot !== null);
   try {
     const tables = openTables(root);
@@ -96,11 +98,13 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
       },
       inPlace,
     }, { dir, dataFile: path, boot: options.boot, everyMs: options.checkpointMs, timer: options.timer });
+    if (made) checkpoints.beforeWrite();
     return {
       dir,
       format,
       tables,
       write(act) {
+        if (!inPlace()) throw new FolderRefused(`${dir} was deleted or replaced while it was open: start anew`);
         checkpoints.beforeWrite();
         const result = root.transactionSync(act);
         checkpoints.afterWrite();
@@ -140,6 +144,21 @@ function makeDirectory(dir: string): void {
   }
 }
 
+const MAGIC = 0xbeefc0de;
+const MAGIC_AT = 24;
+
+/** LMDB brings the whole process down over a file that is none of its own. */
+function checkHead(path: string): void {
+  const head = Buffer.alloc(MAGIC_AT + 4);
+  const file = openSync(path, "r");
+  try {
+    if (readSync(file, head, 0, head.length, 0) === head.length && head.readUInt32LE(MAGIC_AT) === MAGIC) return;
+  } finally {
+    closeSync(file);
+  }
+  throw new FolderRefused(`${path} is not a file of Eddy's, or damaged: use another folder, or restore it from a backup`);
+}
+
 function openFile(path: string, noSync: boolean): RootDatabase<Buffer, string> {
   try {
     return open<Buffer, string>({
@@ -149,7 +168,7 @@ function openFile(path: string, noSync: boolean): RootDatabase<Buffer, string> {
   } catch (error) {
     throw new FolderRefused(
       `${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}. ` +
-        "It is damaged, not a file of Eddy's, or may not be read and written by this user",
+        "Perhaps this user may not read and write it",
       { cause: error },
     );
   }

@@ -11,6 +11,7 @@ import { ordinal, readOrdinal } from "./keys.js";
 import type { BlockCursor } from "./log-blocks.js";
 import { blockCount, readBlock } from "./log-blocks.js";
 import type { Timer } from "./timer.js";
+import { anotherTurn } from "./timer.js";
 
 export interface ReaderOptions {
   readonly from: number;
@@ -88,7 +89,7 @@ export function openReader(folder: Folder, options: ReaderOptions): LogReader & 
     ready(timeoutMs) {
       if (closed) return Promise.reject(new LogClosed("the reader was closed"));
       const there = attempt(look);
-      if (there === true) return Promise.resolve();
+      if (there === true) return anotherTurn();
       if (there !== false) return Promise.reject(there);
       return new Promise((resolve, reject) => {
         const done = (settle: () => void): void => {

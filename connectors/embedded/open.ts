@@ -44,7 +44,7 @@ export interface EmbeddedOptions {
   readonly takeOver?: boolean;
   /** `process` unless given: see above. */
   readonly acknowledge?: "process" | "disk";
-  /** How often what was written is brought to the disk; 1,000 unless given. */
+  /** How often what was written is brought to the disk; 250 unless given. */
   readonly checkpointMs?: number;
   /** How often a waiting reader looks for what other processes have appended; 5 unless given. */
   readonly pollMs?: number;
@@ -61,11 +61,13 @@ export interface Embedded {
   readonly log: EmbeddedEventLog;
   readonly store: StateStore;
   readonly outputs: EmbeddedOutputLog;
+  /** Resolves when all that was written up to now is on the disk and survives a power cut. */
+  settled(): Promise<void>;
   /** Closes all three, brings what was written to the disk, lets go of the folder. */
   close(): Promise<void>;
 }
 
-const CHECKPOINT_MS = 1_000;
+const CHECKPOINT_MS = 250;
 const POLL_MS = 5;
 const KEEP_OUTPUTS = 100_000;
 
@@ -93,6 +95,7 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
     let closing: Promise<void> | null = null;
     return {
       log, store, outputs,
+      settled: () => folder.settled(),
       close: () => (closing ??= (async () => {
         for (const port of [log, store, outputs]) await port.close();
         try {

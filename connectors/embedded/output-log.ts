@@ -8,6 +8,7 @@ import { logFailure } from "./failures.js";
 import type { Folder, Table } from "./folder.js";
 import { ordinal, PARTITION_KEY_LENGTH, partitionKey, readOrdinal } from "./keys.js";
 import { packOutput, unpackOutput } from "./packed-output.js";
+import { anotherTurn } from "./timer.js";
 
 export interface OutputLogOptions {
   /** How many of the newest outputs of a partition are kept. */
@@ -70,6 +71,7 @@ export function embeddedOutputLog(folder: Folder, options: OutputLogOptions): Em
       } catch (error) {
         throw logFailure(error, folder.dir);
       }
+      await anotherTurn();
       await options.settled();
       return last;
     },

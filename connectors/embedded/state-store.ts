@@ -11,6 +11,7 @@ import type { Folder } from "./folder.js";
 import { checkCustomer, ordinal, ORDINAL_LENGTH, PARTITION_KEY_LENGTH, partitionKey, readOrdinal, segmentEnd, segmentKey, sizeKey } from "./keys.js";
 import { unpackOutput } from "./packed-output.js";
 import { readRow, writeRow } from "./partition-row.js";
+import { anotherTurn } from "./timer.js";
 
 const MEMBERS_PER_PAGE = 1_000;
 const STATES_PER_PAGE = 500;
@@ -38,6 +39,7 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
     } catch (error) {
       throw storeFailure(error, folder.dir);
     }
+    await anotherTurn();
     await options.settled();
     return result;
   }
