@@ -58,8 +58,8 @@ describe("the program", () => {
 
   test("a bug of ours: exit 70, how to report it, and the stack only on request", async () => {
     // Nothing that a person does makes one, so one is put in from outside.
-    const broken = folderWith({ "rules/x.eddy": GOOD });
-    const bug = (environment: Record<string, string>): Promise<Ran> => eddy(["check"], { folder: broken.path, environment: { NODE_OPTIONS: `--import ${JSON.stringify(`data:text/javascript,JSON.stringify=()=>{throw new TypeError("redis://:geheim@h")};`)}`, EDDY_JSON: "1", ...environment } });
+    const broken = folderWith({ "rules/x.eddy": FAULTY });
+    const bug = (environment: Record<string, string>): Promise<Ran> => eddy(["check"], { folder: broken.path, environment: { NODE_OPTIONS: `--import ${JSON.stringify(`data:text/javascript,String.prototype.matchAll=()=>{throw new TypeError("redis://:geheim@h")};`)}`, EDDY_JSON: "1", ...environment } });
     const short = await bug({});
     expect(short.code).toBe(70);
     expect(short.stderr).toMatch(/^eddy: internal error: redis:\/\/:\*\*\*@h\neddy: this is a bug in Eddy 0\.1\.0\. Please report it, with the command and what it printed with EDDY_DEBUG=1 set\.\n$/);
