@@ -6,7 +6,7 @@
 
 import { nameOf } from "./people.js";
 import type { ShopEvent } from "./shop-events.js";
-import type { ActionShown, DemoModel, Latency, SegmentFigures } from "./view.js";
+import type { ActionShown, DemoModel, Latency, Places, SegmentFigures } from "./view.js";
 
 /** An output as the engine publishes it: its subject and its CloudEvent as JSON. */
 export interface Published {
@@ -19,17 +19,16 @@ export interface TallyOptions {
   readonly segments: readonly { readonly name: string; readonly label: string | null; readonly size: number }[];
   /** The program's rules; others that act are added. */
   readonly rules: readonly string[];
-  readonly rulesFolder: string;
-  readonly storeFolder: string;
+  readonly places: Places;
 }
 
 export interface Tally {
   /** An event was appended to the log. */
   readonly appended: (event: ShopEvent) => void;
-  /** Some records were committed, this long after they were read. */
+  /** Some events were committed, this long after they were handed to the log. */
   readonly committed: (milliseconds: number, records: number) => void;
   readonly published: (output: Published) => void;
-  /** Everything so far. The rate is that since the model asked for before. */
+  /** Everything so far. Rate and recent latency are those of the last seconds, as far as models were asked for. */
   readonly model: (elapsedMs: number, simulatedMs: number) => DemoModel;
 }
 
@@ -37,6 +36,10 @@ export interface Tally {
 const NEWEST_KEPT = 128;
 /** Actions follow their causes closely; those that follow nothing but time have no event as their cause. */
 const CAUSES_KEPT = 16_384;
+/** The time over which the rate is taken: a shorter one would make it tremble. */
+const RATE_MS = 1_000;
+/** Recent is what happened in this time and the one before. */
+const RECENT_MS = 5_000;
 
 export function tally(options: TallyOptions): Tally {
   const segments = new Map(options.segments.map((each) => [each.name, { ...each, entered: 0, left: 0 }]));
@@ -44,11 +47,14 @@ export function tally(options: TallyOptions): Tally {
   const customers = new Set<string>();
   const causes = new Map<string, string>();
   const latencies = latencyBuckets();
+  let recent = latencyBuckets();
+  let lessRecent = latencyBuckets();
+  let recentSinceMs = 0;
   let newest: ActionShown[] = [];
   let events = 0;
   let deadLetters = 0;
-  let before = { elapsedMs: 0, events: 0 };
-  let eventsPerSecond = 0;
+  /** When how many events had been appended, the oldest first. */
+  const looks = [{ elapsedMs: 0, events: 0 }];
 
   const appended = (event: ShopEvent): void => {
     events++;
@@ -90,29 +96,47 @@ export function tally(options: TallyOptions): Tally {
     else if (subject.startsWith("dead.")) deadLetters++;
   };
 
+  const committed = (milliseconds: number, records: number): void => {
+    latencies.add(milliseconds, records);
+    recent.add(milliseconds, records);
+  };
+
+  const rate = (elapsedMs: number): number => {
+    const newest = looks.at(-1);
+    if (newest === undefined || elapsedMs > newest.elapsedMs) looks.push({ elapsedMs, events });
+    for (let next = looks[1]; next !== undefined && next.elapsedMs <= elapsedMs - RATE_MS; next = looks[1]) looks.shift();
+    const [since] = looks;
+    return since === undefined || elapsedMs <= since.elapsedMs ? 0 : ((events - since.events) * 1000) / (elapsedMs - since.elapsedMs);
+  };
+
   const model = (elapsedMs: number, simulatedMs: number): DemoModel => {
-    if (elapsedMs > before.elapsedMs) {
-      eventsPerSecond = ((events - before.events) * 1000) / (elapsedMs - before.elapsedMs);
-      before = { elapsedMs, events };
+    if (elapsedMs >= recentSinceMs + RECENT_MS) {
+      lessRecent = recent;
+      recent = latencyBuckets();
+      recentSinceMs = elapsedMs;
     }
     return {
       elapsedMs,
       simulatedMs,
       events,
-      eventsPerSecond,
-      latency: latencies.summary(),
+      eventsPerSecond: rate(elapsedMs),
+      latency: summaryOf([latencies]),
+      recentLatency: summaryOf([recent, lessRecent]),
       customers: customers.size,
       deadLetters,
       segments: [...segments.values()].map((each): SegmentFigures => ({ ...each })),
-      newest: newest.slice(-NEWEST_KEPT).reverse(),
+      newest: newestFirst(newest),
       rules: [...rules].map(([rule, actions]) => ({ rule, actions })),
-      rulesFolder: options.rulesFolder,
-      storeFolder: options.storeFolder,
+      places: options.places,
     };
   };
 
-  return { appended, committed: latencies.add, published, model };
+  return { appended, committed, published, model };
 }
+
+/** By the customers' clock: the partitions' outputs come one after another, though they happened side by side. */
+const newestFirst = (actions: readonly ActionShown[]): ActionShown[] =>
+  actions.slice(-NEWEST_KEPT).reverse().sort((a, b) => b.atMs - a.atMs);
 
 /** What of an output's CloudEvent is looked at; the engine wrote it, so it is as the interface says. */
 interface PublishedEvent {
@@ -134,33 +158,42 @@ function forgetOldest(map: Map<string, string>, keep: number): void {
 }
 
 /** Latencies in buckets that grow by 5 %, from a microsecond to minutes: quantiles within 5 %, a fixed few kilobytes. */
-function latencyBuckets(): { add: (milliseconds: number, times: number) => void; summary: () => Latency | null } {
-  const SMALLEST_MS = 0.001;
-  const GROWTH = Math.log(1.05);
-  const counts = new Float64Array(400);
-  let total = 0;
-  let maxMs = 0;
+interface Latencies {
+  readonly counts: Float64Array;
+  readonly add: (milliseconds: number, times: number) => void;
+  readonly maxMs: () => number;
+}
 
+const SMALLEST_MS = 0.001;
+const GROWTH = Math.log(1.05);
+const BUCKETS = 400;
+
+function latencyBuckets(): Latencies {
+  const counts = new Float64Array(BUCKETS);
+  let maxMs = 0;
   const add = (milliseconds: number, times: number): void => {
     const bucket = Math.ceil(Math.log(Math.max(milliseconds, SMALLEST_MS) / SMALLEST_MS) / GROWTH);
-    const at = Math.min(counts.length - 1, bucket);
+    const at = Math.min(BUCKETS - 1, bucket);
     counts[at] = (counts[at] ?? 0) + times;
-    total += times;
     maxMs = Math.max(maxMs, milliseconds);
   };
+  return { counts, add, maxMs: () => maxMs };
+}
+
+function summaryOf(all: readonly Latencies[]): Latency | null {
+  const counts = Array.from({ length: BUCKETS }, (_, i) => all.reduce((sum, each) => sum + (each.counts[i] ?? 0), 0));
+  const total = counts.reduce((sum, each) => sum + each, 0);
+  const maxMs = Math.max(...all.map((each) => each.maxMs()));
 
   /** The upper end of the bucket in which the quantile lies, or the greatest value where that is less. */
   const quantile = (share: number): number => {
     let left = share * total;
-    for (let i = 0; i < counts.length; i++) {
-      left -= counts[i] ?? 0;
+    for (const [i, count] of counts.entries()) {
+      left -= count;
       if (left <= 0) return Math.min(maxMs, SMALLEST_MS * Math.exp(i * GROWTH));
     }
     return maxMs;
   };
 
-  return {
-    add,
-    summary: () => (total === 0 ? null : { p50Ms: quantile(0.5), p99Ms: quantile(0.99), maxMs }),
-  };
+  return total === 0 ? null : { p50Ms: quantile(0.5), p99Ms: quantile(0.99), maxMs };
 }

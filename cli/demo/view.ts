@@ -9,7 +9,7 @@
 import * as figures from "./figures.js";
 import { clip, fill, left, right, paintLine, span, spansWidth, width, type Span, type Style } from "./text.js";
 
-/** Milliseconds from the reading of a record to its commit. */
+/** Milliseconds from the moment when an event is handed to the log to its commit. */
 export interface Latency {
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -51,8 +51,10 @@ export interface DemoModel {
   readonly simulatedMs: number;
   readonly events: number;
   readonly eventsPerSecond: number;
-  /** Null until something was measured. */
+  /** Over the whole time; null until something was measured. */
   readonly latency: Latency | null;
+  /** Of the last few seconds. */
+  readonly recentLatency: Latency | null;
   readonly customers: number;
   readonly deadLetters: number;
   /** In the order in which they are to be shown. */
@@ -61,9 +63,17 @@ export interface DemoModel {
   readonly newest: readonly ActionShown[];
   /** In any order. */
   readonly rules: readonly RuleFigures[];
-  /** The folders to be named in what to try next. */
-  readonly rulesFolder: string;
-  readonly storeFolder: string;
+  readonly places: Places;
+}
+
+/** What to look at next, as a person would type it. */
+export interface Places {
+  readonly program: string;
+  readonly rules: string;
+  readonly docs: string;
+  readonly store: string;
+  /** The address of the metrics; null: there are none. */
+  readonly metrics: string | null;
 }
 
 export interface ViewSize {
@@ -118,7 +128,7 @@ function header(model: DemoModel, columns: number): Line[] {
       columns,
     ),
     spread(
-      asManyAsFit([[span(" record read to commit", "faint")], ...latencySpans(model.latency)], columns),
+      asManyAsFit([[span(" from log to commit", "faint")], ...latencySpans(model.recentLatency)], columns),
       [span(`${figures.count(dead)} dead letter${dead === 1 ? "" : "s"} `, dead > 0 ? "red" : "faint")],
       columns,
     ),
@@ -133,16 +143,19 @@ function latencySpans(latency: Latency | null): Line[] {
 }
 
 function footer(model: DemoModel, columns: number): Line[] {
+  const { places } = model;
   const commands: Line[] = [
     [span(" Try    ", "faint"), span(inspectCommand(model), "cyan")],
-    [span(`bin/eddy check ${model.rulesFolder}`, "cyan")],
+    [span(`${places.program} check ${places.rules}`, "cyan")],
   ];
   const files: Line[] = [
-    [span(" Edit   ", "faint"), span(`${model.rulesFolder}/cart.eddy`, "cyan"), span(" and start again", "faint")],
-    [span("Read ", "faint"), span("docs/", "cyan")],
+    [span(" Edit   ", "faint"), span(`${places.rules}/cart.eddy`, "cyan"), span(" and start again", "faint")],
+    [span("Read ", "faint"), span(`${places.docs}/`, "cyan")],
+    ...(places.metrics === null ? [] : [[span("Metrics ", "faint"), span(places.metrics, "cyan")]]),
   ];
   const end = span("Ctrl-C ends ", "faint");
-  return [BLANK, asManyAsFit(commands, columns), spread(asManyAsFit(files, columns), [end], columns)];
+  const room = columns - spansWidth([end]) - 1;
+  return [BLANK, asManyAsFit(commands, columns), spread(asManyAsFit(files, room), [end], columns)];
 }
 
 /** One above the other: segments in two columns, newest actions below, the rules' totals in one line. */
@@ -326,14 +339,15 @@ const actionsOf = (model: DemoModel): number => model.rules.reduce((sum, each) =
 
 function inspectCommand(model: DemoModel): string {
   const customer = model.newest[0]?.customer ?? "c0001";
-  return `bin/eddy inspect ${clip(customer, 24)} --embedded ${model.storeFolder}`;
+  const { program, rules, store } = model.places;
+  return `${program} inspect ${clip(customer, 24)} --embedded ${store} --rules ${rules}`;
 }
 
 // ---------------------------------------------------------------------------------------------------- plain text
 
 /** One line for a log, without colour: what has been reached, and the newest action. */
 export function renderLine(model: DemoModel): string {
-  const { latency } = model;
+  const { recentLatency: latency } = model;
   const [newest] = model.newest;
   return plain([
     figures.elapsed(model.elapsedMs),
@@ -369,7 +383,7 @@ export function renderSummary(model: DemoModel): string {
     `${figures.count(actionsOf(model))} actions, ${figures.count(model.deadLetters)} dead letters.`,
     ...(latency === null
       ? []
-      : [`From record read to commit: p50 ${figures.latency(latency.p50Ms)}, p99 ${figures.latency(latency.p99Ms)}, max ${figures.latency(latency.maxMs)}.`]),
+      : [`From log to commit: p50 ${figures.latency(latency.p50Ms)}, p99 ${figures.latency(latency.p99Ms)}, max ${figures.latency(latency.maxMs)}.`]),
     "",
     `${left("Segments", segmentWidth + 2)}${right("size", 9)}${right("entered", 9)}${right("left", 9)}`,
     ...model.segments.map(
@@ -384,11 +398,20 @@ export function renderSummary(model: DemoModel): string {
     ...model.newest.slice(0, 8).map((each) => `  ${figures.dayAndMonth(each.atMs)} ${figures.clock(each.atMs)}  ${clip(sentence(each), 120)}`),
     "",
     "Look next",
-    `  ${left(`${model.rulesFolder}/cart.eddy`, 44)}  a rule to read and to change`,
-    `  ${left(`bin/eddy check ${model.rulesFolder}`, 44)}  is it right?`,
-    `  ${left(inspectCommand(model), 44)}  all that is known of one customer`,
-    `  ${left("docs/", 44)}  the language, and how it works inside`,
+    ...nextSteps(model),
   ]
     .map((line) => line.trimEnd())
     .join("\n");
+}
+
+function nextSteps(model: DemoModel): string[] {
+  const { program, rules, docs, store } = model.places;
+  const steps = [
+    [inspectCommand(model), "all that is known of one customer"],
+    [`${rules}/cart.eddy`, "a rule to read and to change; then start again"],
+    [`${program} check ${rules}`, "is it right?"],
+    [`${docs}/`, "the language, and how it works inside"],
+  ] as const;
+  const room = Math.max(...steps.map(([what]) => width(what)));
+  return [...steps.map(([what, why]) => `  ${left(what, room)}  ${why}`), "", `Log and state stay in ${clip(store, 200)} until the next start.`];
 }

@@ -9,15 +9,14 @@ const options = {
     { name: "sleeping", label: null, size: 0 },
   ],
   rules: ["welcome", "wake_up"],
-  rulesFolder: "rules/shop",
-  storeFolder: ".eddy/demo",
+  places: { program: "bin/eddy", rules: "rules/shop", docs: "docs", store: ".eddy/demo-7", metrics: null },
 };
 
-const action = (customer: string, template: string, rule: string, cause: string) => ({
+const action = (customer: string, template: string, rule: string, cause: string, time = "2018-03-02T10:00:00Z") => ({
   subject: `actions.3.email.${template}`,
   body: JSON.stringify({
     specversion: "1.0", id: `a-${customer}`, source: "eddy", type: `email.${template}`, subject: customer,
-    time: "2018-03-02T10:00:00Z", rule, cause, data: {},
+    time, rule, cause, data: {},
   }),
 });
 const change = (segment: string, what: "entered" | "left") => ({
@@ -28,14 +27,14 @@ const change = (segment: string, what: "entered" | "left") => ({
 describe("the model", () => {
   test("before anything has happened", () => {
     expect(tally(options).model(0, DEMO_START_MS)).toEqual({
-      elapsedMs: 0, simulatedMs: DEMO_START_MS, events: 0, eventsPerSecond: 0, latency: null, customers: 0, deadLetters: 0,
+      elapsedMs: 0, simulatedMs: DEMO_START_MS, events: 0, eventsPerSecond: 0, latency: null, recentLatency: null, customers: 0, deadLetters: 0,
       segments: [
         { name: "vip", label: "Spends 800", size: 3, entered: 0, left: 0 },
         { name: "sleeping", label: null, size: 0, entered: 0, left: 0 },
       ],
       newest: [],
       rules: [{ rule: "welcome", actions: 0 }, { rule: "wake_up", actions: 0 }],
-      rulesFolder: "rules/shop", storeFolder: ".eddy/demo",
+      places: options.places,
     });
   });
 
@@ -52,10 +51,10 @@ describe("the model", () => {
     const event = shopStream(1).next();
     counted.appended(event);
     counted.published(action(event.subject, "first_visit", "first_visit", event.id));
-    counted.published(action("somebody", "whats_new", "wake_up", "time"));
+    counted.published(action("somebody", "whats_new", "wake_up", "time", "2018-03-02T10:00:01Z"));
     const { newest, rules } = counted.model(1, 1);
     expect(newest).toMatchObject([
-      { customer: "somebody", customerName: null, channel: "email", template: "whats_new", rule: "wake_up", reason: null },
+      { customer: "somebody", customerName: null, channel: "email", template: "whats_new", rule: "wake_up", reason: null, atMs: Date.UTC(2018, 2, 2, 10, 0, 1) },
       { customer: event.subject, channel: "email", template: "first_visit", reason: "session_started", atMs: Date.UTC(2018, 2, 2, 10) },
     ]);
     expect(newest[1]?.customerName).toMatch(/^[A-Z][a-z]+$/);
@@ -88,7 +87,15 @@ describe("the model", () => {
     expect(counted.model(1, 1).newest.map((each) => each.reason)).toEqual([recent.type, null]);
   });
 
-  test("the rate is that since the last look", () => {
+  test("the newest by the customers' clock, however late a partition's actions come", () => {
+    const counted = tally(options);
+    for (const [customer, second] of [["c0001", 3], ["c0002", 5], ["c0003", 1], ["c0004", 5], ["c0005", 4]] as const) {
+      counted.published(action(customer, "welcome", "welcome", "time", `2018-03-02T10:00:0${second}Z`));
+    }
+    expect(counted.model(1, 1).newest.map((each) => each.customer)).toEqual(["c0004", "c0002", "c0005", "c0001", "c0003"]);
+  });
+
+  test("the rate is that of the last second, however often one looks", () => {
     const counted = tally(options);
     const stream = shopStream(1);
     const append = (count: number): void => {
@@ -96,10 +103,12 @@ describe("the model", () => {
     };
     append(500);
     expect(counted.model(500, 1).eventsPerSecond).toBe(1000);
+    append(100);
+    expect(counted.model(1000, 1).eventsPerSecond).toBe(600);
     append(50);
-    expect(counted.model(600, 1).eventsPerSecond).toBe(500);
-    expect(counted.model(600, 1).eventsPerSecond).toBe(500);
-    expect(counted.model(1600, 1).eventsPerSecond).toBe(0);
+    expect(counted.model(1500, 1).eventsPerSecond).toBe(150);
+    expect(counted.model(1500, 1).eventsPerSecond).toBe(150);
+    expect(counted.model(2500, 1).eventsPerSecond).toBe(0);
   });
 
   test("customers are counted once, dead letters each", () => {
@@ -133,4 +142,19 @@ test("a latency of nothing and one of an hour are counted too", () => {
   counted.committed(0, 1);
   counted.committed(3_600_000, 1);
   expect(counted.model(1, 1).latency?.maxMs).toBe(3_600_000);
+});
+
+test("the recent latency is that of the last ten seconds at most, the other one that of all", () => {
+  const counted = tally(options);
+  const at = (elapsedMs: number) => {
+    const { latency, recentLatency } = counted.model(elapsedMs, 1);
+    return [latency?.maxMs, recentLatency?.maxMs];
+  };
+  counted.committed(300, 1);
+  expect(at(1_000)).toEqual([300, 300]);
+  counted.committed(2, 100);
+  expect(at(6_000)).toEqual([300, 300]);
+  counted.committed(3, 100);
+  expect(at(11_000)).toEqual([300, 3]);
+  expect(at(17_000)).toEqual([300, undefined]);
 });

@@ -25,7 +25,8 @@ const model: DemoModel = {
   simulatedMs: Date.UTC(2019, 3, 2, 14, 5),
   events: 184_233,
   eventsPerSecond: 4210.4,
-  latency: { p50Ms: 0.91, p99Ms: 3.24, maxMs: 27 },
+  latency: { p50Ms: 1.2, p99Ms: 4.5, maxMs: 310 },
+  recentLatency: { p50Ms: 0.91, p99Ms: 3.24, maxMs: 27 },
   customers: 2113,
   deadLetters: 0,
   segments: SEGMENTS.map((name, i) => ({ name, label: `What ${name} means`, size: i * 97, entered: i * 130, left: i * 33 })),
@@ -35,12 +36,11 @@ const model: DemoModel = {
     { rule: "cart_recovery", actions: 1203 },
     { rule: "wake_up", actions: 7 },
   ],
-  rulesFolder: "rules/shop",
-  storeFolder: ".eddy/demo",
+  places: { program: "bin/eddy", rules: "rules/shop", docs: "docs", store: ".eddy/demo-12345", metrics: "http://127.0.0.1:9464/metrics" },
 };
 
 const empty: DemoModel = {
-  ...model, elapsedMs: 0, events: 0, eventsPerSecond: 0, latency: null, customers: 0,
+  ...model, elapsedMs: 0, events: 0, eventsPerSecond: 0, latency: null, recentLatency: null, customers: 0,
   segments: SEGMENTS.map((name) => ({ name, label: null, size: 0, entered: 0, left: 0 })), newest: [], rules: [],
 };
 
@@ -52,7 +52,7 @@ describe("the screen", () => {
     expect(renderView(model, { columns: 80, rows: 24, colour: false })).toMatchInlineSnapshot(`
       " EDDY  the shop rules at work on made-up customers         Tue 2 Apr 2019 14:05
        184,233 events   4,210/s   2,113 customers   1,217 actions    running for 0:42
-       record read to commit   p50 0.91 ms   p99 3.2 ms   max 27 ms    0 dead letters
+       from log to commit   p50 0.91 ms   p99 3.2 ms   max 27 ms       0 dead letters
 
        SEGMENTS           size     in    out  SEGMENTS           size     in    out
        new_customer          0     +0     -0  needs_care          776 +1,040   -264
@@ -72,7 +72,7 @@ describe("the screen", () => {
        14:00  c0046           email  cart_reminder     cart_recovery    time
        BY RULE   cart_recovery 1,203   wake_up 7   welcome 7
 
-       Try    bin/eddy inspect c0042 --embedded .eddy/demo   bin/eddy check rules/shop
+       Try    bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop
        Edit   rules/shop/cart.eddy and start again   Read docs/           Ctrl-C ends"
     `);
   });
@@ -90,7 +90,7 @@ describe("the screen", () => {
     const of = (customer: string): number => view.findIndex((line) => line.includes(`Ava ${customer}`));
     expect(of("c0042")).toBeGreaterThan(0);
     expect(of("c0043")).toBe(of("c0042") + 1);
-    expect(view.join("\n")).toContain("bin/eddy inspect c0042 --embedded .eddy/demo");
+    expect(view.join("\n")).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop");
     expect(view.join("\n")).toContain("bin/eddy check rules/shop");
     expect(view.join("\n")).toContain("docs/");
   });
@@ -126,12 +126,14 @@ describe("the screen", () => {
       fc.constantFrom("日本語の顧客", "zażółć gęślą", "👩‍👩‍👧‍👦 family", "tab\there", "\x1b[31mred", "line\nfeed", "a\u0301e\u0301", "\u0000"),
     );
     const count = fc.oneof(fc.nat(), fc.constantFrom(0, 1, 999, 1000, 12_345_678_901));
+    const latency = fc.option(fc.record({ p50Ms: fc.double({ min: 0, max: 1e6, noNaN: true }), p99Ms: count, maxMs: count }));
     const models = fc.record({
       elapsedMs: fc.nat(),
       simulatedMs: fc.integer({ min: 0, max: Date.UTC(2199, 0, 1) }),
       events: count,
       eventsPerSecond: fc.double({ min: 0, max: 1e7, noNaN: true }),
-      latency: fc.option(fc.record({ p50Ms: fc.double({ min: 0, max: 1e6, noNaN: true }), p99Ms: count, maxMs: count })),
+      latency,
+      recentLatency: latency,
       customers: count,
       deadLetters: count,
       segments: fc.array(fc.record({ name: text, label: fc.option(text), size: count, entered: count, left: count }), { maxLength: 40 }),
@@ -143,8 +145,7 @@ describe("the screen", () => {
         { maxLength: 40 },
       ),
       rules: fc.array(fc.record({ rule: text, actions: count }), { maxLength: 40 }),
-      rulesFolder: text,
-      storeFolder: text,
+      places: fc.record({ program: text, rules: text, docs: text, store: text, metrics: fc.option(text) }),
     });
     fc.assert(
       fc.property(models, fc.integer({ min: 1, max: 240 }), fc.integer({ min: 1, max: 70 }), fc.boolean(), (any, columns, rows, colour) => {
@@ -193,7 +194,7 @@ describe("plain text", () => {
       "  wake_up                 7",
       "  welcome                 7",
     ]);
-    expect(summary).toContain("bin/eddy inspect c0042 --embedded .eddy/demo");
+    expect(summary).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop");
     expect(summary).not.toContain("\x1b");
     expect(renderSummary(empty)).not.toMatch(/NaN|undefined|Infinity/);
   });
