@@ -82,42 +82,55 @@ export function openCheckpoints(snapshots: Snapshots, options: CheckpointOptions
     if (!snapshots.inPlace()) throw new FolderRefused(`${dir} was deleted or replaced while it was open`);
   }
 
-  function begin(): void {
-    snapshots.exclusively((transaction) => {
-      checkInPlace();
-      const release = snapshots.pin();
-      try {
-        const stored = readCheckpoint(file);
-        if (stored === null || stored.boot !== boot || stored.transaction !== transaction) {
-          removeAbandoned(dir);
-          const head = readHead(dataFile);
-          flush(dataFile);
-          replaceFile(dir, file, packCheckpoint({ boot, transaction, head }));
-        }
-      } catch (error) {
-        release();
-        throw error;
-      }
-      unpin = release;
+  /** A snapshot with a reader, and the head that points to it. */
+  function take(): { readonly transaction: number; readonly head: Buffer; readonly release: () => void; readonly known: boolean } {
+    checkInPlace();
+    return snapshots.exclusively((transaction) => {
+      const stored = readCheckpoint(file);
+      const known = stored !== null && stored.boot === boot && stored.transaction === transaction;
+      return { transaction, head: readHead(dataFile), release: snapshots.pin(), known };
     });
   }
 
+  /** Puts a checkpoint that is on the disk in the place of an older one. */
+  function publish(temporary: string, transaction: number): void {
+    snapshots.exclusively(() => {
+      checkInPlace();
+      const stored = readCheckpoint(file);
+      if (stored === null || stored.boot !== boot || stored.transaction < transaction) renameSync(temporary, file);
+      else rmSync(temporary);
+    });
+  }
+
+  /** The first, before the first write, which must wait for it; others write on in the meantime. */
+  function begin(): void {
+    const { transaction, head, release, known } = take();
+    const temporary = temporaryName(file);
+    try {
+      if (!known) {
+        removeAbandoned(dir);
+        flush(dataFile);
+        writeFileSync(temporary, packCheckpoint({ boot, transaction, head }));
+        flush(temporary);
+        publish(temporary, transaction);
+        flush(dir);
+      }
+    } catch (error) {
+      release();
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+    unpin = release;
+  }
+
   async function make(): Promise<void> {
-    checkInPlace();
-    const { transaction, head, release } = snapshots.exclusively((newest) => ({
-      transaction: newest, head: readHead(dataFile), release: snapshots.pin(),
-    }));
+    const { transaction, head, release } = take();
     dirty = false;
     const temporary = temporaryName(file);
     try {
       await flushed(dataFile);
       await writeFlushed(temporary, packCheckpoint({ boot, transaction, head }));
-      snapshots.exclusively(() => {
-        checkInPlace();
-        const stored = readCheckpoint(file);
-        if (stored === null || stored.boot !== boot || stored.transaction < transaction) renameSync(temporary, file);
-        else rmSync(temporary);
-      });
+      publish(temporary, transaction);
       await flushed(dir);
     } catch (error) {
       // The checkpoint before still stands, and so does its reader.
@@ -203,7 +216,11 @@ export function restoreCheckpoint(dir: string, dataFile: string, boot: string, p
     closeSync(data);
   }
   rmSync(`${dataFile}-lock`, { force: true });
-  replaceFile(dir, file, packCheckpoint({ ...stored, boot }));
+  const temporary = temporaryName(file);
+  writeFileSync(temporary, packCheckpoint({ ...stored, boot }));
+  flush(temporary);
+  renameSync(temporary, file);
+  flush(dir);
   rmSync(restoring);
 }
 
@@ -267,14 +284,6 @@ function removeAbandoned(dir: string): void {
     const pid = /^checkpoint\.(\d+)\.\d+$/.exec(name)?.[1];
     if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(dir, name), { force: true });
   }
-}
-
-function replaceFile(dir: string, file: string, bytes: Buffer): void {
-  const temporary = temporaryName(file);
-  writeFileSync(temporary, bytes);
-  flush(temporary);
-  renameSync(temporary, file);
-  flush(dir);
 }
 
 /** A file's content, or a folder's entries, to the disk. */
