@@ -10,7 +10,7 @@ export interface CountSlot {
   /** How many events each time stands for; null: one each. */
   weights: number[] | null;
   n: number;
-  /** Merge when there are more entries than this. */
+  /** Merge when there are more entries than this; MAX_ENTRIES until the first time. */
   room: number;
 }
 
@@ -20,6 +20,9 @@ function expire(slot: CountSlot, span: Span, frame: Frame): void {
     slot.times.splice(i, 1);
     slot.n -= slot.weights === null ? 1 : (slot.weights.splice(i, 1)[0] as number);
   });
+  if (slot.times.length > 0) return;
+  slot.weights = null;
+  slot.room = MAX_ENTRIES;
 }
 
 export const count: Kind<CountSlot> = {
@@ -60,14 +63,15 @@ export const count: Kind<CountSlot> = {
       writeUint(w, slot.n);
       writeTimes(w, slot.times, base);
       if (slot.times.length === 0 || slot.weights === null) return writeUint(w, 0);
-      writeUint(w, 1);
+      // A slot must merge at the same events whether or not it was away in between: replays count the same.
+      writeUint(w, slot.room);
       for (const weight of slot.weights) writeUint(w, weight);
     },
     read(r, base) {
       const n = readUint(r);
       const times = readTimes(r, base);
-      const weights = readUint(r) === 0 ? null : times.map(() => readUint(r));
-      return { times, weights, n, room: Math.max(MAX_ENTRIES, times.length + MAX_ENTRIES / 4) };
+      const room = readUint(r);
+      return { times, weights: room === 0 ? null : times.map(() => readUint(r)), n, room: room === 0 ? MAX_ENTRIES : room };
     },
   },
 };

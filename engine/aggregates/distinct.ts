@@ -3,8 +3,8 @@
  * The map stands in the order of those times, oldest first; at one instant the later in the stream stands later.
  */
 import type { Value } from "../../dsl/program.js";
-import { readUint, readValue, writeUint, writeValue } from "../codec.js";
-import { MAX_ENTRIES, firstLeave, leaves, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { StateCorrupt, readUint, readValue, writeUint, writeValue, type Reader } from "../codec.js";
+import { DISORDER_MS, MAX_ENTRIES, dropLeft, firstLeave, leaves, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 
 type Scalar = string | number | boolean;
 
@@ -12,6 +12,16 @@ export interface DistinctSlot {
   times: Map<Scalar, number>;
   /** No entry is newer than this. */
   newest: number;
+  /**
+   * Windows of months only: entries that are covered (by a newer one of the same value, or because `recent` keeps no
+   * more) and leave later than what covers them.
+   */
+  covered: Entry[];
+}
+
+interface Entry {
+  readonly value: Scalar;
+  readonly t: number;
 }
 
 function isScalar(value: Value): value is Scalar {
@@ -20,25 +30,51 @@ function isScalar(value: Value): value is Scalar {
 
 function expire(slot: DistinctSlot, span: Span, frame: Frame): void {
   if (span.k === "life") return;
+  let left = 0;
   for (const [value, t] of slot.times) {
-    if (leaves(span, frame.zone, t) <= frame.now) slot.times.delete(value);
-    else if (span.k !== "months") break;
+    const until = leaves(span, frame.zone, t);
+    if (until <= frame.now) {
+      slot.times.delete(value);
+      left++;
+    } else if (span.k !== "months" || until > frame.now + DISORDER_MS) break;
   }
+  if (left === 0 || slot.covered.length === 0) return;
+  // What was covered may come to light again; what still is covered is found to be so again.
+  const again = slot.covered;
+  slot.covered = [];
+  for (const { value, t } of again) if (leaves(span, frame.zone, t) > frame.now) put(slot, value, t, span, frame);
+}
+
+/** Enters a value at a time, if that is news. */
+function put(slot: DistinctSlot, value: Scalar, t: number, span: Span, frame: Frame): boolean {
+  const before = slot.times.get(value);
+  if (before !== undefined) {
+    if (span.k === "months") cover(slot, value, Math.min(before, t), leaves(span, frame.zone, Math.max(before, t)), span, frame);
+    if (before > t) return false;
+  }
+  slot.times.delete(value);
+  slot.times.set(value, t);
+  if (t >= slot.newest) slot.newest = t;
+  else slot.times = new Map([...slot.times].sort((a, b) => a[1] - b[1])); // a late event breaks the order
+  return true;
+}
+
+/** Keeps an entry for when the one that covers it leaves, if that is earlier than it leaves itself. */
+function cover(slot: DistinctSlot, value: Scalar, t: number, coveredUntil: number, span: Span, frame: Frame): void {
+  if (leaves(span, frame.zone, t) <= coveredUntil) return;
+  slot.covered.push({ value, t });
+  if (slot.covered.length > MAX_ENTRIES) slot.covered.shift();
 }
 
 function add(slot: DistinctSlot, t: number, value: Value, span: Span, frame: Frame, limit: number): boolean {
   if (!isScalar(value)) return false;
   expire(slot, span, frame);
   if (leaves(span, frame.zone, t) <= frame.now) return false;
-  const before = slot.times.get(value);
-  if (before !== undefined && before > t) return false;
-  slot.times.delete(value);
-  slot.times.set(value, t);
-  if (t >= slot.newest) slot.newest = t;
-  else slot.times = new Map([...slot.times].sort((a, b) => a[1] - b[1])); // a late event breaks the order
+  if (!put(slot, value, t, span, frame)) return false;
   if (slot.times.size > limit) {
-    for (const oldest of slot.times.keys()) {
+    for (const [oldest, at] of slot.times) {
       slot.times.delete(oldest);
+      if (span.k === "months") cover(slot, oldest, at, firstLeave([...slot.times.values()], span, frame), span, frame);
       break;
     }
     if (limit === MAX_ENTRIES) frame.overflows++;
@@ -50,16 +86,25 @@ const codec: Kind<DistinctSlot>["codec"] = {
   write(w, slot, base) {
     writeTimes(w, [...slot.times.values()], base);
     for (const value of slot.times.keys()) writeValue(w, value);
+    writeTimes(w, slot.covered.map((entry) => entry.t), base);
+    for (const { value } of slot.covered) writeValue(w, value);
   },
   read(r, base) {
     const times = readTimes(r, base);
-    const slot: DistinctSlot = { times: new Map(), newest: times.at(-1) ?? -Infinity };
-    for (const t of times) slot.times.set(readValue(r) as Scalar, t);
+    const slot: DistinctSlot = { times: new Map(), newest: times.at(-1) ?? -Infinity, covered: [] };
+    for (const t of times) slot.times.set(readScalar(r), t);
+    slot.covered = readTimes(r, base).map((t) => ({ value: readScalar(r), t }));
     return slot;
   },
 };
 
-const empty = (): DistinctSlot => ({ times: new Map(), newest: -Infinity });
+function readScalar(r: Reader): Scalar {
+  const value = readValue(r);
+  if (!isScalar(value)) throw new StateCorrupt("a single value was expected");
+  return value;
+}
+
+const empty = (): DistinctSlot => ({ times: new Map(), newest: -Infinity, covered: [] });
 
 function next(slot: DistinctSlot, span: Span, frame: Frame): number {
   expire(slot, span, frame);
@@ -103,21 +148,15 @@ export interface TopSlot {
   /** Of the window, sorted, with `values`. */
   times: number[];
   values: Scalar[];
-  /** For the lifetime: how often and when last, at most MAX_ENTRIES values. */
+  /** For the lifetime: how often and when last, at most MAX_ENTRIES values; of one instant the later in the stream stand later. */
   totals: Map<Scalar, { n: number; t: number }>;
 }
 
 function drop(slot: TopSlot, span: Span, frame: Frame): void {
-  let n = 0;
-  while (n < slot.times.length && leaves(span, frame.zone, slot.times[n] as number) <= frame.now) n++;
-  if (n === 0) return;
-  slot.times.splice(0, n);
-  slot.values.splice(0, n);
-}
-
-/** With months an entry may leave before an older one; it is passed over then. */
-function stays(slot: TopSlot, i: number, span: Span, frame: Frame): boolean {
-  return span.k !== "months" || leaves(span, frame.zone, slot.times[i] as number) > frame.now;
+  dropLeft(slot.times, span, frame, (i) => {
+    slot.times.splice(i, 1);
+    slot.values.splice(i, 1);
+  });
 }
 
 export const top: Kind<TopSlot> = {
@@ -128,7 +167,10 @@ export const top: Kind<TopSlot> = {
       const held = slot.totals.get(value);
       if (held !== undefined) {
         held.n++;
-        held.t = Math.max(held.t, t);
+        if (t < held.t) return true;
+        held.t = t;
+        slot.totals.delete(value);
+        slot.totals.set(value, held);
         return true;
       }
       if (slot.totals.size >= MAX_ENTRIES) forgetRarest(slot, frame);
@@ -155,7 +197,6 @@ export const top: Kind<TopSlot> = {
       drop(slot, span, frame);
       totals = new Map();
       slot.values.forEach((value, i) => {
-        if (!stays(slot, i, span, frame)) return;
         const held = totals.get(value);
         if (held === undefined) totals.set(value, { n: 1, t: i });
         else {
@@ -167,7 +208,7 @@ export const top: Kind<TopSlot> = {
     let best: Scalar | null = null;
     let most = { n: 0, t: -Infinity };
     for (const [value, seen] of totals) {
-      if (seen.n > most.n || (seen.n === most.n && seen.t > most.t)) {
+      if (seen.n > most.n || (seen.n === most.n && seen.t >= most.t)) {
         best = value;
         most = seen;
       }
@@ -190,10 +231,10 @@ export const top: Kind<TopSlot> = {
     },
     read(r, base) {
       const times = readTimes(r, base);
-      const values = times.map(() => readValue(r) as Scalar);
+      const values = times.map(() => readScalar(r));
       const totals = new Map<Scalar, { n: number; t: number }>();
       for (const t of readTimes(r, base)) {
-        const value = readValue(r) as Scalar;
+        const value = readScalar(r);
         totals.set(value, { n: readUint(r), t });
       }
       return { times, values, totals };

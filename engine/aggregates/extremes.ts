@@ -83,7 +83,10 @@ export const min = extreme((a, b) => a < b);
 export const max = extreme((a, b) => a > b);
 
 export interface EndSlot {
-  /** Sorted by time; for `last` and for the lifetime one entry at most. */
+  /**
+   * Sorted by time. For the lifetime one entry at most; for `last` only those that may still become the last one, when
+   * with months a later entry leaves before them.
+   */
   times: number[];
   values: Value[];
 }
@@ -99,13 +102,14 @@ function end(last: boolean): Kind<EndSlot> {
       drop(slot, span, frame);
       if (leaves(span, frame.zone, t) <= frame.now) return false;
       const held = slot.times[0];
-      if (last || span.k === "life") {
-        // At one instant the later in the stream is the last one, the earlier the first one.
+      // At one instant the later in the stream is the last one, the earlier the first one.
+      if (span.k === "life") {
         if (held !== undefined && (last ? t < held : t >= held)) return false;
         slot.times = [t];
         slot.values = [value];
         return true;
       }
+      if (last && !overtakes(slot, t, span, frame)) return false;
       const at = placeOf(slot.times, t);
       slot.times.splice(at, 0, t);
       slot.values.splice(at, 0, value);
@@ -119,7 +123,7 @@ function end(last: boolean): Kind<EndSlot> {
     value(slot, span, frame): Value {
       if (slot === undefined) return null;
       drop(slot, span, frame);
-      return slot.values[0] ?? null;
+      return (last ? slot.values.at(-1) : slot.values[0]) ?? null;
     },
     next(slot, span, frame) {
       drop(slot, span, frame);
@@ -138,6 +142,19 @@ function end(last: boolean): Kind<EndSlot> {
   };
 }
 
+/** Whether an entry at t may ever be the last one; lets go those that cannot be any more because of it. */
+function overtakes(slot: EndSlot, t: number, span: Span, frame: Frame): boolean {
+  const until = leaves(span, frame.zone, t);
+  for (let i = slot.times.length - 1; i >= 0; i--) {
+    const other = slot.times[i] as number;
+    if (other > t && leaves(span, frame.zone, other) >= until) return false;
+    if (other > t || leaves(span, frame.zone, other) > until) continue;
+    slot.times.splice(i, 1);
+    slot.values.splice(i, 1);
+  }
+  return true;
+}
+
 /** `first(E.x …)`: the value of the earliest event in the window by its own time. */
 export const first = end(false);
 /** `last(E.x …)`: the value of the latest. */
@@ -150,11 +167,6 @@ export interface LatestSlot {
 
 const latest = {
   empty: (): LatestSlot => ({ t: -Infinity }),
-  add(slot: LatestSlot, t: number): boolean {
-    if (t <= slot.t) return false;
-    slot.t = t;
-    return true;
-  },
   codec: {
     write(w: Parameters<Kind<LatestSlot>["codec"]["write"]>[0], slot: LatestSlot, base: number): void {
       writeUint(w, slot.t === -Infinity ? 0 : 1);
@@ -167,9 +179,18 @@ const latest = {
   },
 };
 
-/** Months may let an earlier event leave a little later than the newest one: the newest decides, as authors expect. */
+/** Keeps the one that leaves last: with months that need not be the newest. */
 export const any: Kind<LatestSlot> = {
   ...latest,
+  add(slot, t, _value, span, frame) {
+    if (slot.t !== -Infinity) {
+      const until = leaves(span, frame.zone, t);
+      const held = leaves(span, frame.zone, slot.t);
+      if (until < held || (until === held && t <= slot.t)) return false;
+    }
+    slot.t = t;
+    return true;
+  },
   value: (slot, span, frame) => slot !== undefined && slot.t !== -Infinity && leaves(span, frame.zone, slot.t) > frame.now,
   next(slot, span, frame) {
     if (slot.t === -Infinity) return Infinity;
@@ -178,9 +199,14 @@ export const any: Kind<LatestSlot> = {
   },
 };
 
-/** Where there was no such event, the time since the customer was first seen counts. */
+/** Counts from the newest one; where there was none, from when the customer was first seen. */
 export const absence: Kind<LatestSlot> = {
   ...latest,
+  add(slot, t) {
+    if (t <= slot.t) return false;
+    slot.t = t;
+    return true;
+  },
   value: (slot, span, frame) => frame.now >= absentFrom(slot, span, frame),
   next(slot, span, frame) {
     const at = absentFrom(slot, span, frame);

@@ -41,7 +41,7 @@ export function leaves(span: Span, zone: Zone, t: number): number {
 }
 
 /** Calendar months may let entries leave in another order than they came, but never by more than this. */
-const DISORDER_MS = 5 * 86_400_000;
+export const DISORDER_MS = 5 * 86_400_000;
 
 export interface Kind<S> {
   empty(): S;
@@ -66,7 +66,8 @@ export function leftAtFront(times: readonly number[], span: Span, frame: Frame):
 /** Calls `drop(i)` for every entry that has left, from the last to the first. `times` is sorted. */
 export function dropLeft(times: readonly number[], span: Span, frame: Frame, drop: (i: number) => void): void {
   const n = leftAtFront(times, span, frame);
-  if (span.k === "months" && n < times.length) {
+  // None that leaves before the first one left leaves so long before it.
+  if (span.k === "months" && n < times.length && leaves(span, frame.zone, times[n] as number) <= frame.now + DISORDER_MS) {
     const horizon = (times[n] as number) + DISORDER_MS;
     let last = n;
     while (last + 1 < times.length && (times[last + 1] as number) <= horizon) last++;

@@ -32,6 +32,9 @@ function expire(slot: SumSlot, span: Span, frame: Frame): void {
     if (slot.parts !== null) addExactly(slot.parts, -value);
     slot.n -= slot.weights === null ? 1 : (slot.weights.splice(i, 1)[0] as number);
   });
+  if (slot.times.length > 0) return;
+  slot.weights = null;
+  slot.room = MAX_ENTRIES;
 }
 
 function add(slot: SumSlot, t: number, value: Value, span: Span, frame: Frame): boolean {
@@ -78,7 +81,7 @@ const codec = {
     writeTimes(w, slot.times, base);
     if (slot.times.length > 0) {
       for (const value of slot.values) writeNumber(w, value);
-      writeUint(w, slot.weights === null ? 0 : 1);
+      writeUint(w, slot.weights === null ? 0 : slot.room);
       for (const weight of slot.weights ?? []) writeUint(w, weight);
       return;
     }
@@ -91,9 +94,10 @@ const codec = {
     const times = readTimes(r, base);
     if (times.length > 0) {
       const values = times.map(() => readNumber(r));
-      const weights = readUint(r) === 0 ? null : times.map(() => readUint(r));
+      const room = readUint(r);
+      const weights = room === 0 ? null : times.map(() => readUint(r));
       const n = weights === null ? times.length : weights.reduce((total, weight) => total + weight, 0);
-      return { times, values, weights, n, parts: null, room: Math.max(MAX_ENTRIES, times.length + MAX_ENTRIES / 4) };
+      return { times, values, weights, n, parts: null, room: room === 0 ? MAX_ENTRIES : room };
     }
     const n = readUint(r);
     const sum: ExactSum = [];
