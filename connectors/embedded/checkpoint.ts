@@ -18,6 +18,8 @@
  *
  * With several processes: each holds a reader of a snapshot that is not newer than the checkpoint in the file, from
  * before its first write on, so each on its own protects that checkpoint. The file only ever moves on to newer ones.
+ * They must all be on one machine and see the same boot id (as containers of one kernel commonly do): one that sees
+ * another takes the machine for restarted.
  */
 import { createHash } from "node:crypto";
 import {

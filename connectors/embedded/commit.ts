@@ -81,7 +81,7 @@ function refuse(what: string): never {
 function writeStates({ states }: Tables, partition: string, commit: Commit): void {
   for (const [customer, state] of commit.states) {
     if (state === null) states.remove(partition + customer);
-    else states.put(partition + customer, state as Buffer);
+    else states.put(partition + customer, state as Buffer); // lmdb takes any Uint8Array
   }
 }
 

@@ -10,10 +10,10 @@ import { LogFull, LogUnavailable, StoreRefused, StoreUnavailable } from "../../e
 /** The folder cannot be opened: another format, another set-up, damaged, or in use by another engine. */
 export class FolderRefused extends Error { override readonly name = "FolderRefused"; }
 
-/** EIO, EFBIG, ENOSPC, EDQUOT and LMDB's own MDB_MAP_FULL. */
-const NO_ROOM: ReadonlySet<number> = new Set([5, 27, 28, 122, -30792]);
+/** EIO, EFBIG, ENOSPC, EDQUOT and MDB_MAP_FULL as LMDB has them, then as Node has them. */
+const NO_ROOM: ReadonlySet<number | string | undefined> = new Set([5, 27, 28, 122, -30792, "EIO", "EFBIG", "ENOSPC", "EDQUOT"]);
 
-export function codeOf(error: unknown): number | string | undefined {
+function codeOf(error: unknown): number | string | undefined {
   return error instanceof Error ? (error as { readonly code?: number | string }).code : undefined;
 }
 
@@ -23,8 +23,7 @@ function messageOf(error: unknown): string {
 
 /** Why a write failed. Nothing of it has happened; the same write may succeed once there is room again. */
 export function writeFailure(error: unknown, dir: string): string {
-  const code = codeOf(error);
-  if (typeof code === "number" && NO_ROOM.has(code)) {
+  if (NO_ROOM.has(codeOf(error))) {
     return `${dir} cannot be written: the disk is full, has a limit or is failing (${messageOf(error)}; ${freeSpace(dir)}). ` +
       "Nothing was written; make room, then it goes on";
   }

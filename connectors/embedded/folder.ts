@@ -17,7 +17,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { open, type Database, type RootDatabase } from "lmdb";
+import { open, type Database, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import type { ClockKind } from "../../engine/ports.js";
 import { LogMissing } from "../../engine/ports.js";
 import type { Checkpoints } from "./checkpoint.js";
@@ -80,8 +80,10 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
     makeDirectory(dir);
   }
   const made = !existsSync(path);
-  if (options.boot !== null) restoreCheckpoint(dir, path, options.boot);
-  if (!made) checkHead(path);
+  if (!made) prepare(path, () => {
+    if (options.boot !== null) restoreCheckpoint(dir, path, options.boot);
+    checkHead(path);
+  });
   const root = openFile(path, options.boot !== null);
   try {
     const tables = openTables(root);
@@ -160,22 +162,25 @@ function checkHead(path: string): void {
 }
 
 function openFile(path: string, noSync: boolean): RootDatabase<Buffer, string> {
+  return prepare(path, () => open<Buffer, string>({
+    path, noSubdir: true, mapSize: MAP_BYTES, maxDbs: TABLE_NAMES.length + 2,
+    encoding: "binary", keyEncoder: textKeys, noSync, overlappingSync: false,
+  }));
+}
+
+function prepare<T>(path: string, act: () => T): T {
   try {
-    return open<Buffer, string>({
-      path, noSubdir: true, mapSize: MAP_BYTES, maxDbs: TABLE_NAMES.length + 2,
-      encoding: "binary", keyEncoder: textKeys, noSync, overlappingSync: false,
-    });
+    return act();
   } catch (error) {
-    throw new FolderRefused(
-      `${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}. ` +
-        "Perhaps this user may not read and write it",
-      { cause: error },
-    );
+    if (error instanceof FolderRefused) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FolderRefused(`${path} cannot be opened: ${reason}. This user must be able to read and write it`, { cause: error });
   }
 }
 
 function openTables(root: RootDatabase<Buffer, string>): Tables {
-  const table = (name: TableName): Table => root.openDB<Buffer, string>(name, { encoding: "binary", keyEncoder: textKeys } as never);
+  const options: RootDatabaseOptions = { encoding: "binary", keyEncoder: textKeys };
+  const table = (name: TableName): Table => root.openDB<Buffer, string>(name, options);
   return Object.fromEntries(TABLE_NAMES.map((name) => [name, table(name)])) as Record<TableName, Table>;
 }
 

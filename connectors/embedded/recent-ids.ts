@@ -61,7 +61,7 @@ export function recentIds(): RecentIds {
       if (into.count * 3 >= into.hashes.length * 2) grow(into);
       place(into, hash, sequence);
       into.count += 1;
-      into.newest = stamp;
+      into.newest = Math.max(into.newest, stamp);
     },
     prune(stamp) {
       if (generations.some(({ newest }) => stamp - newest >= DUPLICATE_WINDOW_MS)) {

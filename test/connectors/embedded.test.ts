@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { open as openLmdb } from "lmdb";
+import { open as openLmdb, type RootDatabaseOptionsWithPath } from "lmdb";
 import ts from "typescript";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { restoreCheckpoint } from "../../connectors/embedded/checkpoint.js";
@@ -70,10 +70,15 @@ function virtualTimer(): Timer & { advance(ms: number): void; readonly waiting: 
 
 const event = (n: number, parts: Partial<NewRecord> = {}): NewRecord => ({ subject: "events.seen.c1", body: `{"n":${n}}`, ...parts });
 
+/** For looking into the file past Eddy. */
+const raw = (at: string): RootDatabaseOptionsWithPath => ({
+  path: join(at, "eddy.mdb"), noSubdir: true, encoding: "binary", keyEncoder: textKeys, noSync: true, overlappingSync: false,
+});
+
 /** Changes what stands in the table of rows, as nothing of Eddy's would. */
 async function editMeta(key: string, change: (row: Record<string, unknown>) => Record<string, unknown>): Promise<void> {
-  const root = openLmdb<Buffer, string>({ path: join(dir, "eddy.mdb"), noSubdir: true, encoding: "binary", noSync: true, overlappingSync: false });
-  const meta = root.openDB<Buffer, string>("meta", { encoding: "binary", keyEncoder: textKeys } as never);
+  const root = openLmdb<Buffer, string>(raw(dir));
+  const meta = root.openDB<Buffer, string>("meta", raw(dir));
   const row = meta.get(key);
   meta.putSync(key, Buffer.from(JSON.stringify(change(row === undefined ? {} : (JSON.parse(row.toString()) as Record<string, unknown>)))));
   await root.close();
@@ -360,8 +365,8 @@ describe("the log", () => {
       now += 10_000;
       await log.append([event(i, { id: `id-${i}` })]);
     }
-    const root = openLmdb<Buffer, string>({ path: join(dir, "eddy.mdb"), noSubdir: true, encoding: "binary", noSync: true, overlappingSync: false });
-    const ids = root.openDB<Buffer, string>("ids", { encoding: "binary", keyEncoder: textKeys } as never);
+    const root = openLmdb<Buffer, string>(raw(dir));
+    const ids = root.openDB<Buffer, string>("ids", raw(dir));
     expect(ids.getKeysCount()).toBe(12);
     await root.close();
   });
