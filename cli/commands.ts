@@ -51,7 +51,7 @@ const test: Command = {
   summary: "run the tests that stand among the rules, on a clock of their own",
   arguments: [rulesArgument],
   flags: [],
-  examples: ["eddy test", "eddy test rules/shop", "eddy test rules/shop/cart.eddy"],
+  examples: ["eddy test", "eddy test rules/shop"],
   load: async () => (await import("./test.js")).testCommand,
 };
 
