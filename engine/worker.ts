@@ -16,7 +16,7 @@ import { bell, insist, type Bell, type Environment } from "./environment.js";
 import { layoutField, writeMeta, type Anchor, type Meta } from "./meta.js";
 import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending } from "./partition.js";
 import {
-  LogUnavailable, StoreUnavailable,
+  LogFull, LogUnavailable, StoreUnavailable,
   type ClockKind, type Commit, type LogRecord, type MetaFields, type Output, type OutputLog, type StateStore, type Writer,
 } from "./ports.js";
 import type { Layouts, OutputPlan } from "./recovery.js";
@@ -359,7 +359,8 @@ async function publishLoop(s: State, evaluating: () => boolean): Promise<void> {
     const window = s.outgoing.slice(0, PUBLISH_AT_ONCE);
     const first = (window[0] as Outgoing).output.number;
     const started = environment.seconds();
-    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable;
+    // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
+    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull;
     const accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable,
       () => outputs.publish(index, window.map(({ output }) => output)));
     const last = first + window.length - 1;

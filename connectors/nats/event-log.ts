@@ -108,6 +108,7 @@ async function append(link: NatsLink, window: PublishWindow, records: readonly N
   const ending = await window.run({
     count: records.length,
     window: size,
+    answerEvery: 1,
     send: (index, reply) => {
       const record = records[index];
       if (record !== undefined) publish(link, record, reply);

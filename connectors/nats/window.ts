@@ -30,9 +30,14 @@ export interface Job {
   readonly count: number;
   /** At most this many unanswered. */
   readonly window: number;
-  /** Publishes message `index` with this reply subject. */
+  /**
+   * Ask for an answer only to the first, to every such one, and to the last; less than `window`. An answer then speaks
+   * for all messages before it: for chains, where the server takes none unless it took the one before. 1: every message.
+   */
+  readonly answerEvery: number;
+  /** Publishes message `index` with this reply subject; empty: no answer is wanted. */
   readonly send: (index: number, reply: string) => void;
-  /** Takes the answer; false: send no more. */
+  /** Takes an answer; false: send no more. */
   readonly receive: (index: number, receipt: Receipt) => boolean;
 }
 
@@ -124,7 +129,8 @@ function start(link: NatsLink, runs: Map<string, Run>, inbox: string, id: string
 function pump(run: Run): void {
   const { job } = run;
   while (!run.stopped && run.sent < job.count && run.sent - run.answers < job.window) {
-    job.send(run.sent, `${run.prefix}${run.sent}`);
+    const asks = run.sent === 0 || (run.sent + 1) % job.answerEvery === 0 || run.sent === job.count - 1;
+    job.send(run.sent, asks ? `${run.prefix}${run.sent}` : "");
     run.sent += 1;
   }
 }
@@ -136,7 +142,8 @@ function dispatch(runs: Map<string, Run>, offset: number, message: Msg): void {
   const index = Number(subject.slice(dot + 1));
   if (run === undefined || run.answered[index] !== 0) return;
   run.answered[index] = 1;
-  run.answers += 1;
+  // The server answers in order, so one answer settles what was sent without asking before it.
+  run.answers = run.job.answerEvery === 1 ? run.answers + 1 : Math.max(run.answers, index + 1);
   run.progress = true;
   if (!run.job.receive(index, readReceipt(message))) run.stopped = true;
   try {
