@@ -46,7 +46,7 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   "cli/process-io.ts": "the process itself: clock and environment are handed on from here",
   "cli/environment.ts": "the engine's clocks and pauses",
   "cli/send.ts": "pauses between attempts",
-  "cli/demo/demo.ts": "paces the stream of events",
+  "cli/demo/demo.ts": "pauses that keep no process alive",
   "cli/demo/display.ts": "draws the live view anew every now and then",
   "cli/progress.ts": "writes the line anew every now and then",
   "connectors/http/server.ts": "bounds on how long a request may take",
