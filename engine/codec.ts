@@ -26,7 +26,8 @@ const TAG_CENTS = 10;
 const TAG_NEGATIVE_CENTS = 11;
 
 const SHORT_TEXT = 24;
-const MAX_DEPTH = 64;
+/** A program may declare records as deep as its brackets may be (dsl/bounds.ts), and no deeper. */
+const MAX_DEPTH = 256;
 
 export interface Writer {
   bytes: Buffer;
@@ -50,6 +51,7 @@ export function writeByte(w: Writer, value: number): void {
 }
 
 export function writeUint(w: Writer, value: number): void {
+  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new StateCorrupt(`${value} cannot be written as a whole number`);
   reserve(w, 8);
   const bytes = w.bytes;
   let at = w.at;
@@ -179,7 +181,7 @@ export function readUint(r: Reader): number {
     value += (byte & 0x7f) * scale;
     if (byte < 0x80) return value;
     scale *= 128;
-    if (scale > 2 ** 56) throw new StateCorrupt("a number is longer than 53 bits");
+    if (scale > 2 ** 49) throw new StateCorrupt("a number is longer than 53 bits");
   }
 }
 
@@ -212,6 +214,15 @@ export function readNumber(r: Reader): number {
   const value = readValue(r);
   if (typeof value !== "number") throw new StateCorrupt("a number was expected");
   return value;
+}
+
+export type Fields = { [name: string]: Value | undefined };
+
+/** A record, as profiles and events are. */
+export function readFields(r: Reader): Fields {
+  const value = readValue(r);
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw new StateCorrupt("a record was expected");
+  return value as Fields;
 }
 
 export function readValue(r: Reader, depth = 0): Value {

@@ -13,7 +13,7 @@ import { enterContext, NO_DATA, newContext, type Context, type Customer, type Da
 import type { Compiled, CompiledRule, EventPlan } from "./compile/compiled.js";
 import { hash128Hex } from "./hash.js";
 import { merged, project } from "./schema.js";
-import { agenda, enqueue, enqueueAll, lower, settle, type Agenda, type Flip } from "./segments.js";
+import { NEVER_FROM_MS, agenda, enqueue, enqueueAll, lower, settle, type Agenda, type Flip } from "./segments.js";
 import type { SuppressionReason } from "./stats.js";
 import { zoneOf } from "./zone.js";
 
@@ -330,7 +330,7 @@ function act(e: Evaluator, run: Run): boolean {
       case "wait": {
         const ms = op.for(x);
         if (typeof ms !== "number" || !(ms > 0)) break;
-        run.deadline = x.now + Math.ceil(ms);
+        run.deadline = x.now + Math.ceil(ms) < NEVER_FROM_MS ? x.now + Math.ceil(ms) : Infinity;
         lower(x.customer, run.deadline);
         return true;
       }

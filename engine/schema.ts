@@ -1,7 +1,8 @@
 /**
  * Whether an event's data has the form that the program declares, and the data as the program's values: times and dates
  * become numbers, names on the wire become the declared ones, defaults are filled in. The parsed JSON is changed in
- * place; undeclared fields stay in it and are never looked at (`project` leaves them out of what is kept).
+ * place. Undeclared fields of the event itself stay in it and are never looked at (`project` leaves them out of what is
+ * kept); records inside it lose theirs, since those are compared, kept and shown as a whole.
  *
  * A value that does not fit gives BAD, and `lastFault` says where and why.
  */
@@ -93,18 +94,21 @@ function checkList(of: Type, maybe: boolean): Check {
 
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype));
 
-/** Checks the fields of an object in place; the same for an event's data and for records inside it. */
-function checkRecord(fields: readonly Field[]): Check {
+/** Checks the fields of an object: in place, or into a new one where something is in it that does not belong. */
+function checkRecord(fields: readonly Field[], isInside: boolean): Check {
   const plans = fields.map((field) => ({ ...field, check: checkOf(field.type), inherited: INHERITED.has(field.wire) }));
   const renames = fields.some((field) => field.name !== field.wire);
   return (v) => {
     if (typeof v !== "object" || v === null || Array.isArray(v)) return must("an object", v);
     const record = v as Record<string, unknown>;
+    const given = isInside ? Object.keys(record).length : 0; // counted before defaults are filled in
     // With other names on the wire a fresh object is filled: one field may be called what another is on the wire.
     const out: Record<string, unknown> = renames ? {} : record;
+    let there = 0;
     for (let i = 0; i < plans.length; i++) {
       const plan = plans[i] as (typeof plans)[number];
       const raw = plan.inherited && !Object.hasOwn(record, plan.wire) ? undefined : record[plan.wire];
+      if (raw !== undefined) there++;
       if (raw === undefined || raw === null) {
         if (plan.default !== undefined) define(out, plan.name, plan.default);
         else if (!plan.maybe) return bad(raw === null ? "must not be null" : "is missing"), inside(`.${plan.wire}`);
@@ -114,7 +118,7 @@ function checkRecord(fields: readonly Field[]): Check {
       if (checked === BAD) return inside(`.${plan.wire}`);
       if (checked !== raw || renames) define(out, plan.name, checked);
     }
-    return out as Value;
+    return (isInside && !renames && given !== there ? project(out as Data, fields) : out) as Value;
   };
 }
 
@@ -132,14 +136,14 @@ function checkOf(type: Type): Check {
     case "time": return checkTime;
     case "date": return checkDate;
     case "list": return checkList(type.of, type.maybe);
-    case "record": return checkRecord(type.fields);
+    case "record": return checkRecord(type.fields, true);
     case "null": return (v) => must("null", v);
   }
 }
 
 /** The check of an event type's data. Data that is missing altogether counts as `{}`. */
 export function eventCheck(fields: readonly Field[]): (data: unknown) => Data | typeof BAD {
-  const check = checkRecord(fields);
+  const check = checkRecord(fields, false);
   return (data) => check(data === undefined || data === null ? {} : data) as Data | typeof BAD;
 }
 

@@ -94,6 +94,9 @@ function held(x: Context, condition: CompiledHeld, key: number): boolean {
   return false;
 }
 
+/** Instants from the year 10000 on are never waited for: no clock comes so far, and the state has no room for them. */
+export const NEVER_FROM_MS = Date.parse("9999-12-31T23:59:59.999Z") + 1;
+
 export function lower(customer: Customer, instant: number): void {
-  if (instant < customer.wake) customer.wake = instant;
+  if (instant < customer.wake && instant < NEVER_FROM_MS) customer.wake = instant;
 }

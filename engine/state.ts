@@ -12,11 +12,11 @@
 import type { Value } from "../dsl/program.js";
 import { kindOf } from "./aggregates/kinds.js";
 import {
-  StateCorrupt, readByte, readInt, readText, readUint, readUint32, readValue, reader,
+  StateCorrupt, readByte, readFields, readInt, readText, readUint, readUint32, reader,
   writeByte, writeInt, writeText, writeUint, writeUint32, writeValue, type Reader, type Writer,
 } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
-import { SEEN_EVENTS, newCustomer, type Customer, type Data } from "./customer.js";
+import { SEEN_EVENTS, newCustomer, type Customer } from "./customer.js";
 import { zoneOfProfile } from "./evaluate.js";
 import { zoneOf } from "./zone.js";
 
@@ -141,7 +141,7 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   customer.firstSeen = base;
   customer.wake = readInstant(r, base);
   customer.indexed = readInstant(r, base);
-  customer.profile = readValue(r) as Data;
+  customer.profile = readFields(r);
   customer.zone = zoneOf(zoneOfProfile(compiled, customer.profile));
   readSlots(r, customer, base, t);
   readMemberships(r, customer, base, t);
@@ -199,7 +199,7 @@ function readRuns(r: Reader, customer: Customer, base: number, t: Translation): 
     const eventTime = base + readInt(r);
     const deadline = readInstant(r, base);
     const cause = readText(r);
-    const event = readValue(r) as Data;
+    const event = readFields(r);
     const rule = t.rules[number] ?? -1;
     const at = t.ops[number]?.[position] ?? -1;
     if (rule >= 0 && at >= 0) customer.runs.push({ rule, at, startedAt, eventTime, deadline, cause, event });

@@ -214,13 +214,15 @@ export { ageAt, addMonths, addMonthsToDate, civilFromDays, dateAt, hourAt, insta
 
 // ---- payloads ----
 
+const FIRST_WRITTEN = Date.parse("0000-01-01T00:00:00Z");
+const LAST_WRITTEN = Date.parse("9999-12-31T23:59:59.999Z") + 1;
 /** The last instant that was written: many outputs have the same. */
 let lastInstant = NaN;
 let lastText = "";
 
-/** RFC 3339 in UTC, ms only where there are some. */
+/** RFC 3339 in UTC, ms only where there are some; null for what has no such text: it has four digits for the year. */
 export function timeText(value: Maybe): Value {
-  if (typeof value !== "number") return null;
+  if (typeof value !== "number" || !(value >= FIRST_WRITTEN && value < LAST_WRITTEN)) return null;
   if (value === lastInstant) return lastText;
   const text = new Date(value).toISOString();
   lastInstant = value;
@@ -229,7 +231,8 @@ export function timeText(value: Maybe): Value {
 }
 
 export function dateText(value: Maybe): Value {
-  return typeof value === "number" ? new Date(value * zones.DAY_MS).toISOString().slice(0, 10) : null;
+  if (typeof value !== "number" || !(value * zones.DAY_MS >= FIRST_WRITTEN && value * zones.DAY_MS < LAST_WRITTEN)) return null;
+  return new Date(value * zones.DAY_MS).toISOString().slice(0, 10);
 }
 
 export function each(list: MaybeList, convert: (item: Value) => Value): Value {
