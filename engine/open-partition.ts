@@ -1,0 +1,81 @@
+/** From a claim to a worker: what must be read and compared before a partition may go on. */
+import type { Compiled } from "./compile/compiled.js";
+import { insist, type Environment } from "./environment.js";
+import { readMeta, type Anchor } from "./meta.js";
+import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
+import { LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
+import { checkLog, planLayouts, planOutputs } from "./recovery.js";
+import type { EngineStats } from "./stats.js";
+import { startWorker, type Worker, type WorkerLimits } from "./worker.js";
+
+export interface Ports {
+  readonly log: EventLog;
+  readonly store: StateStore;
+  readonly outputs: OutputLog;
+}
+
+export interface EngineOptions {
+  /** Customers kept in memory, over all partitions. */
+  readonly cacheCustomers: number;
+  readonly limits: WorkerLimits;
+}
+
+/** What all partitions of one session share. */
+export interface Shared {
+  readonly compiled: Compiled;
+  readonly ports: Ports;
+  readonly options: EngineOptions;
+  readonly environment: Environment;
+  readonly stats: EngineStats;
+  readonly info: LogInfo;
+  /** Ends patience while opening. */
+  readonly stopping: AbortSignal;
+  /** Ends the workers at once. */
+  readonly lifetime: AbortSignal;
+  /** The newest record that was handed to anybody. */
+  readonly seen: () => Anchor;
+  /** Records of the log that have not been handed to anybody. */
+  readonly unread: () => number;
+}
+
+/** Failures that pass: the same may be asked again. */
+export const passes = (error: unknown): boolean => error instanceof StoreUnavailable || error instanceof LogUnavailable;
+
+/** A cache smaller than this would throw customers out between loading and using them. */
+const LEAST_CACHE = 4096;
+const FIRST_WAKES = 1000;
+
+/** Rejects with CannotContinue, StateTooNew and their like where the partition must stand still. */
+export async function openPartition(shared: Shared, index: number): Promise<Worker> {
+  const { compiled, ports, options, environment, stats, info, stopping } = shared;
+  const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, stopping, what, passes, attempt);
+  const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, environment.token()));
+  const meta = readMeta(claim.meta);
+  await ask("comparing the event log", () => checkLog(index, meta, info, ports.log));
+  const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs));
+  if (meta.program !== "" && meta.program !== compiled.program.hash) {
+    environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });
+  }
+  await countSegments();
+  const partition = createPartition(compiled, {
+    index, clock: info.clock, cacheCustomers: Math.max(LEAST_CACHE, Math.ceil(options.cacheCustomers / info.partitions)),
+  }, stats);
+  partition.clock = meta.clock;
+  partition.offset = meta.offset;
+  const after = wantsWakes(partition, meta.clock);
+  if (after !== undefined) {
+    const page = await ask("reading the wake index", () => ports.store.wakes(index, after, FIRST_WAKES));
+    supplyWakes(partition, page, page.length < FIRST_WAKES);
+  }
+  return startWorker({
+    partition, compiled, store: ports.store, outputs: ports.outputs, environment, stats, clock: info.clock, limits: options.limits,
+    signal: shared.lifetime, writer: claim.writer, number: claim.number, meta, logIdentity: info.identity,
+    layouts: planLayouts(meta, compiled), outputPlan, seen: shared.seen, unread: shared.unread,
+  });
+
+  async function countSegments(): Promise<void> {
+    const names = compiled.segments.map((segment) => segment.name);
+    const sizes = await ask("counting segments", () => ports.store.segmentSizes(index, names));
+    names.forEach((name, i) => stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (sizes[i] ?? 0)));
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * One stretch of work: from opening every partition to the end, or to the moment at which all memory must be dropped.
+ *
+ * The log is read once; every record goes to the worker of its partition. A partition that cannot go on stands still
+ * with its reason; the others do not notice.
+ */
+import { StateCorrupt } from "./codec.js";
+import type { Compiled } from "./compile/compiled.js";
+import { insist, type Environment } from "./environment.js";
+import { MetaCorrupt, type Anchor } from "./meta.js";
+import { openPartition, passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
+import type { LogReader, LogRecord } from "./ports.js";
+import { CannotContinue } from "./recovery.js";
+import { StateTooNew } from "./state.js";
+import type { EngineStats } from "./stats.js";
+import { TICK_TYPE, partition as partitionOf } from "./subjects.js";
+import { tick } from "./ticks.js";
+import { ClockAlarm, type Worker } from "./worker.js";
+
+export interface Session {
+  /** Works until the signal to stop, then finishes what was read. Rejects with what no partition alone can answer for. */
+  run(): Promise<void>;
+  /** Drops everything at once. */
+  abandon(): void;
+  notReady(): string[];
+}
+
+/** Records handed to a partition and not yet taken: above this, reading pauses. */
+const MAX_BACKLOG = 8192;
+const TAKE_AT_ONCE = 4096;
+const READ_TIMEOUT_MS = 1000;
+const FULL_PAUSE_MS = 1;
+/** What cannot be committed in this time after a signal is done again by whoever takes over. */
+const FINISH_WITHIN_MS = 4500;
+/** Ready means: no more events than this are waiting. */
+const READY_LAG = 10_000;
+/** Every so many records idle partitions are asked whether their position should be recorded. */
+const NUDGE_EVERY = 4096;
+
+interface State {
+  readonly shared: Shared;
+  /** By partition; null: it stands still. */
+  readonly workers: (Worker | null)[];
+  /** Why partitions stand still. */
+  readonly standing: string[];
+  /** Records of a partition up to here were processed before this session. */
+  readonly offsets: number[];
+  seen: Anchor;
+  sinceNudge: number;
+  reader: LogReader | null;
+  failure: Error | null;
+  readonly lifetime: AbortController;
+  /** Aborted by the order to stop, and by a failure. */
+  readonly over: AbortController;
+}
+
+/** Null: told to stop before everything was open. */
+export async function openSession(
+  compiled: Compiled, ports: Ports, options: EngineOptions, environment: Environment, stats: EngineStats, stopping: AbortSignal,
+): Promise<Session | null> {
+  try {
+    const info = await insist(environment, stopping, "asking the event log how it stands", passes, () => ports.log.info());
+    const lifetime = new AbortController();
+    const s: State = {
+      shared: {
+        compiled, ports, options, environment, stats, info, stopping, lifetime: lifetime.signal,
+        seen: () => s.seen, unread: () => s.reader?.lag ?? 0,
+      },
+      workers: [], standing: [], offsets: [], seen: { sequence: 0, stamp: 0 }, sinceNudge: 0, reader: null, failure: null,
+      lifetime, over: new AbortController(),
+    };
+    stopping.addEventListener("abort", () => s.over.abort(), { once: true });
+    if (stopping.aborted) s.over.abort();
+    stats.segmentCustomers.clear();
+    for (const segment of compiled.segments) stats.segmentCustomers.set(segment.name, 0);
+    try {
+      s.workers.push(...await Promise.all(Array.from({ length: info.partitions }, (_, index) => openOrStand(s, index))));
+    } catch (error) {
+      lifetime.abort();
+      throw error;
+    }
+    s.offsets.push(...s.workers.map((worker) => (worker === null ? Infinity : stats.partitions.get(worker.index)?.offset ?? 0)));
+    for (const worker of s.workers) if (worker !== null) watch(s, worker);
+    return { run: () => run(s), abandon: () => abandon(s), notReady: () => notReady(s) };
+  } catch (error) {
+    if (stopping.aborted) return null;
+    throw error;
+  }
+}
+
+/** Failures that concern one partition only and need a person. */
+function standsStill(error: unknown): error is Error {
+  return error instanceof CannotContinue || error instanceof StateTooNew || error instanceof StateCorrupt || error instanceof MetaCorrupt ||
+    error instanceof ClockAlarm;
+}
+
+async function openOrStand(s: State, index: number): Promise<Worker | null> {
+  try {
+    return await openPartition(s.shared, index);
+  } catch (error) {
+    if (!standsStill(error)) throw error;
+    stand(s, index, error);
+    return null;
+  }
+}
+
+function stand(s: State, index: number, error: Error): void {
+  const { stats, environment } = s.shared;
+  environment.log("error", error.message, { partition: index });
+  s.standing.push(error.message);
+  const known = stats.partitions.get(index);
+  if (known === undefined) stats.partitions.set(index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: error.message });
+  else known.stopped = error.message;
+}
+
+function watch(s: State, worker: Worker): void {
+  worker.ended.catch((error: Error) => {
+    if (s.lifetime.signal.aborted) return;
+    if (!standsStill(error)) return fail(s, error);
+    s.workers[worker.index] = null;
+    stand(s, worker.index, error);
+  });
+}
+
+function fail(s: State, error: Error): void {
+  s.failure ??= error;
+  s.over.abort();
+}
+
+async function run(s: State): Promise<void> {
+  const { environment, info, ports } = s.shared;
+  const signal = s.over.signal;
+  const loops = [readOn(s)];
+  if (info.clock === "broker") {
+    loops.push(tick({ log: ports.log, environment, workers: () => atWork(s), unread: () => s.reader?.lag ?? 1, signal }));
+  }
+  await Promise.all(loops.map((loop) => loop.catch((error: Error) => fail(s, error))));
+  await s.reader?.close().catch(() => undefined);
+  if (s.failure === null) {
+    const finished = Promise.all([...atWork(s)].map((worker) => worker.finish().catch((error: Error) => fail(s, error))));
+    await Promise.race([finished, environment.pause(FINISH_WITHIN_MS, s.lifetime.signal)]);
+  }
+  s.lifetime.abort();
+  if (s.failure !== null) throw s.failure;
+}
+
+function* atWork(s: State): Generator<Worker> {
+  for (const worker of s.workers) if (worker !== null) yield worker;
+}
+
+async function readOn(s: State): Promise<void> {
+  const { environment, ports, stats, stopping } = s.shared;
+  const { signal } = s.over;
+  const over = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const from = Math.min(...s.offsets);
+  if (from === Infinity) return over; // every partition stands still
+  s.seen = { sequence: from, stamp: 0 };
+  const reader = await insist(environment, stopping, "opening the event log", passes, () => ports.log.read(from + 1));
+  s.reader = reader;
+  while (!signal.aborted) {
+    if (backlog(s) > MAX_BACKLOG) {
+      await environment.pause(FULL_PAUSE_MS, signal);
+      continue;
+    }
+    await Promise.race([reader.ready(READ_TIMEOUT_MS), over]);
+    if (signal.aborted) return;
+    dispatch(s, reader.take(TAKE_AT_ONCE));
+    for (const [index, counted] of stats.partitions) counted.lag = reader.lag + (s.workers[index]?.backlog ?? 0);
+    stats.cachedCustomers = 0;
+    for (const worker of atWork(s)) stats.cachedCustomers += worker.cachedCustomers;
+  }
+}
+
+function backlog(s: State): number {
+  let most = 0;
+  for (const worker of s.workers) if (worker !== null && worker.backlog > most) most = worker.backlog;
+  return most;
+}
+
+const TICKS = `events.${TICK_TYPE}.`;
+
+function dispatch(s: State, records: readonly LogRecord[]): void {
+  const { partitions } = s.shared.info;
+  for (const record of records) {
+    const { subject } = record;
+    const token = subject.slice(subject.lastIndexOf(".") + 1);
+    const index = subject.startsWith(TICKS) ? Number(token) : partitionOf(token, partitions);
+    if (record.sequence > (s.offsets[index] ?? Infinity)) s.workers[index]?.offer(record);
+    s.seen = { sequence: record.sequence, stamp: record.stamp };
+  }
+  s.sinceNudge += records.length;
+  if (s.sinceNudge < NUDGE_EVERY) return;
+  s.sinceNudge = 0;
+  for (const worker of atWork(s)) if (worker.idle) worker.nudge();
+}
+
+function abandon(s: State): void {
+  s.over.abort();
+  s.lifetime.abort();
+  void s.reader?.close().catch(() => undefined);
+}
+
+function notReady(s: State): string[] {
+  const missing = [...s.standing];
+  if (s.reader === null && [...atWork(s)].length > 0) missing.push("the event log is not open yet");
+  else if ((s.reader?.lag ?? 0) > READY_LAG) missing.push(`${s.reader?.lag ?? 0} events are waiting`);
+  return missing;
+}
