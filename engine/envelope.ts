@@ -95,7 +95,8 @@ export function parseTime(text: string): number | null {
     return null;
   }
   if (!RFC_3339.test(text)) return null;
-  if (two(text, 8) > daysInMonth(two(text, 0) * 100 + two(text, 2), two(text, 5))) return null;
+  // Date.parse takes 24:00 for the midnight that follows, RFC 3339 does not.
+  if (two(text, 8) > daysInMonth(two(text, 0) * 100 + two(text, 2), two(text, 5)) || two(text, 11) > 23) return null;
   return believable(Math.floor(Date.parse(text.replace(" ", "T").toUpperCase())));
 }
 

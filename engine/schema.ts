@@ -45,7 +45,7 @@ const shown = (text: string): string => JSON.stringify(text.length > 40 ? `${tex
 
 const checkString: Check = (v) => (typeof v === "string" ? v : must("a text", v));
 // JSON.parse makes Infinity of 1e999.
-const checkNumber: Check = (v) => (typeof v === "number" && v - v === 0 ? v : must("a number", v));
+const checkNumber: Check = (v) => (typeof v !== "number" ? must("a number", v) : v - v === 0 ? v : bad("is larger than any number"));
 const checkBoolean: Check = (v) => (typeof v === "boolean" ? v : must("true or false", v));
 
 const checkTime: Check = (v) => {

@@ -220,7 +220,7 @@ describe("numbers and values as bytes", () => {
     const { value } = fc.letrec<{ value: Value; leaf: Value }>((tie) => ({
       leaf: fc.oneof(
         fc.constant(null), fc.boolean(), fc.double({ noNaN: true }), fc.integer(), fc.integer().map((cents) => cents / 100),
-        fc.string({ unit: "binary" }), fc.string({ unit: "grapheme", minLength: 20, maxLength: 60 }), fc.constantFrom("", "ÿ", "Ā", "\u0000", "🙂"),
+        fc.string({ unit: "binary", maxLength: 40 }), fc.string({ minLength: 20, maxLength: 60 }), fc.constantFrom("", "ÿ", "Ā", "\u0000", "🙂"),
       ),
       value: fc.oneof({ depthSize: "small" }, tie("leaf"), fc.array(tie("value")), fc.dictionary(fc.string().filter((name) => name !== "__proto__"), tie("value"), { noNullPrototype: true })),
     }));
