@@ -4,6 +4,7 @@
  */
 import { relative, sep } from "node:path";
 import { PassThrough } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { createMetrics } from "../../connectors/http/metrics.js";
 import { ListenFailed, startHttp, type HttpPort } from "../../connectors/http/server.js";
@@ -111,7 +112,7 @@ async function demonstrate({ io, options, program, embedded, folder, ending }: S
   const http = await serve({ listen: options.http, stats, program, log, missing: () => engine?.notReady() ?? ["the engine has not started yet"] });
   const counted = tally({
     segments: program.segments.map(({ name, label }) => ({ name, label, size: 0 })), rules: program.rules.map(({ name }) => name),
-    places: placesFor(io, folder, http),
+    places: placesFor(io, options, folder, http),
   });
   const source = feed({
     stream: shopStream(options.seed), log: embedded.log, partitions: PARTITIONS, perSecond: options.perSecond, most: options.once ?? Infinity,
@@ -119,7 +120,7 @@ async function demonstrate({ io, options, program, embedded, folder, ending }: S
   });
   engine = startEngine(
     compile(program), { ...embedded, store: watchCommits(embedded.store, source.committedUpTo) },
-    { cacheCustomers: DEFAULT_CACHE_CUSTOMERS, limits: WORKER_LIMITS }, environment, stats,
+    { cacheCustomers: DEFAULT_CACHE_CUSTOMERS, limits: WORKER_LIMITS }, { ...environment, pause: pauseWhileOthersWork }, stats,
   );
   const model = () => counted.model((environment.seconds() - started) * 1000, source.simulatedMs);
   const display = terminal === null ? showLines(io.stdout, model) : showScreen(terminal, wantsColour(io.environment), model);
@@ -135,9 +136,19 @@ async function demonstrate({ io, options, program, embedded, folder, ending }: S
   return EXIT.ok;
 }
 
-function placesFor(io: Io, store: string, http: HttpPort | null): Places {
+/** A pause that nobody waits for any more does not keep the process. */
+async function pauseWhileOthersWork(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}
+
+function placesFor(io: Io, options: DemoOptions, store: string, http: HttpPort | null): Places {
   const own = (name: string): string => shown(homeFile(name), io);
-  return { program: own("bin/eddy"), rules: own(RULES), docs: own("docs"), store: shown(store, io), metrics: http === null ? null : `${http.url}/metrics` };
+  return {
+    program: own("bin/eddy"), rules: own(RULES), readme: own("README.md"), docs: own("docs"),
+    store: shown(store, io), storeStays: options.folder !== null, metrics: http === null ? null : `${http.url}/metrics`,
+  };
 }
 
 /** A path as a person in this folder would write it. */

@@ -70,8 +70,11 @@ export interface DemoModel {
 export interface Places {
   readonly program: string;
   readonly rules: string;
+  readonly readme: string;
   readonly docs: string;
   readonly store: string;
+  /** False: the next start removes it. */
+  readonly storeStays: boolean;
   /** The address of the metrics; null: there are none. */
   readonly metrics: string | null;
 }
@@ -150,7 +153,7 @@ function footer(model: DemoModel, columns: number): Line[] {
   ];
   const files: Line[] = [
     [span(" Edit   ", "faint"), span(`${places.rules}/cart.eddy`, "cyan"), span(" and start again", "faint")],
-    [span("Read ", "faint"), span(`${places.docs}/`, "cyan")],
+    [span("Read ", "faint"), span(places.readme, "cyan")],
     ...(places.metrics === null ? [] : [[span("Metrics ", "faint"), span(places.metrics, "cyan")]]),
   ];
   const end = span("Ctrl-C ends ", "faint");
@@ -364,13 +367,13 @@ export function renderLine(model: DemoModel): string {
 
 const plain = (parts: readonly string[]): string => clip(parts.filter((part) => part !== "").join("  "), Infinity);
 
-/** email cart_reminder to Ava c0042 (cart_recovery, because of time) */
+/** email cart_reminder to Ava c0042 (cart_recovery: cart_updated) */
 function sentence(action: ActionShown): string {
   const who = action.customerName === null ? action.customer : `${action.customerName} ${action.customer}`;
-  return `${action.channel} ${action.template} to ${who} (${action.rule}, because of ${action.reason ?? "time"})`;
+  return `${action.channel} ${action.template} to ${who} (${action.rule}: ${action.reason ?? "time"})`;
 }
 
-/** What came of it, for the end: figures, segments, rules, the newest actions and where to look next. No colour. */
+/** What came of it, for the end: figures, segments, rules, the newest actions, where to look next. 80 columns, no colour. */
 export function renderSummary(model: DemoModel): string {
   const { latency } = model;
   const seconds = model.elapsedMs / 1000;
@@ -379,8 +382,8 @@ export function renderSummary(model: DemoModel): string {
   const segmentWidth = nameWidth(model.segments.map((each) => each.name));
   const ruleWidth = nameWidth(model.rules.map((each) => each.rule));
   return [
-    `${figures.count(model.events)} events of ${figures.count(model.customers)} customers in ${figures.elapsed(model.elapsedMs)}${perSecond}; the simulated clock stands at ${figures.instant(model.simulatedMs)}.`,
-    `${figures.count(actionsOf(model))} actions, ${figures.count(model.deadLetters)} dead letters.`,
+    `${figures.count(model.events)} events of ${figures.count(model.customers)} customers in ${figures.elapsed(model.elapsedMs)}${perSecond}.`,
+    `${figures.count(actionsOf(model))} actions, ${figures.count(model.deadLetters)} dead letters. The simulated clock stands at ${figures.instant(model.simulatedMs)}.`,
     ...(latency === null
       ? []
       : [`From log to commit: p50 ${figures.latency(latency.p50Ms)}, p99 ${figures.latency(latency.p99Ms)}, max ${figures.latency(latency.maxMs)}.`]),
@@ -394,7 +397,7 @@ export function renderSummary(model: DemoModel): string {
     `${left("Actions by rule", ruleWidth + 2)}${right("total", 9)}`,
     ...byActions(model).map((each) => `  ${left(each.rule, ruleWidth)}${right(figures.count(each.actions), 9)}`),
     "",
-    "Newest actions",
+    "Newest actions (rule: cause)",
     ...model.newest.slice(0, 8).map((each) => `  ${figures.dayAndMonth(each.atMs)} ${figures.clock(each.atMs)}  ${clip(sentence(each), 120)}`),
     "",
     "Look next",
@@ -405,13 +408,14 @@ export function renderSummary(model: DemoModel): string {
 }
 
 function nextSteps(model: DemoModel): string[] {
-  const { program, rules, docs, store } = model.places;
+  const { program, rules, readme, docs, store } = model.places;
   const steps = [
-    [inspectCommand(model), "all that is known of one customer"],
-    [`${rules}/cart.eddy`, "a rule to read and to change; then start again"],
-    [`${program} check ${rules}`, "is it right?"],
-    [`${docs}/`, "the language, and how it works inside"],
+    ["all that is known of one of them:", inspectCommand(model)],
+    ["a rule; change it and start again:", `${rules}/cart.eddy`],
+    ["is it right?", `${program} check ${rules}`],
+    ["with your own events, NATS and Redis:", readme],
+    ["how it works inside:", `${docs}/architecture.md`],
   ] as const;
-  const room = Math.max(...steps.map(([what]) => width(what)));
-  return [...steps.map(([what, why]) => `  ${left(what, room)}  ${why}`), "", `Log and state stay in ${clip(store, 200)} until the next start.`];
+  const until = model.places.storeStays ? "" : " until the next start";
+  return [...steps.flatMap(([why, what]) => [`  ${why}`, `    ${clip(what, 400)}`]), "", `Log and state stay in ${clip(store, 400)}${until}.`];
 }

@@ -36,7 +36,7 @@ const model: DemoModel = {
     { rule: "cart_recovery", actions: 1203 },
     { rule: "wake_up", actions: 7 },
   ],
-  places: { program: "bin/eddy", rules: "rules/shop", docs: "docs", store: ".eddy/demo-12345", metrics: "http://127.0.0.1:9464/metrics" },
+  places: { program: "bin/eddy", rules: "rules/shop", readme: "README.md", docs: "docs", store: ".eddy/demo-12345", storeStays: false, metrics: "http://127.0.0.1:9464/metrics" },
 };
 
 const empty: DemoModel = {
@@ -73,7 +73,7 @@ describe("the screen", () => {
        BY RULE   cart_recovery 1,203   wake_up 7   welcome 7
 
        Try    bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop
-       Edit   rules/shop/cart.eddy and start again   Read docs/           Ctrl-C ends"
+       Edit   rules/shop/cart.eddy and start again   Read README.md       Ctrl-C ends"
     `);
   });
 
@@ -92,7 +92,7 @@ describe("the screen", () => {
     expect(of("c0043")).toBe(of("c0042") + 1);
     expect(view.join("\n")).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop");
     expect(view.join("\n")).toContain("bin/eddy check rules/shop");
-    expect(view.join("\n")).toContain("docs/");
+    expect(view.join("\n")).toContain("README.md");
   });
 
   test("before anything has happened", () => {
@@ -145,7 +145,7 @@ describe("the screen", () => {
         { maxLength: 40 },
       ),
       rules: fc.array(fc.record({ rule: text, actions: count }), { maxLength: 40 }),
-      places: fc.record({ program: text, rules: text, docs: text, store: text, metrics: fc.option(text) }),
+      places: fc.record({ program: text, rules: text, readme: text, docs: text, store: text, storeStays: fc.boolean(), metrics: fc.option(text) }),
     });
     fc.assert(
       fc.property(models, fc.integer({ min: 1, max: 240 }), fc.integer({ min: 1, max: 70 }), fc.boolean(), (any, columns, rows, colour) => {
@@ -179,7 +179,7 @@ describe("plain text", () => {
   test("one line says it all", () => {
     expect(renderLine(model)).toBe(
       "0:42  2019-04-02 14:05  184,233 events  4,210/s  p50 0.91 ms, p99 3.2 ms  2,113 customers  1,217 actions  " +
-        "newest: email cart_reminder to Ava c0042 (cart_recovery, because of time)",
+        "newest: email cart_reminder to Ava c0042 (cart_recovery: time)",
     );
     expect(renderLine(empty)).toBe("0:00  2019-04-02 14:05  0 events  0/s  0 customers  0 actions");
     expect(renderLine({ ...model, deadLetters: 3 })).toContain("3 dead letters");
