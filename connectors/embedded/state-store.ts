@@ -1,8 +1,4 @@
-/**
- * The state store in the folder. Everything that changes a partition is in commit.ts; here is what reads.
- *
- * Measured (bench/embedded.ts) figures stand in open.ts.
- */
+/** The state store in the folder. Everything that changes a partition is in commit.ts; here is what reads. */
 import type { Claim, ConnectionState, Output, StateStore, Wake } from "../../engine/ports.js";
 import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 import { readSize, writeCommit } from "./commit.js";
