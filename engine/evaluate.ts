@@ -19,8 +19,6 @@ import { zoneOf } from "./zone.js";
 
 /** How many rounds of effects of effects are followed. */
 export const MAX_DEPTH = 16;
-/** Most starts that a cap looks back on. */
-const MAX_STARTS = 256;
 
 export interface Action {
   readonly customer: string;
@@ -311,7 +309,7 @@ function takeCap(rule: CompiledRule, customer: Customer, now: number): boolean {
     if (count >= cap.count) return false;
   }
   starts.times.push(now);
-  if (starts.times.length > MAX_STARTS) starts.times.shift();
+  if (starts.times.length > rule.largestCap) starts.times.shift(); // older ones cannot matter any more
   return true;
 }
 

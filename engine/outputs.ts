@@ -2,7 +2,7 @@
 import { timeText } from "./compile/runtime.js";
 import type { Action, Change } from "./evaluate.js";
 import { hash128Hex } from "./hash.js";
-import { encodeToken } from "./subjects.js";
+import { InvalidToken, encodeToken } from "./subjects.js";
 
 export interface Message {
   readonly subject: string;
@@ -20,10 +20,20 @@ const tokens = new Map<string, string>();
 function token(text: string): string {
   let known = tokens.get(text);
   if (known === undefined) {
-    known = text === "" ? "%00" : encodeToken(text);
+    known = text === "" ? "%00" : tokenOrHash(text);
     tokens.set(text, known);
   }
   return known;
+}
+
+/** What no subject can hold (too long, half a surrogate pair) goes under its hash; the event's type says it in full. */
+function tokenOrHash(text: string): string {
+  try {
+    return encodeToken(text);
+  } catch (error) {
+    if (error instanceof InvalidToken) return hash128Hex(text);
+    throw error;
+  }
 }
 
 export function actionMessage(partition: number, action: Action): Message {
@@ -50,8 +60,9 @@ export interface DeadLetter {
   readonly body: Uint8Array;
 }
 
-export function deadMessage(partition: number, dead: DeadLetter, now: number): Message {
-  const id = hash128Hex(`dead\u0000${dead.sequence}\u0000${dead.reason}`);
+/** `of`: what tells this letter from others of the same record. */
+export function deadMessage(partition: number, dead: DeadLetter, now: number, of = ""): Message {
+  const id = hash128Hex(`dead\u0000${dead.sequence}\u0000${dead.reason}\u0000${of}`);
   const shown = Buffer.from(dead.body.buffer, dead.body.byteOffset, Math.min(dead.body.byteLength, SHOWN_BYTES)).toString("utf8");
   const body = JSON.stringify({
     specversion: "1.0", id, source: SOURCE, type: `dead.${dead.reason}`, time: timeText(now),

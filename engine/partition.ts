@@ -26,6 +26,9 @@ import { zoneOf } from "./zone.js";
 /** An event further ahead of its record's stamp than this is not believed: it is taken at the stamp. */
 export const MAX_AHEAD_MS = 5 * 60_000;
 
+/** Largest output: what a broker takes that has not been set up otherwise (1 MiB), less room for headers. */
+export const MAX_OUTPUT_BYTES = 1_000_000;
+
 export interface PartitionOptions {
   readonly index: number;
   readonly clock: ClockKind;
@@ -97,7 +100,13 @@ function sinkOf(p: Partition): Sink {
   };
   return {
     action(action: Action) {
-      add(actionMessage(p.options.index, action), true);
+      const message = actionMessage(p.options.index, action);
+      const bytes = message.body.length > MAX_OUTPUT_BYTES / 4 ? Buffer.byteLength(message.body) : 0;
+      if (bytes > MAX_OUTPUT_BYTES) {
+        buryAction(p, message, bytes);
+        return;
+      }
+      add(message, true);
       const channel = action.channel ?? "emit";
       let byTemplate = stats.actions.get(channel);
       if (byTemplate === undefined) stats.actions.set(channel, (byTemplate = new Map<string, number>()));
@@ -218,12 +227,11 @@ function happen(p: Partition, customer: Customer, work: EventWork): void {
   p.causeSequence = work.sequence;
   p.causeStamp = work.arrived;
   hash64(`${work.source}\u0000${work.id}`, 0, hashed);
-  const before = customer.seenNext;
   if (seenBefore(customer, hashed.high, hashed.low)) {
     countEvent(p.stats, work.plan.wire, "duplicate");
     return;
   }
-  if (before !== customer.seenNext) touch(p, customer);
+  touch(p, customer);
   const overflows = p.evaluator.x.overflows;
   processEvent(p.evaluator, customer, { plan: work.plan, data: work.data, time: ownTime(p, work), id: work.id, source: work.source }, p.clock);
   p.stats.windowOverflows += p.evaluator.x.overflows - overflows;
@@ -250,6 +258,16 @@ function bury(p: Partition, work: Extract<Work, { k: "dead" }>): void {
   p.stats.deadLetters[work.reason]++;
   countEvent(p.stats, p.compiled.events.has(work.type) ? work.type : "other", "dead");
   p.pending.messages.push({ message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
+}
+
+/** One output too large for the broker would stop all behind it. */
+function buryAction(p: Partition, message: Message, bytes: number): void {
+  p.stats.deadLetters.too_large++;
+  const dead = {
+    reason: "too_large", sequence: p.causeSequence, subject: message.subject, body: Buffer.from(message.body),
+    detail: `the action ${message.id} has ${bytes} bytes; ${MAX_OUTPUT_BYTES} are allowed. Put less of the event into its payload`,
+  };
+  p.pending.messages.push({ message: deadMessage(p.options.index, dead, p.clock, message.id), cause: p.causeSequence, stamp: p.causeStamp, isAction: false });
 }
 
 export function countEvent(stats: EngineStats, type: string, outcome: EventOutcome): void {

@@ -12,6 +12,8 @@ import { readSteps, stepTrees } from "./steps.js";
 import * as tree from "./trees.js";
 import { type RecordType, join, plainField } from "./types.js";
 
+/** The starts that a cap counts are kept with the customer. */
+const HIGHEST_CAP = 1000;
 const HIGHEST_PRIORITY = 1_000_000;
 
 type Until = Rule["until"][number];
@@ -177,7 +179,7 @@ const untilTrees = (until: Until): readonly Expr[] =>
   until.k === "condition" ? [until.if] : until.k === "event" && until.where !== null ? [until.where] : [];
 
 function readCap(world: World, { count, per }: ast.Cap): Cap | null {
-  const most = wholeNumber(world, count, 1, Number.MAX_SAFE_INTEGER);
+  const most = wholeNumber(world, count, 1, HIGHEST_CAP);
   if (per.k === "period") return unsupported(world.report, `\`per ${per.period}\``, per.span);
   if (isCalendar(per)) return unsupported(world.report, "`at most` per months or years", per.span);
   const length = positiveLength(per, world.report);
@@ -186,8 +188,7 @@ function readCap(world: World, { count, per }: ast.Cap): Cap | null {
 
 function wholeNumber(world: World, { value, span }: ast.NumberLiteral, least: number, most: number): number | null {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} on` : `from ${least} to ${most}`;
-  return world.report("E0215", span, `this must be a whole number ${range}`);
+  return world.report("E0215", span, `this must be a whole number from ${least} to ${most}`);
 }
 
 /** The fields of the starting event that these trees read; all where one of them takes it as a whole. */

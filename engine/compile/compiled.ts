@@ -47,6 +47,8 @@ export interface CompiledRule {
   readonly when: Test | null;
   /** Starts are remembered so long. */
   readonly longestCapMs: number;
+  /** No cap counts more starts than this. */
+  readonly largestCap: number;
   readonly untilEvents: readonly { readonly event: string; readonly where: Test | null }[];
   readonly untilEnters: readonly number[];
   readonly untilLeaves: readonly number[];
@@ -260,6 +262,7 @@ function compileRule(
   return {
     index, name: rule.name, rule, keeps,
     when: rule.when === null ? null : need<Test>(named(rule)),
+    largestCap: Math.max(0, ...rule.caps.map((cap) => cap.count)),
     longestCapMs: Math.max(0, ...rule.caps.map((cap) => cap.ms)),
     untilEvents: rule.until.flatMap((until) => (until.k === "event" ? [{ event: until.event, where: test(names.of.get(until) ?? null) }] : [])),
     untilEnters: rule.until.flatMap((until) => (until.k === "enter" ? [until.segment] : [])),
