@@ -1,15 +1,14 @@
 /**
  * The program under which a test runs: all declarations, of the rules only those that the test names.
  *
- * What a test asks for (conditions, values) becomes a trait behind the program's own, so it is evaluated by the very
- * code that evaluates rules; nothing depends on such a trait, so it changes nothing. Tests with the same rules share
- * one program.
+ * It is compiled once for the whole suite. For each set of rules there is a view of it in which nothing starts the
+ * others: who never starts does nothing. What tests ask for (conditions, values) becomes traits behind the program's
+ * own, so it is evaluated by the very code that evaluates rules; nothing depends on such a trait, so it changes nothing.
  */
-import type { Expr, Program, Value } from "../../dsl/program.js";
+import type { Expr, Value } from "../../dsl/program.js";
 import type { Given, Test, TestSuite } from "../../dsl/tests.js";
-import { compile, type Compiled } from "../compile/compiled.js";
+import { compile, type Compiled, type EventPlan } from "../compile/compiled.js";
 import type { Context } from "../customer.js";
-import { hash128Hex } from "../hash.js";
 
 type Read = (x: Context) => Value | undefined;
 
@@ -21,37 +20,39 @@ export interface Reader {
 
 export interface TestProgram {
   readonly compiled: Compiled;
-  /** For each tree in its tests. */
+  /** For each tree in the tests. */
   readonly readers: ReadonlyMap<Expr, Reader>;
 }
 
-/** Gives each test of the suite its program; made when first asked for. */
+/** Gives each test of the suite its program. */
 export function testPrograms({ program, tests }: TestSuite): (test: Test) => TestProgram {
-  const made = new Map<string, TestProgram>();
-  const keyOf = ({ rules }: Test): string => rules.join(" ");
-  return (test) => {
-    const key = keyOf(test);
-    let found = made.get(key);
-    if (found === undefined) made.set(key, (found = testProgram(program, test.rules, tests.filter((other) => keyOf(other) === key))));
-    return found;
-  };
-}
-
-function testProgram(program: Program, rules: readonly string[], tests: readonly Test[]): TestProgram {
-  const running = new Set(rules);
   const asked = [...new Set(tests.flatMap(treesOf))];
-  const compiled = compile({
-    ...program,
-    rules: program.rules.filter(({ name }) => running.has(name)),
-    traits: [...program.traits, ...asked.map((value) => ({ name: "", value }))],
-    hash: hash128Hex(`${program.hash}\u0000${rules.join(" ")}`),
-  });
+  const compiled = compile({ ...program, traits: [...program.traits, ...asked.map((value) => ({ name: "", value }))] });
   const readers = new Map<Expr, Reader>();
   asked.forEach((tree, i) => {
     const reader = compiled.traits[program.traits.length + i];
     if (reader !== undefined) readers.set(tree, reader);
   });
-  return { compiled, readers };
+  const views = new Map<string, TestProgram>();
+  return ({ rules }) => {
+    const key = rules.join(" ");
+    let view = views.get(key);
+    if (view === undefined) views.set(key, (view = { compiled: startingOnly(compiled, new Set(rules)), readers }));
+    return view;
+  };
+}
+
+/** The program in which nothing starts other rules than these. */
+function startingOnly(compiled: Compiled, names: ReadonlySet<string>): Compiled {
+  const starts = (rule: number): boolean => names.has(compiled.rules[rule]?.name ?? "");
+  const plan = (of: EventPlan): EventPlan => ({ ...of, starts: { choose: (row) => of.starts.choose(row).filter(({ rule }) => starts(rule)) } });
+  const only = (bySegment: Compiled["startsOnEnter"]): Compiled["startsOnEnter"] =>
+    new Map([...bySegment].map(([segment, rules]) => [segment, rules.filter(starts)]));
+  return {
+    ...compiled,
+    events: new Map([...compiled.events].map(([wire, of]) => [wire, plan(of)])),
+    startsOnEnter: only(compiled.startsOnEnter), startsOnLeave: only(compiled.startsOnLeave),
+  };
 }
 
 const treesOf = ({ lines }: Test): readonly Expr[] => lines.flatMap((line) => {
