@@ -169,7 +169,8 @@ export function expressions(site: Site): (kind: Kind, depth: number) => Arb {
     const equalOf = (kind: Kind): Arb => fc.tuple(fc.constantFrom<CompareOp>("==", "!="), of(kind), fc.oneof(of(kind), fc.constant(tree.missing))).map(([op, a, b]) => tree.compare(op, a, b));
     const ordered = (kind: Kind): Arb => fc.tuple(fc.constantFrom<CompareOp>("<", "<=", ">", ">=", "==", "!="), of(kind), of(kind)).map(([op, a, b]) => tree.compare(op, a, b));
     const logic = fc.tuple(fc.constantFrom<"and" | "or">("and", "or"), fc.array(of("boolean"), { minLength: 2, maxLength: 3 })).map(([k, parts]) => tree.allOf(k, parts));
-    const threshold = fc.tuple(fc.constantFrom<CompareOp>("<", "<=", ">", ">="), of("number"), fc.constantFrom(...constants("number")), fc.boolean())
+    const counted = [...(readable.get("number") ?? []), ...(readable.get("duration") ?? [])].filter(({ k }) => k === "aggregate" || k === "trait");
+    const threshold = fc.tuple(fc.constantFrom<CompareOp>("<", "<=", ">", ">="), fc.oneof(of("number"), ...(counted.length === 0 ? [] : [fc.constantFrom(...counted)])), fc.constantFrom(...constants("number")), fc.boolean())
       .map(([op, a, b, turned]) => (turned ? tree.compare(op, b, a) : tree.compare(op, a, b)));
     const within = fc.constantFrom(...SCALARS).chain((kind) => fc.tuple(of(kind), fc.oneof(
       fc.array(of(kind), { maxLength: 3 }), fc.subarray(constants(kind).filter(({ k }) => k === "const")),
