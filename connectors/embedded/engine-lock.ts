@@ -38,7 +38,7 @@ export function lockForEngine(folder: Folder, takeOver: boolean): () => void {
     meta.put(ROW, Buffer.from(JSON.stringify(mine)));
   });
   return () => {
-    folder.write(() => {
+    if (folder.inPlace()) folder.write(() => {
       if (owner()?.nonce === mine.nonce) meta.remove(ROW);
     });
   };

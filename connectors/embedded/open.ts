@@ -15,7 +15,10 @@
  *
  * One engine at a time; `eddy send`, `eddy inspect` and others open the same folder beside it, to append or to read.
  *
- * Figures: see bench/embedded.ts.
+ * Figures (bench/embedded.ts, Node 20, 2 cores and a virtual disk, both shared with other work; more on a quiet
+ * machine): `append` of records of 260 bytes with ids 200,000 to 490,000 a second, one at a time some 5,000; `take`
+ * 1.2 to 3 million a second; a commit of 400 customers with 100 wakes, 80 changes of membership and 40 outputs 5 to 8 ms,
+ * of one customer 0.1 ms; `load` of 400 customers 0.9 ms; `publish` 120,000 to 260,000 a second.
  */
 import type { ClockKind, StateStore } from "../../engine/ports.js";
 import { bootId } from "./boot.js";
