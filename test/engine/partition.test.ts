@@ -1,0 +1,164 @@
+/**
+ * Random programs on random histories, whole: a partition must say the same however often its clock is looked at and
+ * however often its customers are away in the store, and who is in a segment is what the condition says at each instant.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { compileProgram } from "../../dsl/compile.js";
+import type { Expr, Program, Rule, Segment } from "../../dsl/program.js";
+import * as tree from "../../dsl/check/trees.js";
+import { BOOLEAN, TIME } from "../../dsl/check/types.js";
+import { writer } from "../../engine/codec.js";
+import { compile, type Compiled } from "../../engine/compile/compiled.js";
+import { interpret } from "../../engine/compile/interpret.js";
+import { enterContext, newContext } from "../../engine/customer.js";
+import { decodeLine, type Work } from "../../engine/decode.js";
+import { createPartition, take, takePending, type Partition } from "../../engine/partition.js";
+import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { engineStats } from "../../engine/stats.js";
+import { EVERYTHING, eventE, eventF } from "./everything.js";
+import { record } from "./customers.js";
+import { expressions, shown } from "./expressions.js";
+import { HARD_ZONES, instantsNear } from "./zones.js";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const { program: base, diagnostics } = compileProgram([{ file: "p.eddy", text: `${EVERYTHING}
+segment a when false
+segment b when false
+segment c when false until false
+channel mail { when b }
+rule nudge { on enter a  on leave b  at most 2 per 3 days
+  send mail "hello" { n: x01 }
+  wait 5 hours
+  if a { emit "still" } else { set profile.n = 4 }
+}
+rule chase { on e where n > 1  repeat restart  until f  until false  priority 3
+  wait 20 hours
+  emit "first" { n: event.n, at: event.time }
+  wait event.l
+  emit "second" { r: event.r, member: c }
+}
+rule mark { on leave c  set profile.b = true  emit "marked" { orders: x20 } }
+` }]);
+if (base === null) throw new Error(diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n"));
+const baseProgram: Program = base;
+
+const PROFILE = tree.node({ k: "input", of: "profile" }, { k: "record", fields: baseProgram.profile }, false);
+const AGGREGATES = baseProgram.traits.map(({ value }) => value);
+const segmentReads = (n: number): Expr[] => [0, 1, 2].slice(0, n).map((index) => tree.node({ k: "segment", index }, BOOLEAN, false));
+
+function condition(segments: number, more: readonly Expr[] = []): fc.Arbitrary<Expr> {
+  const reads = [PROFILE, ...AGGREGATES, ...segmentReads(segments), ...more];
+  const make = expressions({ clock: "watched", reads, outside: reads });
+  return fc.integer({ min: 1, max: 3 }).chain((depth) => make("boolean", depth));
+}
+
+const EVENT = [tree.node({ k: "input", of: "event" }, { k: "record", fields: eventE.fields }, false), tree.node({ k: "timeOf", of: "event" }, TIME, false)];
+const lengths = fc.constantFrom({ forMs: 0, forMonths: 0 }, { forMs: 0, forMonths: 0 }, { forMs: 26 * HOUR, forMonths: 0 }, { forMs: 0, forMonths: 1 });
+
+interface Conditions { readonly a: Expr; readonly b: Expr; readonly c: Expr; readonly leave: Expr; readonly until: Expr; readonly held: readonly { readonly forMs: number; readonly forMonths: number }[] }
+
+const conditions: fc.Arbitrary<Conditions> = fc.record({
+  a: condition(0), b: condition(1), c: condition(2), leave: condition(2), until: condition(3, EVENT), held: fc.tuple(lengths, lengths),
+});
+
+function programOf({ a, b, c, leave, until, held }: Conditions): Program {
+  const plain = { forMs: 0, forMonths: 0 };
+  const segments = baseProgram.segments.map((segment, i): Segment => {
+    if (i < 2) return { ...segment, enter: { if: i === 0 ? a : b, ...plain } };
+    return { ...segment, enter: { if: c, ...(held[0] ?? plain) }, leave: { if: leave, ...(held[1] ?? plain) } };
+  });
+  const rules = baseProgram.rules.map((rule): Rule => (rule.name === "chase" ? { ...rule, keeps: eventE.fields.map(({ name }) => name), until: rule.until.map((each) => (each.k === "condition" ? { ...each, if: until } : each)) } : rule));
+  return { ...baseProgram, segments, rules, order: [0, 1, 2] };
+}
+
+interface Step { readonly line: string | null; readonly at: number }
+interface History { readonly zone: string; readonly start: number; readonly steps: readonly Step[]; readonly looks: readonly number[] }
+
+const histories: fc.Arbitrary<History> = fc.constantFrom(...HARD_ZONES).chain((zone) => instantsNear(zone).chain((start) => {
+  const pause = fc.oneof(fc.constantFrom(0, 1, HOUR, DAY, 7 * DAY, 30 * DAY), fc.integer({ min: 0, max: 50 }).map((hours) => hours * HOUR));
+  const event = fc.constantFrom(eventE, eventE, eventF).chain(({ name, fields }) => record(fields, start).map((data) => ({ type: name, data })));
+  const patch = record(baseProgram.profile.filter(({ name }) => name !== "timezone"), start).map((data) => ({ type: "profile_updated", data }));
+  const moved = fc.constantFrom(...HARD_ZONES).map((timezone) => ({ type: "profile_updated", data: { timezone } }));
+  const happening = fc.oneof({ weight: 8, arbitrary: event }, { weight: 1, arbitrary: patch }, { weight: 1, arbitrary: moved });
+  return fc.tuple(fc.array(fc.tuple(pause, happening, fc.constantFrom("x", "x", "y")), { minLength: 1, maxLength: 10 }), fc.array(fc.integer({ min: 0, max: 65 * DAY }), { maxLength: 25 })).map(([list, looks]) => {
+    let at = start;
+    const first = JSON.stringify({ id: "0", type: "profile_updated", subject: "x", time: new Date(at).toISOString(), data: { timezone: zone } });
+    const steps: Step[] = [{ line: first, at }];
+    list.forEach(([after, { type, data }, subject], i) => {
+      at += after;
+      steps.push({ at, line: JSON.stringify({ id: String(i + 1), type, subject, time: new Date(at).toISOString(), data }) });
+    });
+    return { zone, start, steps, looks: looks.map((look) => start + look) };
+  });
+}));
+
+/** The partition's words, in order. `look` is called after every step. */
+function told(compiled: Compiled, steps: readonly Step[], look: (p: Partition) => void): string[] {
+  const p = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, engineStats());
+  const words: string[] = [];
+  steps.forEach(({ line, at }, i) => {
+    const work: Work = line === null ? { k: "tick", sequence: i, arrived: 0, stamp: at } : decodeLine(compiled, line, i);
+    if (work.k === "dead") throw new Error(work.detail);
+    let turns = 0;
+    for (;;) {
+      const progress = take(p, work);
+      for (const { message } of takePending(p, i).messages) words.push(`${message.subject} ${message.body}`);
+      if (progress === "done") break;
+      if (progress !== "full" || ++turns > 50) throw new Error(`it ${progress} and goes on and on`);
+    }
+    look(p);
+  });
+  return words;
+}
+
+/** Everybody goes to the store and comes back. */
+function away(p: Partition, compiled: Compiled): void {
+  const translations = new Map([[1, translation(layoutOf(compiled), compiled)]]);
+  const w = writer(256);
+  for (const customer of [...p.cache.all()]) {
+    w.at = 0;
+    writeCustomer(w, customer, 1, compiled);
+    p.cache.put(readCustomer(customer.id, Buffer.from(w.bytes.subarray(0, w.at)), translations, compiled));
+  }
+}
+
+function agree(p: Partition, program: Program): void {
+  for (const customer of p.cache.all()) {
+    for (const index of [0, 1]) {
+      const x = newContext();
+      enterContext(x, { ...customer, slots: structuredClone(customer.slots) }, p.clock);
+      const wanted = interpret(program, x, (program.segments[index] as Segment).enter.if) === true;
+      if (customer.segments.includes(index) !== wanted) throw new Error(`at ${new Date(p.clock).toISOString()} ${customer.id} is ${wanted ? "not " : ""}in ${index === 0 ? "a" : "b"}`);
+    }
+    expect(customer.indexed).toBeLessThanOrEqual(customer.wake);
+  }
+}
+
+describe("a partition", () => {
+  test("says the same however often it is looked at, and is right at each look", () => {
+    let words = 0;
+    const result = fc.check(fc.property(conditions, histories, (made, { steps, looks, start }) => {
+      const program = programOf(made);
+      const compiled = compile(program);
+      const end: Step = { line: null, at: start + 70 * DAY };
+      const atOnce = told(compiled, [...steps, end], (p) => agree(p, program));
+      const ticks = looks.map((at): Step => ({ line: null, at }));
+      // In order of time; at one instant the steps keep theirs, and a tick before an event changes nothing.
+      const often = [...ticks, ...steps].map((step, i) => ({ step, i })).sort((a, b) => a.step.at - b.step.at || a.i - b.i).map(({ step }) => step);
+      expect(told(compiled, [...often, end], (p) => agree(p, program))).toEqual(atOnce);
+      expect(told(compiled, [...steps, end], (p) => away(p, compiled))).toEqual(atOnce);
+      words += atOnce.length;
+    }), { numRuns: 100, seed: 20260302 });
+    if (result.failed) {
+      const [made, history] = result.counterexample ?? [];
+      throw new Error([
+        String(result.errorInstance), `after ${result.numRuns} runs (path ${result.counterexamplePath ?? ""})`,
+        ...Object.entries(made ?? {}).map(([name, of]) => `${name}: ${Array.isArray(of) ? JSON.stringify(of) : shown(of as Expr)}`), JSON.stringify(history, null, 1),
+      ].join("\n"), { cause: result.errorInstance });
+    }
+    expect(words).toBeGreaterThan(300);
+  });
+});
