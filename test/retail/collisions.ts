@@ -7,6 +7,7 @@
  */
 import { DAY } from "./definitions.js";
 import type { Item } from "./events.js";
+import { randomOf } from "./random.js";
 
 const START = Date.parse("2011-01-01T00:00:00Z");
 /** The clock should be moved on to here: every window and wait of the last events is over. */
@@ -18,17 +19,6 @@ const SKUS = ["85123A", "POST", "DOT", "M", "22423", "47566", "POSTER", "21212",
 const QUANTITIES = [1, 1, 2, 24, 47, 48, 143, 144];
 const PRICES = [0, 0.85, 2.55, 8.99, 9, 9.99, 10, 12.75, 20];
 const COUNTRIES = ["United Kingdom", "United Kingdom", "United Kingdom", "Netherlands", "France"];
-
-/** mulberry32: fractions in [0, 1), the same for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** CloudEvents, one a line, in order of time. */
 export function collidingEvents(seed: number, customers: number): string[] {

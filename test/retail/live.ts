@@ -16,7 +16,7 @@ import { encodeToken, tickSubject } from "../../engine/subjects.js";
 import { engineEnvironment } from "../../cli/environment.js";
 import type { Log } from "../../cli/logging.js";
 import type { Place } from "../system/places.js";
-import { settled, until } from "../system/progress.js";
+import { settled, slowest, until } from "../system/progress.js";
 import { differences } from "./canonical.js";
 import { outputStreams, type Replayed, type Said } from "./replayed.js";
 
@@ -28,7 +28,7 @@ const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothin
 const quietEnvironment = (): Environment => engineEnvironment({ now: () => Date.now() }, quiet);
 
 /** The lines of a file of events as records for the log. */
-export function records(lines: readonly string[]): NewRecord[] {
+function records(lines: readonly string[]): NewRecord[] {
   return lines.map((line) => {
     const event = JSON.parse(line) as { id: string; source: string; type: string; subject: string };
     return { subject: `events.${event.type}.${encodeToken(event.subject)}`, body: line, id: `${event.subject}/${event.source}/${event.id}` };
@@ -36,7 +36,7 @@ export function records(lines: readonly string[]): NewRecord[] {
 }
 
 /** Ticks that move the clock of every partition on to an instant. */
-export function ticks(partitions: number, instant: number): NewRecord[] {
+function ticks(partitions: number, instant: number): NewRecord[] {
   const time = new Date(instant).toISOString();
   return Array.from({ length: partitions }, (_, p) => ({
     subject: tickSubject(p),
@@ -45,12 +45,39 @@ export function ticks(partitions: number, instant: number): NewRecord[] {
 }
 
 const APPENDED_AT_ONCE = 5_000;
+const LAST_STEPS = 50;
+
+/** A history as records, behind them ticks that move the clock on to `end` step by step. The last ones are one for each partition. */
+function historyRecords(partitions: number, lines: readonly string[], end: number): NewRecord[] {
+  const { time } = JSON.parse(lines.at(-1) ?? "") as { readonly time: string };
+  const from = Date.parse(time);
+  const steps = Array.from({ length: LAST_STEPS }, (_, i) => from + Math.floor(((end - from) * (i + 1)) / LAST_STEPS));
+  return [...records(lines), ...steps.flatMap((instant) => ticks(partitions, instant))];
+}
 
 /** Puts a whole history into the log and moves the clock on to `end`; answers the last sequence. */
 export async function appendHistory({ ports, partitions }: Place, lines: readonly string[], end: number): Promise<number> {
-  const history = [...records(lines), ...ticks(partitions, end)];
+  const history = historyRecords(partitions, lines, end);
   for (let from = 0; from < history.length; from += APPENDED_AT_ONCE) await ports.log.append(history.slice(from, from + APPENDED_AT_ONCE));
   return (await ports.log.info()).last;
+}
+
+const FED_AT_ONCE = 20;
+const FED_AHEAD = 80;
+
+/**
+ * Puts a history into the log as events come in life, a few at a time and never far ahead of the engine, which so has
+ * many small batches; waits while there is no engine. Answers the last sequence.
+ */
+export async function feed(place: Place, lines: readonly string[], end: number): Promise<number> {
+  const history = historyRecords(place.partitions, lines, end);
+  let last = 0;
+  for (let from = 0; from < history.length; from += FED_AT_ONCE) {
+    await until("the engine comes near the end of the log", async () => last - (await slowest(place)) < FED_AHEAD, 60_000);
+    const appended = await place.ports.log.append(history.slice(from, from + FED_AT_ONCE));
+    last = appended.at(-1)?.sequence ?? last;
+  }
+  return (await place.ports.log.info()).last;
 }
 
 /** An engine in this process on a log that holds a history: until every partition has committed and published all of it. */

@@ -11,6 +11,18 @@ export async function published({ ports, partitions }: Looked): Promise<number> 
   return lasts.reduce((total, last) => total + last, 0);
 }
 
+/** Outputs committed so far, published or not. */
+export async function committed({ ports, partitions }: Looked): Promise<number> {
+  const metas = await Promise.all(Array.from({ length: partitions }, async (_, p) => readMeta((await ports.store.meta(p)).meta)));
+  return metas.reduce((total, { next }) => total + next - 1, 0);
+}
+
+/** Up to where every partition has committed. */
+export async function slowest({ ports, partitions }: Looked): Promise<number> {
+  const metas = await Promise.all(Array.from({ length: partitions }, async (_, p) => readMeta((await ports.store.meta(p)).meta)));
+  return Math.min(...metas.map(({ offset }) => offset));
+}
+
 /** Every partition has committed up to that record and published all that it committed. */
 export async function settled({ ports, partitions }: Looked, sequence: number): Promise<boolean> {
   for (let p = 0; p < partitions; p++) {
