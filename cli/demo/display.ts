@@ -6,7 +6,7 @@ import type { Writable } from "node:stream";
 
 import type { Io } from "../io.js";
 import { CLOSE_SCREEN, drawScreen, OPEN_SCREEN } from "./screen.js";
-import { renderLine, renderView, type DemoModel } from "./view.js";
+import { renderIntroduction, renderLine, renderView, type DemoModel } from "./view.js";
 
 export interface Display {
   /** Draws for the last time and gives the terminal back. */
@@ -32,6 +32,7 @@ export function drawable(stdout: Terminal & { readonly isTTY?: boolean }, enviro
 export const wantsColour = (environment: Io["environment"]): boolean => (environment["NO_COLOR"] ?? "") === "";
 
 export function showLines(to: Writable, model: () => DemoModel): Display {
+  to.write(`${renderIntroduction(model())}\n`);
   const timer = setInterval(() => to.write(`${renderLine(model())}\n`), LINE_MS);
   return { end: () => clearInterval(timer) };
 }

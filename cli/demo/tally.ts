@@ -75,7 +75,7 @@ export function tally(options: TallyOptions): Tally {
       rule: output.rule,
       reason: causes.get(output.cause) ?? null,
     });
-    if (newest.length > 2 * NEWEST_KEPT) newest = newest.slice(-NEWEST_KEPT);
+    if (newest.length > 4 * NEWEST_KEPT) newest = newestFirst(newest).reverse();
   };
 
   const moved = (output: PublishedEvent): void => {
@@ -134,9 +134,12 @@ export function tally(options: TallyOptions): Tally {
   return { appended, committed, published, model };
 }
 
-/** By the customers' clock: the partitions' outputs come one after another, though they happened side by side. */
+/**
+ * By the customers' clock: the partitions' outputs come one after another, though they happened side by side. At one
+ * instant by customer, so that the order does not depend on who came first.
+ */
 const newestFirst = (actions: readonly ActionShown[]): ActionShown[] =>
-  actions.slice(-NEWEST_KEPT).reverse().sort((a, b) => b.atMs - a.atMs);
+  [...actions].reverse().sort((a, b) => b.atMs - a.atMs || (a.customer < b.customer ? -1 : a.customer > b.customer ? 1 : 0)).slice(0, NEWEST_KEPT);
 
 /** What of an output's CloudEvent is looked at; the engine wrote it, so it is as the interface says. */
 interface PublishedEvent {

@@ -348,6 +348,12 @@ function inspectCommand(model: DemoModel): string {
 
 // ---------------------------------------------------------------------------------------------------- plain text
 
+/** What is to be seen, for the head of a log. */
+export function renderIntroduction({ places }: DemoModel): string {
+  const metrics = places.metrics === null ? "" : `, metrics at ${clip(places.metrics, 400)}`;
+  return `The rules of ${clip(places.rules, 400)} at work on made-up customers; log and state in ${clip(places.store, 400)}${metrics}. Ctrl-C ends it.`;
+}
+
 /** One line for a log, without colour: what has been reached, and the newest action. */
 export function renderLine(model: DemoModel): string {
   const { recentLatency: latency } = model;
@@ -383,7 +389,7 @@ export function renderSummary(model: DemoModel): string {
   const ruleWidth = nameWidth(model.rules.map((each) => each.rule));
   return [
     `${figures.count(model.events)} events of ${figures.count(model.customers)} customers in ${figures.elapsed(model.elapsedMs)}${perSecond}.`,
-    `${figures.count(actionsOf(model))} actions, ${figures.count(model.deadLetters)} dead letters. The simulated clock stands at ${figures.instant(model.simulatedMs)}.`,
+    `${figures.count(actionsOf(model))} actions, ${figures.count(model.deadLetters)} dead letters; the simulated clock: ${figures.instant(model.simulatedMs)}.`,
     ...(latency === null
       ? []
       : [`From log to commit: p50 ${figures.latency(latency.p50Ms)}, p99 ${figures.latency(latency.p99Ms)}, max ${figures.latency(latency.maxMs)}.`]),

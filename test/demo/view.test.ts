@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { drawScreen } from "../../cli/demo/screen.js";
 import { width } from "../../cli/demo/text.js";
-import { renderLine, renderSummary, renderView, type ActionShown, type DemoModel } from "../../cli/demo/view.js";
+import { renderIntroduction, renderLine, renderSummary, renderView, type ActionShown, type DemoModel } from "../../cli/demo/view.js";
 
 const SEGMENTS = [
   "new_customer", "regular", "big_basket", "explorer", "bargain_hunter", "just_bought", "window_shopper", "fan",
@@ -156,6 +156,7 @@ describe("the screen", () => {
           expect(line).not.toMatch(/\p{Cc}/u);
         }
         expect(renderLine(any)).not.toMatch(/\p{Cc}/u);
+        expect(renderIntroduction(any)).not.toMatch(/\p{Cc}/u);
         expect(renderSummary(any).replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
       }),
       { numRuns: 150 },
@@ -183,6 +184,22 @@ describe("plain text", () => {
     );
     expect(renderLine(empty)).toBe("0:00  2019-04-02 14:05  0 events  0/s  0 customers  0 actions");
     expect(renderLine({ ...model, deadLetters: 3 })).toContain("3 dead letters");
+  });
+
+  test("first it says what is to be seen, and where everything is", () => {
+    expect(renderIntroduction(model)).toBe(
+      "The rules of rules/shop at work on made-up customers; log and state in .eddy/demo-12345, metrics at http://127.0.0.1:9464/metrics. Ctrl-C ends it.",
+    );
+    const { places } = model;
+    expect(renderIntroduction({ ...model, places: { ...places, metrics: null } })).toMatch(/in \.eddy\/demo-12345\. Ctrl-C/);
+  });
+
+  test("a summary fits 80 columns, but for long names; the folder's end is told only where it has one", () => {
+    const lines = renderSummary(model).split("\n");
+    expect(Math.max(...lines.map(width))).toBeLessThanOrEqual(80);
+    expect(lines.at(-1)).toBe("Log and state stay in .eddy/demo-12345 until the next start.");
+    const own = renderSummary({ ...model, places: { ...model.places, store: "/tmp/mine", storeStays: true } });
+    expect(own.split("\n").at(-1)).toBe("Log and state stay in /tmp/mine.");
   });
 
   test("the summary has every segment and rule, the busiest rule first, and what to look at next", () => {
