@@ -3,17 +3,18 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { interpret } from "../../engine/compile/interpret.js";
-import type { Context } from "../../engine/customer.js";
-import type { Expr, Program, Type, Value } from "../../dsl/program.js";
+import { newContext, type Context } from "../../engine/customer.js";
+import type { Expr, Program, ScalarFn, Type, Value } from "../../dsl/program.js";
 import * as tree from "../../dsl/check/trees.js";
-import { BOOLEAN, NUMBER, TIME } from "../../dsl/check/types.js";
+import { BOOLEAN, DATE, NUMBER, STRING, TIME } from "../../dsl/check/types.js";
 import { leaves } from "../../engine/aggregates/kind.js";
 import { nextDay, nextHour } from "../../engine/zone.js";
 import { contextIn, customerIn, situations, type Situation } from "./customers.js";
 import { aggregateReads, eventE, program as everything } from "./everything.js";
-import { expressions, shown, type Clock } from "./expressions.js";
+import { expressions, kindOf, shown, type Clock } from "./expressions.js";
 import { changesOf } from "./zones.js";
 
+const RECORD_R: Type = eventE.fields.find(({ name }) => name === "r")?.type ?? NUMBER;
 const RECORD_E: Type = { k: "record", fields: eventE.fields };
 const PROFILE = tree.node({ k: "input", of: "profile" }, { k: "record", fields: everything.profile }, false);
 const EVENT = tree.node({ k: "input", of: "event" }, RECORD_E, false);
@@ -78,14 +79,15 @@ function plain(value: Value | undefined): unknown {
   return value === 0 ? 0 : value;
 }
 
-const KINDS = ["number", "string", "boolean", "boolean", "time", "date", "duration", "list number", "list string", "list time"];
+const PLACE = kindOf(everything.profile.find(({ name }) => name === "place")?.type ?? NUMBER);
+const KINDS = [PLACE, kindOf(RECORD_R), "number", "string", "boolean", "boolean", "time", "date", "duration", "list number", "list string", "list time"];
 
 describe("generated code", () => {
   const free = values("free");
   test("gives the value that the interpreter gives", () => {
     const cases = fc.tuple(traitValues, fc.constantFrom(...KINDS).chain((kind) => fc.integer({ min: 1, max: 4 }).chain((depth) => free(kind, depth))), situations);
     let beyond = 0;
-    holdsFor(cases, 3000, (traits, expr, situation) => {
+    holdsFor(cases, 900, (traits, expr, situation) => {
       const { compiled, x, at } = subject(traits, expr, situation);
       const [, , , last] = compiled.traits;
       const got = last?.value(x);
@@ -101,6 +103,22 @@ describe("generated code", () => {
       if (expr.type.k === "boolean") expect(compiled.segments[1]?.enter.holds(at(situation.now))).toBe(wanted === true);
     });
     expect(beyond).toBeLessThan(100);
+  });
+
+  test("patterns match what they match", () => {
+    const letters = fc.constantFrom("a", "b", "*", "?", "*");
+    const texts = fc.array(fc.constantFrom("a", "b", "*", "ä"), { maxLength: 6 }).map((list) => list.join(""));
+    fc.assert(fc.property(fc.array(fc.array(letters, { maxLength: 6 }), { minLength: 20, maxLength: 20 }), fc.array(texts, { minLength: 20, maxLength: 20 }), (patterns, list) => {
+      const value = tree.node({ k: "field", of: PROFILE, name: "s" }, STRING, false);
+      const traits = patterns.map((pattern, i) => ({ name: `t${i}`, value: tree.node({ k: "like", value, pattern: pattern.join("") }, BOOLEAN, false) }));
+      const program = { ...everything, traits, segments: [], order: [] };
+      const compiled = compile(program);
+      const x = newContext();
+      for (const text of list) {
+        x.profile = { s: text };
+        traits.forEach((trait, i) => expect([text, patterns[i]?.join(""), compiled.traits[i]?.value(x)]).toEqual([text, patterns[i]?.join(""), interpret(program, x, trait.value)]));
+      }
+    }), { numRuns: 30, seed: 5 });
   });
 
   test("reading changes nothing: a value read twice is the same", () => {
@@ -141,26 +159,44 @@ function instantsIn(of: readonly Value[]): number[] {
   });
 }
 
+/** Throws where a condition turns before the instant that was said; whether it turns right then. */
+function turnsWhenSaid(traits: readonly Expr[], expr: Expr, situation: Situation): boolean {
+  const { compiled, x } = subject(traits, expr, situation);
+  const { holds, next } = compiled.segments[1]?.enter ?? { holds: () => true, next: null };
+  const before = holds(x);
+  const until = next === null ? Infinity : next(x);
+  expect(until).toBeGreaterThan(situation.now);
+  for (const t of suspects(situation.now, until, situation, x)) {
+    x.now = t;
+    if (holds(x) !== before) throw new Error(`it is ${before} at ${new Date(situation.now).toISOString()} and turns at ${new Date(t).toISOString()}, before ${until === Infinity ? "never" : new Date(until).toISOString()}`);
+  }
+  x.now = until;
+  return until < Infinity && holds(x) !== before;
+}
+
 describe("next", () => {
   const watched = values("watched");
   test("nothing turns before the instant that it gives, and that is later than now", () => {
-    const cases = fc.tuple(traitValues, fc.integer({ min: 1, max: 4 }).chain((depth) => watched("boolean", depth)), situations);
+    const trees = fc.tuple(traitValues, fc.integer({ min: 1, max: 4 }).chain((depth) => watched("boolean", depth)), situations);
     let turning = 0;
-    holdsFor(cases, 2500, (traits, expr, situation) => {
-      const { compiled, x } = subject(traits, expr, situation);
-      const { holds, next } = compiled.segments[1]?.enter ?? { holds: () => true, next: null };
-      const before = holds(x);
-      const until = next === null ? Infinity : next(x);
-      expect(until).toBeGreaterThan(situation.now);
-      for (const t of suspects(situation.now, until, situation, x)) {
-        x.now = t;
-        if (holds(x) !== before) throw new Error(`it is ${before} at ${new Date(situation.now).toISOString()} and turns at ${new Date(t).toISOString()}, before ${until === Infinity ? "never" : new Date(until).toISOString()}`);
-      }
-      if (until < Infinity) {
-        x.now = until;
-        if (holds(x) !== before) turning++;
-      }
-    });
-    expect(turning).toBeGreaterThan(150);
+    holdsFor(trees, 800, (traits, expr, situation) => { if (turnsWhenSaid(traits, expr, situation)) turning++; });
+    expect(turning).toBeGreaterThan(40);
   });
+
+  // What random trees rarely are.
+  const clock = (fn: ScalarFn, of: Expr, type: Type): Expr => tree.node({ k: "call", fn, args: [of] }, type, false);
+  const late = tree.compare(">", clock("hour", tree.now, NUMBER), tree.number(11));
+  const born = (day: number): Expr => tree.constant(day, DATE);
+  const chosen = tree.node({ k: "if", if: late, then: born(10_957), else: born(11_016) }, DATE, false);
+  const counted = aggregateReads.filter(({ type }) => type.k === "number");
+  const cases: readonly (readonly [string, readonly Expr[]])[] = [
+    ["the month of a date that the hour chooses", [tree.compare("==", clock("month", chosen, NUMBER), tree.number(2)), tree.node({ k: "in", value: clock("day", chosen, NUMBER), items: [tree.number(29)] }, BOOLEAN, false)]],
+    ["the age of one whose birthday the hour chooses", [tree.compare(">=", clock("age", chosen, NUMBER), tree.number(24))]],
+    ["a time that the hour chooses", [tree.compare("<", tree.node({ k: "if", if: late, then: tree.node({ k: "local", date: 20_000, ms: 0 }, TIME, false), else: tree.node({ k: "local", date: 11_000, ms: 0 }, TIME, false) }, TIME, false), tree.now)]],
+    ["numbers against constants on either side", counted.flatMap((of) => [1, 2, 3, 0.1].flatMap((n) => (["<", "<=", ">", ">="] as const).flatMap((op) => [tree.compare(op, of, tree.number(n)), tree.compare(op, tree.number(n), of)])))],
+    ["numbers against each other", counted.flatMap((of, i) => [tree.compare(">", of, counted[(i + 1) % counted.length] ?? of), tree.not(tree.compare("==", of, counted[(i + 3) % counted.length] ?? of))])],
+  ];
+  for (const [name, exprs] of cases) {
+    test(name, () => holdsFor(fc.tuple(fc.constant([]), fc.constantFrom(...exprs), situations), 120, (traits, expr, situation) => { turnsWhenSaid(traits, expr, situation); }));
+  }
 });
