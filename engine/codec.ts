@@ -51,8 +51,12 @@ export function writeByte(w: Writer, value: number): void {
 }
 
 export function writeUint(w: Writer, value: number): void {
-  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new StateCorrupt(`${value} cannot be written as a whole number`);
   reserve(w, 8);
+  if (value >= 0 && value < 0x80) {
+    w.bytes[w.at++] = value;
+    return;
+  }
+  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new StateCorrupt(`${value} cannot be written as a whole number`);
   const bytes = w.bytes;
   let at = w.at;
   while (value >= 0x80) {
@@ -79,10 +83,19 @@ export function writeDouble(w: Writer, value: number): void {
   w.at += 8;
 }
 
-export function writeUint32(w: Writer, value: number): void {
-  reserve(w, 4);
-  w.bytes.writeUInt32LE(value, w.at);
-  w.at += 4;
+/** Signed 32-bit numbers, four bytes each; how many there are, the reader must know. */
+export function writeInts32(w: Writer, values: readonly number[]): void {
+  reserve(w, values.length * 4);
+  const { bytes } = w;
+  let at = w.at;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    bytes[at++] = value & 255;
+    bytes[at++] = (value >>> 8) & 255;
+    bytes[at++] = (value >>> 16) & 255;
+    bytes[at++] = value >>> 24;
+  }
+  w.at = at;
 }
 
 function isLatin(text: string): boolean {
@@ -197,9 +210,9 @@ export function readDouble(r: Reader): number {
   return value;
 }
 
-export function readUint32(r: Reader): number {
+export function readInt32(r: Reader): number {
   if (r.at + 4 > r.end) throw new StateCorrupt("the state ends too early");
-  const value = r.bytes.readUInt32LE(r.at);
+  const value = r.bytes.readInt32LE(r.at);
   r.at += 4;
   return value;
 }

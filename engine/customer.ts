@@ -56,8 +56,11 @@ export interface Customer {
   /** In order of their start. */
   runs: Run[];
   starts: Starts[];
-  /** Hashes of the newest events' source and id: a ring of pairs of 32 bits, `seenNext` pairs written so far. */
-  seen: Uint32Array;
+  /**
+   * Hashes of the newest events' source and id: a ring of pairs of signed 32-bit numbers, `seenNext` pairs written so
+   * far. A plain list: typed arrays of this size cost an allocation outside of the heap each.
+   */
+  seen: number[];
   seenNext: number;
   /** The next instant at which something about the customer may change by time alone; early is fine, late is not. */
   wake: number;
@@ -71,28 +74,26 @@ export interface Customer {
 
 /** How many events a customer's duplicates are recognised among. */
 export const SEEN_EVENTS = 32;
-const NOTHING_SEEN = new Uint32Array(0);
 
 export function newCustomer(id: string, zone: Zone): Customer {
   return {
     id, firstSeen: Infinity, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
-    seen: NOTHING_SEEN, seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0,
+    seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0,
   };
 }
 
 /** Whether the pair was seen among the newest; remembers it where not. */
 export function seenBefore(customer: Customer, high: number, low: number): boolean {
-  let seen = customer.seen;
-  const count = Math.min(customer.seenNext, SEEN_EVENTS);
-  for (let i = 0; i < count; i++) if (seen[2 * i] === high && seen[2 * i + 1] === low) return true;
-  if (2 * count === seen.length && count < SEEN_EVENTS) {
-    seen = new Uint32Array(count === 0 ? 4 : Math.min(count * 4, 2 * SEEN_EVENTS));
-    seen.set(customer.seen);
-    customer.seen = seen;
-  }
+  const { seen } = customer;
+  const h = high | 0;
+  const l = low | 0;
+  for (let i = 0; i < seen.length; i += 2) if (seen[i] === h && seen[i + 1] === l) return true;
   const at = (customer.seenNext % SEEN_EVENTS) * 2;
-  seen[at] = high;
-  seen[at + 1] = low;
+  if (at >= seen.length) seen.push(h, l);
+  else {
+    seen[at] = h;
+    seen[at + 1] = l;
+  }
   customer.seenNext++;
   if (customer.seenNext === 2 * SEEN_EVENTS) customer.seenNext = SEEN_EVENTS;
   return false;

@@ -15,7 +15,7 @@ import { hash128Hex } from "./hash.js";
 import { merged, project } from "./schema.js";
 import { NEVER_FROM_MS, agenda, enqueue, enqueueAll, lower, settle, type Agenda, type Flip } from "./segments.js";
 import type { SuppressionReason } from "./stats.js";
-import { zoneOf } from "./zone.js";
+import { UTC, zoneOf, type Zone } from "./zone.js";
 
 /** How many rounds of effects of effects are followed. */
 export const MAX_DEPTH = 16;
@@ -377,20 +377,20 @@ function changeProfile(e: Evaluator, profile: Data): void {
   customer.profile = profile;
   x.profile = profile;
   const zone = zoneOfProfile(compiled, profile);
-  if (zone === customer.zone.name) {
+  if (zone === customer.zone) {
     enqueue(e.agenda, compiled.ranksOfProfile);
     return;
   }
   // Another zone moves the ends of calendar periods and the hour of the day: everything may have changed.
-  customer.zone = zoneOf(zone);
-  x.zone = customer.zone;
+  customer.zone = zone;
+  x.zone = zone;
   enqueueAll(e.agenda);
 }
 
-export function zoneOfProfile(compiled: Compiled, profile: Data): string {
-  if (compiled.zoneField === null) return "UTC";
+export function zoneOfProfile(compiled: Compiled, profile: Data): Zone {
+  if (compiled.defaultZone === null) return UTC;
   const named = profile["timezone"];
-  return typeof named === "string" ? zoneOf(named).name : zoneOf(compiled.zoneField.default).name;
+  return typeof named === "string" ? zoneOf(named) : compiled.defaultZone;
 }
 
 /** The value of an expression for a customer at an instant, outside of any event (inspect, replay's traits). */

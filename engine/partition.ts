@@ -21,7 +21,6 @@ import { actionMessage, changeMessage, deadMessage, type Message } from "./outpu
 import type { ClockKind, Wake } from "./ports.js";
 import type { EngineStats, EventOutcome } from "./stats.js";
 import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
-import { zoneOf } from "./zone.js";
 
 /** An event further ahead of its record's stamp than this is not believed: it is taken at the stamp. */
 export const MAX_AHEAD_MS = 5 * 60_000;
@@ -291,7 +290,7 @@ function reindex(p: Partition, customer: Customer): void {
 }
 
 function admit(p: Partition, id: string): Customer {
-  const customer = newCustomer(id, zoneOf(zoneOfProfile(p.compiled, {})));
+  const customer = newCustomer(id, zoneOfProfile(p.compiled, {}));
   p.cache.put(customer);
   return customer;
 }

@@ -12,8 +12,8 @@
 import type { Value } from "../dsl/program.js";
 import { kindOf } from "./aggregates/kinds.js";
 import {
-  StateCorrupt, readByte, readFields, readInt, readText, readUint, readUint32, reader,
-  writeByte, writeInt, writeText, writeUint, writeUint32, writeValue, type Reader, type Writer,
+  StateCorrupt, readByte, readFields, readInt, readText, readUint, readInt32, reader,
+  writeByte, writeInt, writeText, writeUint, writeInts32, writeValue, type Reader, type Writer,
 } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { SEEN_EVENTS, newCustomer, type Customer } from "./customer.js";
@@ -122,8 +122,7 @@ export function writeCustomer(w: Writer, customer: Customer, layout: number, com
     for (const t of starts.times) writeInt(w, t - base);
   }
   writeUint(w, customer.seenNext);
-  const seen = Math.min(customer.seenNext, SEEN_EVENTS) * 2;
-  for (let i = 0; i < seen; i++) writeUint32(w, customer.seen[i] as number);
+  writeInts32(w, customer.seen);
 }
 
 /** `translations` by the number of the layout. */
@@ -142,7 +141,7 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   customer.wake = readInstant(r, base);
   customer.indexed = readInstant(r, base);
   customer.profile = readFields(r);
-  customer.zone = zoneOf(zoneOfProfile(compiled, customer.profile));
+  customer.zone = zoneOfProfile(compiled, customer.profile);
   readSlots(r, customer, base, t);
   readMemberships(r, customer, base, t);
   readRuns(r, customer, base, t);
@@ -154,8 +153,7 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   }
   customer.seenNext = readUint(r);
   const count = Math.min(customer.seenNext, SEEN_EVENTS);
-  customer.seen = new Uint32Array(count * 2);
-  for (let i = 0; i < count * 2; i++) customer.seen[i] = readUint32(r);
+  for (let i = 0; i < count * 2; i++) customer.seen.push(readInt32(r));
   if (r.at !== r.end) throw new StateCorrupt(`customer ${id}: ${r.end - r.at} bytes too many`);
   return customer;
 }

@@ -14,6 +14,7 @@ import * as sums from "../aggregates/sum.js";
 import { addSlot, isMember, slotOf, type Context, type Data } from "../customer.js";
 import { eventCheck, patchCheck, type BAD } from "../schema.js";
 import { chooser, type Chooser } from "./discriminate.js";
+import { UTC, zoneOf, type Zone } from "../zone.js";
 import * as emit from "./emit.js";
 import * as runtime from "./runtime.js";
 import { flatten, type Op, type Test, type ValueOf } from "./steps.js";
@@ -100,8 +101,8 @@ export interface Compiled {
   readonly startsOnEnter: ReadonlyMap<number, readonly number[]>;
   readonly startsOnLeave: ReadonlyMap<number, readonly number[]>;
   readonly profilePatch: (data: unknown) => Data | typeof BAD;
-  /** The profile field that names the customer's time zone, its default; null: everybody lives in UTC. */
-  readonly zoneField: { readonly default: string } | null;
+  /** The zone of who has not named one in `profile.timezone`; null: there is no such field, everybody lives in UTC. */
+  readonly defaultZone: Zone | null;
 }
 
 /** The event that changes the profile; its data is a patch of it. */
@@ -143,7 +144,7 @@ export function compile(program: Program): Compiled {
     startsOnEnter: startsOn(rules, "enter"),
     startsOnLeave: startsOn(rules, "leave"),
     profilePatch: patchCheck(program.profile),
-    zoneField: zone === undefined ? null : { default: typeof zone.default === "string" ? zone.default : "UTC" },
+    defaultZone: zone === undefined ? null : typeof zone.default === "string" ? zoneOf(zone.default) : UTC,
   };
 }
 

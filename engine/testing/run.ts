@@ -13,7 +13,7 @@ import type { Work } from "../decode.js";
 import { createPartition, take, takePending, type Partition } from "../partition.js";
 import { BAD, lastFault, merged } from "../schema.js";
 import { engineStats } from "../stats.js";
-import { DAY_MS, addMonths, instantOf, zoneOf } from "../zone.js";
+import { DAY_MS, addMonths, instantOf } from "../zone.js";
 import { eventData, expected, profilePatch, type Json, type Moment, type Shown } from "./data.js";
 import { claim, matches, noClaims, type Claims } from "./match.js";
 import type { Failure, Happening, Outcome, Why } from "./outcome.js";
@@ -99,7 +99,7 @@ function runLine(t: Running, line: TestLine): boolean {
 
 /** As far as known: whoever has had no event and no profile is like a new customer. */
 function customerOf(t: Running): Customer {
-  return t.partition.cache.get(t.customer) ?? newCustomer(t.customer, zoneOf(zoneOfProfile(t.program.compiled, {})));
+  return t.partition.cache.get(t.customer) ?? newCustomer(t.customer, zoneOfProfile(t.program.compiled, {}));
 }
 
 const wallClock = (t: Running, { date, ms }: WallTime): number => instantOf(customerOf(t).zone, date * DAY_MS + ms);
@@ -124,7 +124,7 @@ function giveProfile(t: Running, given: GivenRecord, { span }: TestLine): boolea
     compiled.profilePatch(profilePatch(compiled.program.profile, given, shownTo(t, customer, clock), { now: clock, zone: customer.zone }));
   const first = patched();
   if (first === BAD) return stopped(t, span, { k: "refused", because: lastFault() });
-  customer.zone = zoneOf(zoneOfProfile(compiled, first));
+  customer.zone = zoneOfProfile(compiled, first);
   // Instants in it are on the wall clock of the zone that it names itself.
   const patch = patched();
   if (patch === BAD) return stopped(t, span, { k: "refused", because: lastFault() });
