@@ -59,18 +59,25 @@ export function writeUint(w: Writer, value: number): void {
   if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new StateCorrupt(`${value} cannot be written as a whole number`);
   const bytes = w.bytes;
   let at = w.at;
-  while (value >= 0x80) {
-    if (value < 0x80000000) {
-      bytes[at++] = (value & 0x7f) | 0x80;
-      value >>>= 7;
-    } else {
-      bytes[at++] = (value % 128) | 0x80;
-      value = Math.floor(value / 128);
-    }
+  let rest = value;
+  if (rest >= LOW_28) {
+    // Larger than the whole numbers that bit operations know: the low 28 bits first, then what is left.
+    const low = rest % LOW_28;
+    bytes[at++] = (low & 0x7f) | 0x80;
+    bytes[at++] = ((low >>> 7) & 0x7f) | 0x80;
+    bytes[at++] = ((low >>> 14) & 0x7f) | 0x80;
+    bytes[at++] = (low >>> 21) | 0x80;
+    rest = (rest - low) / LOW_28;
   }
-  bytes[at++] = value;
+  while (rest >= 0x80) {
+    bytes[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  bytes[at++] = rest;
   w.at = at;
 }
+
+const LOW_28 = 2 ** 28;
 
 /** A whole number of at most 52 bits, either sign. */
 export function writeInt(w: Writer, value: number): void {

@@ -77,6 +77,8 @@ export interface Evaluator {
   readonly x: Context;
   readonly agenda: Agenda;
   flips: Flip[];
+  /** The other list: rounds of effects take turns with the two. */
+  otherFlips: Flip[];
   /** What is being processed: the event's id or `time`, and the same as a part of identities. */
   cause: string;
   causeKey: string;
@@ -87,7 +89,7 @@ export interface Evaluator {
 
 export function evaluator(compiled: Compiled, sink: Sink): Evaluator {
   return {
-    compiled, sink, x: newContext(), agenda: agenda(compiled.segments.length), flips: [],
+    compiled, sink, x: newContext(), agenda: agenda(compiled.segments.length), flips: [], otherFlips: [],
     cause: "", causeKey: "", started: [], turned: 0,
   };
 }
@@ -139,7 +141,7 @@ function begin(e: Evaluator, cause: string, causeKey: string): void {
   e.causeKey = causeKey;
   e.started.length = 0;
   e.turned = 0;
-  e.flips = [];
+  e.flips.length = 0;
 }
 
 function settleNow(e: Evaluator): void {
@@ -161,7 +163,9 @@ function react(e: Evaluator, event: Incoming | null): void {
   const { customer } = e.x;
   for (let depth = 0; ; depth++) {
     const flips = e.flips;
-    e.flips = [];
+    e.flips = e.otherFlips;
+    e.flips.length = 0;
+    e.otherFlips = flips;
     const happening = depth === 0 ? event : null;
     if (customer.runs.length > 0) {
       endRuns(e, happening, flips);
@@ -170,7 +174,7 @@ function react(e: Evaluator, event: Incoming | null): void {
     startRules(e, happening, flips);
     if (e.flips.length === 0) break;
     if (depth === MAX_DEPTH) {
-      e.flips = [];
+      e.flips.length = 0;
       e.sink.chainCut(customer.id);
       break;
     }

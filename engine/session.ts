@@ -9,7 +9,7 @@ import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
 import { MetaCorrupt, type Anchor } from "./meta.js";
 import { openPartition, passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
-import type { LogReader, LogRecord } from "./ports.js";
+import type { ConnectionState, LogReader, LogRecord } from "./ports.js";
 import { CannotContinue } from "./recovery.js";
 import { StateTooNew } from "./state.js";
 import type { EngineStats } from "./stats.js";
@@ -41,6 +41,8 @@ interface State {
   readonly shared: Shared;
   /** By partition; null: it stands still. */
   readonly workers: (Worker | null)[];
+  /** All that were started. */
+  readonly started: Worker[];
   /** Why partitions stand still. */
   readonly standing: string[];
   /** Records of a partition up to here were processed before this session. */
@@ -66,7 +68,7 @@ export async function openSession(
         compiled, ports, options, environment, stats, info, stopping, lifetime: lifetime.signal,
         seen: () => s.seen, unread: () => s.reader?.lag ?? 0,
       },
-      workers: [], standing: [], offsets: [], seen: { sequence: 0, stamp: 0 }, sinceNudge: 0, reader: null, failure: null,
+      workers: [], started: [], standing: [], offsets: [], seen: { sequence: 0, stamp: 0 }, sinceNudge: 0, reader: null, failure: null,
       lifetime, over: new AbortController(),
     };
     stopping.addEventListener("abort", () => s.over.abort(), { once: true });
@@ -76,11 +78,12 @@ export async function openSession(
     try {
       s.workers.push(...await Promise.all(Array.from({ length: info.partitions }, (_, index) => openOrStand(s, index))));
     } catch (error) {
-      lifetime.abort();
+      endWorkers(s);
       throw error;
     }
     s.offsets.push(...s.workers.map((worker) => (worker === null ? Infinity : stats.partitions.get(worker.index)?.offset ?? 0)));
     for (const worker of s.workers) if (worker !== null) watch(s, worker);
+    for (const port of [ports.log, ports.store]) lifetime.signal.addEventListener("abort", port.watch(comparing(s)), { once: true });
     return { run: () => run(s), abandon: () => abandon(s), notReady: () => notReady(s) };
   } catch (error) {
     if (stopping.aborted) return null;
@@ -96,7 +99,9 @@ function standsStill(error: unknown): error is Error {
 
 async function openOrStand(s: State, index: number): Promise<Worker | null> {
   try {
-    return await openPartition(s.shared, index);
+    const worker = await openPartition(s.shared, index);
+    s.started.push(worker);
+    return worker;
   } catch (error) {
     if (!standsStill(error)) throw error;
     stand(s, index, error);
@@ -122,6 +127,15 @@ function watch(s: State, worker: Worker): void {
   });
 }
 
+/** A server that was away may have come back without the last of what it had taken. */
+function comparing(s: State): (state: ConnectionState) => void {
+  let away = false;
+  return (state) => {
+    if (state === "connected" && away) for (const worker of atWork(s)) worker.compare();
+    away = state === "disconnected";
+  };
+}
+
 function fail(s: State, error: Error): void {
   s.failure ??= error;
   s.over.abort();
@@ -140,7 +154,7 @@ async function run(s: State): Promise<void> {
     const finished = Promise.all([...atWork(s)].map((worker) => worker.finish().catch((error: Error) => fail(s, error))));
     await Promise.race([finished, environment.pause(FINISH_WITHIN_MS, s.lifetime.signal)]);
   }
-  s.lifetime.abort();
+  endWorkers(s);
   if (s.failure !== null) throw s.failure;
 }
 
@@ -197,9 +211,14 @@ function dispatch(s: State, records: readonly LogRecord[]): void {
   for (const worker of atWork(s)) if (worker.idle) worker.nudge();
 }
 
+function endWorkers(s: State): void {
+  s.lifetime.abort();
+  for (const worker of s.started) worker.abandon();
+}
+
 function abandon(s: State): void {
   s.over.abort();
-  s.lifetime.abort();
+  endWorkers(s);
   void s.reader?.close().catch(() => undefined);
 }
 
