@@ -73,7 +73,11 @@ export interface Worker {
   readonly idle: boolean;
   /** Makes a worker without work look whether the wake index must be read on, or its position be recorded. */
   nudge(): void;
-  /** Finishes what was handed over, publishes what was committed, and ends. */
+  /** The store or the output log was away: makes sure that both are still as this worker left them. */
+  compare(): void;
+  /** The signal was given: nobody waits any longer. */
+  abandon(): void;
+  /** Drops what is not evaluated yet (it is read again), commits and publishes the rest, and ends. */
   finish(): Promise<void>;
   /** Settles when the worker ends; rejects when it cannot go on. */
   readonly ended: Promise<void>;
@@ -116,7 +120,12 @@ interface State {
   outgoing: Outgoing[];
   publishedUpTo: number;
   finishing: boolean;
+  /** Records that were handed over are given up: the position must not move on to where nothing is known to be left. */
+  dropped: boolean;
   nudged: boolean;
+  /** The store, and the end of the output stream, may have gone back while nothing was written to them. */
+  storeInDoubt: boolean;
+  endInDoubt: boolean;
   readonly stats: PartitionStats;
   /** The states of the commit on its way: a new buffer for each would keep the garbage collector busy. */
   readonly bytes: BytesWriter;
@@ -131,7 +140,7 @@ export function startWorker(parts: WorkerParts): Worker {
     commitOnItsWay: null, inBatch: false,
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
-    finishing: false, nudged: false, bytes: writer(COMMIT_BYTES),
+    finishing: false, dropped: false, nudged: false, storeInDoubt: false, endInDoubt: false, bytes: writer(COMMIT_BYTES),
     stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
   };
   parts.stats.partitions.set(parts.partition.options.index, s.stats);
@@ -141,11 +150,6 @@ export function startWorker(parts: WorkerParts): Worker {
     s.toPublish.ring();
   });
   const publishing = publishLoop(s, () => evaluating);
-  parts.signal.addEventListener("abort", () => {
-    s.work.ring();
-    s.toPublish.ring();
-    s.published.ring();
-  }, { once: true });
   const ended = Promise.all([evaluation, publishing]).then(() => undefined);
   ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
   return {
@@ -162,8 +166,24 @@ export function startWorker(parts: WorkerParts): Worker {
       s.nudged = true;
       s.work.ring();
     },
+    compare() {
+      s.storeInDoubt = true;
+      s.endInDoubt = true;
+      s.work.ring();
+      s.toPublish.ring();
+    },
+    abandon() {
+      s.work.ring();
+      s.toPublish.ring();
+      s.published.ring();
+    },
     finish() {
       s.finishing = true;
+      // An end must not take the longer the more is waiting.
+      s.dropped = s.queue.length > s.head || s.works.length > 0;
+      s.queue.length = 0;
+      s.head = 0;
+      s.works = [];
       s.nudged = true; // records how far an idle partition has seen
       s.work.ring();
       return ended;
@@ -177,6 +197,12 @@ export function startWorker(parts: WorkerParts): Worker {
 async function evaluateLoop(s: State): Promise<void> {
   const { signal } = s.parts;
   while (!signal.aborted) {
+    if (s.storeInDoubt) {
+      s.storeInDoubt = false;
+      s.inBatch = true;
+      await compareStore(s);
+      s.inBatch = false;
+    }
     if (s.queue.length > s.head || s.works.length > 0 || s.nudged) {
       s.nudged = false;
       s.inBatch = true;
@@ -219,7 +245,7 @@ async function batch(s: State): Promise<void> {
   }
   partition.lateWakes.length = 0;
   const { pending } = partition;
-  const idleAhead = s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : IDLE_AHEAD);
+  const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : IDLE_AHEAD);
   if (pending.records === 0 && pending.customers.length === 0 && !idleAhead) return;
   while (s.outgoing.length > parts.limits.maxOutbox && !parts.signal.aborted) await s.published.wait();
   await s.commitOnItsWay;
@@ -279,6 +305,27 @@ async function loadCustomers(s: State): Promise<void> {
 
 // ---------------------------------------------------------------------------------------------------- commit
 
+/** A worker without work would not notice that the store went back: nothing that it commits is refused. */
+async function compareStore(s: State): Promise<void> {
+  await s.commitOnItsWay;
+  const { index } = s.parts.partition.options;
+  const number = await ownCommits(s);
+  if (number !== s.number) throw new StoreMoved(`partition ${index}: the store is at commit ${number}, not ${s.number}`);
+}
+
+/** The number of the last commit in the store. Rejects where another writer has the partition. */
+async function ownCommits(s: State): Promise<number> {
+  const { partition, store, environment, signal, writer } = s.parts;
+  const { index } = partition.options;
+  const { number, writer: owner } = await insist(environment, signal, "asking whose the partition is", passes, () => store.meta(index));
+  if (owner?.epoch === writer.epoch && owner.token === writer.token) return number;
+  // Epochs fall only where the store went back to before this writer's claim.
+  if (owner !== null && owner.epoch >= writer.epoch) throw takenOver(index);
+  throw new StoreMoved(`partition ${index}: the store went back to before this process took the partition`);
+}
+
+const takenOver = (index: number): OwnershipLost => new OwnershipLost(`partition ${index}: another Eddy process has taken it over`);
+
 async function commit(s: State): Promise<void> {
   const { parts } = s;
   const { partition, environment, stats, store, signal } = parts;
@@ -286,26 +333,28 @@ async function commit(s: State): Promise<void> {
   const through = reached(s);
   const pending = takePending(partition, number);
   const anchors = s.anchors[0]?.sequence === through.sequence ? s.anchors : [through, ...s.anchors].slice(0, 3);
-  if (s.surplus !== null && partition.offset >= parts.outputPlan.surplusEnds) {
-    s.surplus = null;
-    s.suppress = new Set();
-  }
+  const surplus = partition.offset >= parts.outputPlan.surplusEnds ? null : s.surplus;
   const built = buildCommit(parts.compiled, pending, {
     partition: partition.options.index, writer: parts.writer, number, layout: parts.layouts.present,
     nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress,
   }, s.bytes, (next) => ({
     ...writeMeta({
-      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus: s.surplus, program: parts.compiled.program.hash,
+      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, program: parts.compiled.program.hash,
     }),
     ...s.layoutPending,
   }));
   s.nextOutput += built.outputs.length;
+  // Not before: this commit itself may have held the last that were to be suppressed.
+  if (surplus === null && s.surplus !== null) {
+    s.surplus = null;
+    s.suppress = new Set();
+  }
   s.layoutPending = {};
   s.anchors = anchors;
   const clock = partition.clock;
   const started = environment.seconds();
   const answer = await insist(environment, signal, "committing", passes, () => store.commit(built));
-  if (answer === "lost") throw new OwnershipLost(`partition ${partition.options.index}: another Eddy process has taken it over`);
+  if (answer === "lost") throw takenOver(partition.options.index);
   if (answer === "moved") throw new StoreMoved(`partition ${partition.options.index}: the store went back behind commit ${number - 1}`);
   observe(stats.stageSeconds.commit, environment.seconds() - started);
   observe(stats.commitCustomers, built.states.length);
@@ -323,7 +372,7 @@ async function commit(s: State): Promise<void> {
 /** How far the partition has come: with nothing left to do, as far as anybody's records were handed out. */
 function reached(s: State): Anchor {
   const seen = s.parts.seen();
-  return s.works.length === 0 && s.queue.length === s.head && seen.sequence > s.last.sequence ? seen : s.last;
+  return !s.dropped && s.works.length === 0 && s.queue.length === s.head && seen.sequence > s.last.sequence ? seen : s.last;
 }
 
 function measure(s: State, pending: Pending): void {
@@ -352,6 +401,8 @@ async function publishLoop(s: State, evaluating: () => boolean): Promise<void> {
   const index = partition.options.index;
   while (!signal.aborted) {
     if (s.outgoing.length === 0) {
+      if (s.endInDoubt) await compareEnd(s);
+      if (s.outgoing.length > 0) continue;
       if (!evaluating()) return;
       await s.toPublish.wait();
       continue;
@@ -386,11 +437,21 @@ function accept(s: State, upTo: number): void {
   s.published.ring();
 }
 
+/** With nothing to publish nobody would notice that the output stream lost its end. */
+async function compareEnd(s: State): Promise<void> {
+  const { environment, signal, outputs, partition } = s.parts;
+  const { index } = partition.options;
+  s.endInDoubt = false;
+  const last = await insist(environment, signal, `asking for the end of OUT_${index}`, (error) => error instanceof LogUnavailable, () => outputs.last(index));
+  if (last !== s.publishedUpTo) await resume(s, last);
+}
+
 /** After a refusal or a lost reply: goes on from where the output stream really ends. */
 async function resume(s: State, last: number): Promise<void> {
   const { store, partition, environment, signal } = s.parts;
   const index = partition.options.index;
-  const first = (s.outgoing[0]?.output.number ?? s.nextOutput);
+  const first = s.outgoing[0]?.output.number ?? s.publishedUpTo + 1;
+  if (last >= s.nextOutput) await ownCommits(s);
   if (last >= s.nextOutput) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds ${last} outputs, of which only ${s.nextOutput - 1} are committed`);
   if (last >= first) return accept(s, last);
   if (last === first - 1) return environment.pause(1, signal);
