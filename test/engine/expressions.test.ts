@@ -1,6 +1,6 @@
 /** Generated code against the interpreter, on random expressions and random customers. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { interpret } from "../../engine/compile/interpret.js";
 import { newContext, type Context } from "../../engine/customer.js";
@@ -81,6 +81,8 @@ function plain(value: Value | undefined): unknown {
 
 const PLACE = kindOf(everything.profile.find(({ name }) => name === "place")?.type ?? NUMBER);
 const KINDS = [PLACE, kindOf(RECORD_R), "number", "string", "boolean", "boolean", "time", "date", "duration", "list number", "list string", "list time"];
+
+vi.setConfig({ testTimeout: 90_000 }); // much of a processor, little of the clock where it is free
 
 describe("generated code", () => {
   const free = values("free");
@@ -196,6 +198,14 @@ describe("next", () => {
     ["numbers against constants on either side", counted.flatMap((of) => [1, 2, 3, 0.1].flatMap((n) => (["<", "<=", ">", ">="] as const).flatMap((op) => [tree.compare(op, of, tree.number(n)), tree.compare(op, tree.number(n), of)])))],
     ["numbers against each other", counted.flatMap((of, i) => [tree.compare(">", of, counted[(i + 1) % counted.length] ?? of), tree.not(tree.compare("==", of, counted[(i + 3) % counted.length] ?? of))])],
   ];
+  test("counts that fall one by one", () => {
+    const exprs = counted.flatMap((of) => [0, 1, 2, 3, 4].flatMap((n) => (["<", "<=", ">", ">="] as const).flatMap((op) => [tree.compare(op, of, tree.number(n)), tree.compare(op, tree.number(n), of)])));
+    const busy = fc.tuple(situations, fc.integer({ min: 1, max: 6 })).map(([situation, n]): Situation => ({
+      ...situation, history: Array.from({ length: n }, (_, i) => ({ event: "e" as const, data: { ...(situation.row as object), n: 1 }, time: situation.now - (n - i) * 420_000, at: situation.now - (n - i) * 420_000 })),
+    }));
+    holdsFor(fc.tuple(fc.constant([]), fc.constantFrom(...exprs), busy), 400, (traits, expr, situation) => { turnsWhenSaid(traits, expr, situation); });
+  });
+
   for (const [name, exprs] of cases) {
     test(name, () => holdsFor(fc.tuple(fc.constant([]), fc.constantFrom(...exprs), situations), 120, (traits, expr, situation) => { turnsWhenSaid(traits, expr, situation); }));
   }

@@ -1,6 +1,6 @@
 /** Customers to bytes and back: nothing is lost, older programs are understood, broken bytes are refused. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { compileProgram } from "../../dsl/compile.js";
 import { kindOf } from "../../engine/aggregates/kinds.js";
 import { StateCorrupt, readFields, readInt, readUint, readValue, reader, writeInt, writeUint, writeValue, writer } from "../../engine/codec.js";
@@ -71,6 +71,8 @@ const customers: fc.Arbitrary<Customer> = situations.chain((situation) => {
 });
 
 const plain = ({ slots: _, ...rest }: Customer): unknown => ({ ...rest, zone: rest.zone.name, seen: [...rest.seen] });
+
+vi.setConfig({ testTimeout: 90_000 }); // much of a processor, little of the clock where it is free
 
 describe("a customer's state", () => {
   test("is the same after it was written and read", () => {
