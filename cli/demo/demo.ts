@@ -123,9 +123,12 @@ async function demonstrate({ io, options, program, embedded, folder, ending }: S
     { cacheCustomers: DEFAULT_CACHE_CUSTOMERS, limits: WORKER_LIMITS }, { ...environment, pause: pauseWhileOthersWork }, stats,
   );
   const model = () => counted.model((environment.seconds() - started) * 1000, source.simulatedMs);
+  const follower = follow(embedded.outputs, PARTITIONS, counted.published);
   const display = terminal === null ? showLines(io.stdout, model) : showScreen(terminal, wantsColour(io.environment), model);
   try {
-    await play({ engine, source, follower: follow(embedded.outputs, PARTITIONS, counted.published), stats, embedded, ending });
+    await play({ engine, source, follower, stats, embedded, ending });
+    await engine.stop();
+    await follower.read();
   } finally {
     display.end();
     await engine.stop().catch(() => undefined);
@@ -168,7 +171,7 @@ interface Play {
   readonly ending: AbortSignal;
 }
 
-/** Events in, outputs followed, until the feed is through or told to end; then everything is brought to its end. */
+/** Events in, outputs followed, until the feed is through or told to end; then all that is in the log is worked off. */
 async function play({ engine, source, follower, stats, embedded, ending }: Play): Promise<void> {
   const over = new AbortController();
   const enough = new AbortController();
@@ -199,7 +202,6 @@ async function play({ engine, source, follower, stats, embedded, ending }: Play)
     failed.catch(() => undefined);
     await Promise.allSettled([work, watching]);
   }
-  await follower.read();
 }
 
 interface Serving {
