@@ -41,7 +41,8 @@ beforeEach(() => {
   engine = null;
   proxies = [];
 });
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail" && engine !== null) console.error(shown(engine.log));
   await engine?.kill();
   await place?.dispose();
   for (const proxy of proxies) await proxy.dispose();
@@ -226,6 +227,30 @@ describe("somebody goes on who should not", () => {
     await expectTheSame(where, expected);
   }, 120_000);
 });
+
+test("the broker lost the end of an output stream: it is published again, even when nothing new happens", async () => {
+  const { lines, end } = collisions(12, 100);
+  const expected = replayed(retailProgram(), lines, end);
+  const where = await serversPlace(SETTINGS);
+  place = where;
+  const stream = join(where.nats.folder, "store/jetstream/$G/streams/OUT_0");
+  const older = join(folder, "older");
+  const fed = begun(feed(where, lines, end));
+  const process = start(where.flags);
+  await reached(where, expected.said.length / 2, process);
+  await where.nats.pause();
+  cpSync(stream, older, { recursive: true });
+  where.nats.resume();
+  await finished(where, await fed, process);
+  const before = await where.ports.outputs.last(0);
+  await where.nats.kill();
+  rmSync(stream, { recursive: true });
+  cpSync(older, stream, { recursive: true });
+  await where.nats.start();
+  await process.said("OUT_0 lost its end");
+  await until("it has all outputs again", () => whenReachable(async () => (await where.ports.outputs.last(0)) === before, false));
+  await expectTheSame(where, expected);
+}, 120_000);
 
 describe("the engine is killed ten times", () => {
   const cases: readonly { readonly title: string; readonly open: () => Promise<Place>; readonly history: () => History; readonly append: typeof feed; readonly skip: boolean }[] = [

@@ -37,6 +37,8 @@ export interface Place {
 }
 
 export interface Servers extends Place {
+  /** The test's own connection. */
+  readonly link: NatsLink;
   readonly nats: NatsServer;
   readonly redis: RedisServer;
 }
@@ -74,7 +76,7 @@ export async function serversPlace(options: ServersOptions): Promise<Servers> {
   await setupStore(connection, { partitions: options.partitions });
   const ports = { log: natsEventLog(link), store: redisStore(connection), outputs: natsOutputLog(link) };
   return {
-    ports, nats, redis,
+    ports, nats, redis, link,
     partitions: options.partitions,
     flags: ["--nats", nats.url, "--redis", redis.url],
     outputs: (p) => consumed(link, `OUT_${p}`),
