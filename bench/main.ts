@@ -11,7 +11,7 @@ import { memory } from "./memory.js";
 import { throughput } from "./throughput.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
-  throughput: () => throughput(400_000, 100_000),
+  throughput: () => throughput(400_000, 100_000, 300_000),
   latency: () => latency(2000, 15),
   memory: () => memory(100_000, 5),
 };

@@ -1,9 +1,10 @@
 /**
  * Sustained throughput through real NATS and Redis: twenty rules, 100,000 customers, against a bare loop that reads the
  * same messages, parses them and writes one packed value per touched customer in batches of the same bound. Both in one
- * run, one after the other, on the same stream.
+ * run, one after the other, on the same stream; both work through its first part, in which every customer is new, before
+ * the clock starts.
  *
- *   node dist/bench/throughput.js [events=400000] [customers=100000]
+ *   node dist/bench/throughput.js [events=400000] [customers=100000] [events before=300000]
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,10 +46,14 @@ export async function fill(servers: BenchServers, events: number, customers: num
   await ports.close();
 }
 
-async function measured(servers: BenchServers, events: number, work: () => Promise<void>): Promise<Rate> {
-  const before = { cpu: process.cpuUsage(), nats: cpuSecondsOf(servers.nats.port), redis: cpuSecondsOf(servers.redis.port) };
-  const started = performance.now();
-  await work();
+/** `work` calls what it is given when the part that counts begins. */
+async function measured(servers: BenchServers, events: number, work: (begin: () => void) => Promise<void>): Promise<Rate> {
+  let before = { cpu: process.cpuUsage(), nats: 0, redis: 0 };
+  let started = 0;
+  await work(() => {
+    before = { cpu: process.cpuUsage(), nats: cpuSecondsOf(servers.nats.port), redis: cpuSecondsOf(servers.redis.port) };
+    started = performance.now();
+  });
   const seconds = (performance.now() - started) / 1000;
   const own = process.cpuUsage(before.cpu);
   return {
@@ -62,15 +67,20 @@ async function measured(servers: BenchServers, events: number, work: () => Promi
 }
 
 /** Reads, parses, and writes one packed value per touched customer, one batch ahead of the one on its way. */
-export async function bareLoop(servers: BenchServers, events: number): Promise<Rate> {
+export async function bareLoop(servers: BenchServers, before: number, events: number): Promise<Rate> {
   const ports = await servers.openPorts();
   const redis = new Redis(servers.redis.url);
   const packed = Buffer.alloc(PACKED_BYTES, 7);
-  const rate = await measured(servers, events, async () => {
+  const rate = await measured(servers, events, async (begin) => {
     const reader = await ports.log.read(1);
     let done = 0;
+    let begun = false;
     let writing: Promise<unknown> = Promise.resolve();
-    while (done < events) {
+    while (done < before + events) {
+      if (!begun && done >= before) {
+        begun = true;
+        begin();
+      }
       await reader.ready(1000);
       const touched = new Set<string>();
       for (;;) {
@@ -98,32 +108,44 @@ export async function bareLoop(servers: BenchServers, events: number): Promise<R
   return rate;
 }
 
-export async function engineRun(servers: BenchServers, compiled: Compiled, events: number): Promise<Rate & { readonly outputs: number; readonly commits: number }> {
+export async function engineRun(
+  servers: BenchServers, compiled: Compiled, before: number, events: number,
+): Promise<Rate & { readonly outputs: number; readonly commits: number }> {
   const ports = await servers.openPorts();
   const stats = engineStats();
   const { last, partitions } = await ports.log.info();
-  const rate = await measured(servers, events, async () => {
+  let outputsBefore = 0;
+  let commitsBefore = 0;
+  const outputsNow = async (): Promise<number> => {
+    let outputs = 0;
+    for (let p = 0; p < partitions; p++) outputs += await ports.outputs.last(p);
+    return outputs;
+  };
+  const rate = await measured(servers, events, async (begin) => {
     const engine = startEngine(compiled, ports, { cacheCustomers: 200_000, limits: { maxOutbox: 50_000, keepPublished: 10_000 } }, engineEnvironment({ now: () => Date.now() }, quiet), stats);
     const processed = (): number => [...stats.events.values()].reduce((total, counted) => total + counted.processed + counted.duplicate + counted.dead, 0);
     const settled = (): boolean => processed() >= last && stats.partitions.size === partitions && [...stats.partitions.values()].every((p) => p.outboxPending === 0 && p.lag === 0);
+    while (processed() < before) await new Promise((resolve) => setTimeout(resolve, 5));
+    outputsBefore = await outputsNow();
+    commitsBefore = stats.commits;
+    begin();
     while (!settled()) await new Promise((resolve) => setTimeout(resolve, 5));
     await engine.stop();
   });
-  let outputs = 0;
-  for (let p = 0; p < partitions; p++) outputs += await ports.outputs.last(p);
+  const outputs = (await outputsNow()) - outputsBefore;
   if (process.env["BENCH_DEBUG"] === "1") {
     for (const [stage, h] of Object.entries(stats.stageSeconds)) console.log(stage, h.sum.toFixed(2), h.count);
   }
   await ports.close();
-  return { ...rate, outputs, commits: stats.commits };
+  return { ...rate, outputs, commits: stats.commits - commitsBefore };
 }
 
-export async function throughput(events: number, customers: number): Promise<{ bare: Rate; engine: Rate; ratio: number }> {
+export async function throughput(events: number, customers: number, before: number): Promise<{ bare: Rate; engine: Rate; ratio: number }> {
   const servers = await startServers();
-  await fill(servers, events, customers);
-  const bare = await bareLoop(servers, events);
-  const engine = await engineRun(servers, benchProgram(), events);
-  const again = await bareLoop(servers, events);
+  await fill(servers, before + events, customers);
+  const bare = await bareLoop(servers, before, events);
+  const engine = await engineRun(servers, benchProgram(), before, events);
+  const again = await bareLoop(servers, before, events);
   const mean: Rate = { ...bare, eventsPerSecond: (bare.eventsPerSecond + again.eventsPerSecond) / 2 };
   await servers.dispose();
   const ratio = engine.eventsPerSecond / mean.eventsPerSecond;
@@ -137,6 +159,6 @@ export async function throughput(events: number, customers: number): Promise<{ b
 }
 
 if (process.argv[1] === import.meta.filename) {
-  await throughput(Number(process.argv[2] ?? 400_000), Number(process.argv[3] ?? 100_000));
+  await throughput(Number(process.argv[2] ?? 400_000), Number(process.argv[3] ?? 100_000), Number(process.argv[4] ?? 300_000));
   process.exit(0);
 }

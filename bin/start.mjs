@@ -25,3 +25,6 @@ try {
 } catch (error) {
   process.exitCode = report(error, processIo());
 }
+// What was written to a pipe must be with its reader before the process goes.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))));
+process.exit();

@@ -1,9 +1,10 @@
 /**
  * The customers in memory: at most `capacity` beside those that must stay.
  *
- * Two generations: who is used moves to the young one; when that holds half the capacity, it becomes the old one and
- * what was left in the old one is forgotten, except customers who are dirty or whose commit has not been acknowledged
- * (forgetting them would lose an update). So a use costs one or two look-ups in a map and no list to keep in order.
+ * Time is cut into generations: when half the capacity of different customers has been used in the present one, it ends,
+ * and who was not used in it is forgotten, except customers who are dirty or whose commit has not been acknowledged
+ * (forgetting them would lose an update). So a use costs one look-up and a number; a walk over all comes once in
+ * `capacity / 2` uses.
  */
 import type { Customer } from "./customer.js";
 
@@ -14,61 +15,51 @@ export interface CustomerCache {
   get(id: string): Customer | undefined;
   has(id: string): boolean;
   put(customer: Customer): void;
-  /** They are part of a commit on its way now. */
-  committing(customers: readonly Customer[]): void;
   /** All commits up to this number are acknowledged. */
   acknowledged(commit: number): void;
   /** Customers with changes that the store does not have yet. */
   pinned(): IterableIterator<Customer>;
   all(): IterableIterator<Customer>;
-  clear(): void;
 }
 
 export function customerCache(capacity: number): CustomerCache {
-  let young = new Map<string, Customer>();
-  let old = new Map<string, Customer>();
-  let acknowledged = 0;
+  const customers = new Map<string, Customer>();
   const half = capacity / 2;
+  let generation = 0;
+  let used = 0;
+  let acknowledged = 0;
   const isPinned = (customer: Customer): boolean => customer.dirty || customer.commit > acknowledged;
 
-  function rotate(): void {
-    for (const [id, customer] of old) if (isPinned(customer)) young.set(id, customer);
-    old = young;
-    young = new Map();
+  function use(customer: Customer): void {
+    if (customer.generation === generation) return;
+    customer.generation = generation;
+    if (++used > half) endGeneration(customer);
   }
 
-  function* everybody(): IterableIterator<Customer> {
-    yield* young.values();
-    for (const [id, customer] of old) if (!young.has(id)) yield customer;
+  /** `latest` begins the next one. */
+  function endGeneration(latest: Customer): void {
+    for (const [id, customer] of customers) if (customer.generation !== generation && !isPinned(customer)) customers.delete(id);
+    generation++;
+    latest.generation = generation;
+    used = 1;
   }
 
   return {
     complete: capacity === Infinity,
-    get size() { return young.size + old.size; },
+    get size() { return customers.size; },
     get(id) {
-      const found = young.get(id);
-      if (found !== undefined) return found;
-      const older = old.get(id);
-      if (older === undefined) return undefined;
-      old.delete(id);
-      young.set(id, older);
-      if (young.size > half) rotate();
-      return older;
+      const found = customers.get(id);
+      if (found !== undefined) use(found);
+      return found;
     },
-    has: (id) => young.has(id) || old.has(id),
+    has: (id) => customers.has(id),
     put(customer) {
-      old.delete(customer.id);
-      young.set(customer.id, customer);
-      if (young.size > half) rotate();
+      customers.set(customer.id, customer);
+      customer.generation = -1;
+      use(customer);
     },
-    committing() { /* `commit` of each says it */ },
     acknowledged(commit) { acknowledged = commit; },
-    *pinned() { for (const customer of everybody()) if (isPinned(customer)) yield customer; },
-    all: everybody,
-    clear() {
-      young = new Map();
-      old = new Map();
-      acknowledged = 0;
-    },
+    *pinned() { for (const customer of customers.values()) if (isPinned(customer)) yield customer; },
+    all: () => customers.values(),
   };
 }

@@ -70,6 +70,8 @@ export interface Customer {
   dirty: boolean;
   /** Number of the newest commit that holds the customer's state; the cache keeps them until it is acknowledged. */
   commit: number;
+  /** The cache's: when the customer was used last. */
+  generation: number;
 }
 
 /** How many events a customer's duplicates are recognised among. */
@@ -78,7 +80,7 @@ export const SEEN_EVENTS = 32;
 export function newCustomer(id: string, zone: Zone): Customer {
   return {
     id, firstSeen: Infinity, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
-    seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0,
+    seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, generation: -1,
   };
 }
 

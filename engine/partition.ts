@@ -373,7 +373,6 @@ export function takePending(p: Partition, commit: number): Pending {
     customer.dirty = false;
     customer.commit = commit;
   }
-  p.cache.committing(pending.customers);
   p.pending = emptyPending();
   return pending;
 }

@@ -7,7 +7,7 @@ import { UTC } from "../../engine/zone.js";
 
 type Op =
   | { readonly k: "use"; readonly id: number; readonly change: boolean }
-  | { readonly k: "commit" } | { readonly k: "answer" } | { readonly k: "clear" };
+  | { readonly k: "commit" } | { readonly k: "answer" };
 
 const ops: fc.Arbitrary<Op[]> = fc.array(fc.oneof(
   { weight: 12, arbitrary: fc.record({ k: fc.constant("use" as const), id: fc.nat(40), change: fc.boolean() }) },
@@ -37,7 +37,6 @@ describe("the cache", () => {
             customer.dirty = false;
             customer.commit = number;
           }
-          cache.committing(flying);
         } else if (op.k === "use") {
           const id = `c${op.id}`;
           const kept = mustStay.get(id);
@@ -82,7 +81,6 @@ describe("the cache", () => {
     for (let i = 0; i < 10_000; i++) cache.put(newCustomer(`c${i}`, UTC));
     expect(cache.complete).toBe(true);
     expect(cache.size).toBe(10_000);
-    cache.clear();
-    expect([cache.size, cache.get("c1")]).toEqual([0, undefined]);
+    expect(cache.get("c1")?.id).toBe("c1");
   });
 });
