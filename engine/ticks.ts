@@ -4,7 +4,7 @@
  */
 import { timeText } from "./compile/runtime.js";
 import type { Environment } from "./environment.js";
-import { LogUnavailable, type EventLog } from "./ports.js";
+import { LogFull, LogUnavailable, type EventLog } from "./ports.js";
 import { TICK_TYPE, tickSubject } from "./subjects.js";
 import type { Worker } from "./worker.js";
 
@@ -54,7 +54,8 @@ async function append(t: Ticking, partitions: readonly number[], now: number): P
       body: JSON.stringify({ specversion: "1.0", id: `${index}-${now}`, source: "eddy", type: TICK_TYPE, subject: String(index), time: timeText(now) }),
     })));
   } catch (error) {
-    if (!(error instanceof LogUnavailable)) throw error;
+    // A full log may have room again; until then time stands still, and everything else goes on.
+    if (!(error instanceof LogUnavailable || error instanceof LogFull)) throw error;
     t.environment.log("warn", "the clock's tick could not be appended; it will be tried again", { reason: error.message });
   }
 }

@@ -29,6 +29,12 @@ export interface RedisConnection {
   readonly client: RedisClient;
   /** Hosts and ports; fit for messages. */
   readonly address: string;
+  /**
+   * Rejects with StoreUnavailable when the first attempt to connect fails, so that whoever opens a store can say so at once
+   * and not after all the attempts that a question waits for; else it never settles. A cluster's nodes are only known
+   * with the first answer.
+   */
+  readonly firstFailure: Promise<never>;
   /** Runs a question; its errors become StoreUnavailable or StoreRefused. */
   ask<T>(question: (client: RedisClient) => Promise<T>): Promise<T>;
   /** Runs something on every server that holds data. */
@@ -143,6 +149,13 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
   client.on("error", client instanceof Cluster ? () => undefined : keep);
   client.on("node error", keep);
 
+  const firstFailure = new Promise<never>((_, reject) => {
+    if (client instanceof Cluster) return;
+    const fail = (): void => reject(storeFailure(lastError ?? new Error("the connection was closed"), address));
+    client.once("close", fail).once("connect", () => client.off("close", fail));
+  });
+  firstFailure.catch(() => undefined); // not everybody who connects asks
+
   const limitMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
   const answered = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -155,6 +168,7 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
   return {
     client,
     address,
+    firstFailure,
     ask: (question) => answered(() => question(client)),
     onEachServer: (work) => answered(async () => {
       const servers = client instanceof Cluster ? await masters(client) : [client];

@@ -36,7 +36,7 @@ export interface OpenedStore {
 export async function openRedisStore(options: ConnectionOptions): Promise<OpenedStore> {
   const connection = connectRedis(options);
   try {
-    const warnings = await checkServers(connection);
+    const warnings = await Promise.race([checkServers(connection), connection.firstFailure]);
     await ensureFunctions(connection);
     return { store: redisStore(connection), partitions: await readPartitions(connection), warnings };
   } catch (error) {
