@@ -158,7 +158,10 @@ export function openCheckpoints(snapshots: Snapshots, options: CheckpointOptions
     return queued;
   }
 
+  let closed = false;
+
   function schedule(): void {
+    if (closed) return;
     cancelNext ??= timer.after(everyMs, () => {
       cancelNext = null;
       // It failed because the disk is full or failing, as writes will: they say so. Until then, try again.
@@ -176,6 +179,7 @@ export function openCheckpoints(snapshots: Snapshots, options: CheckpointOptions
     },
     settled: () => (dirty || running !== null ? run() : Promise.resolve()),
     async close() {
+      closed = true;
       cancelNext?.();
       cancelNext = null;
       try {
