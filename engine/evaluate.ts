@@ -132,7 +132,6 @@ export function processWake(e: Evaluator, customer: Customer, now: number): void
     if (segment !== undefined) enqueue(e.agenda, [segment.rank]);
   }
   settleNow(e);
-  for (const run of customer.runs) lower(customer, run.deadline);
   react(e, null);
 }
 
