@@ -194,9 +194,9 @@ function runWakes(p: Partition, upTo: number, work: Work): Progress {
   p.causeSequence = work.sequence;
   p.causeStamp = work.arrived;
   for (;;) {
-    if (!coversInstant(p.wakes, upTo)) return "wants wakes";
     const wake = firstWake(p.wakes);
-    if (wake === undefined || wake.at > upTo) return "done";
+    // What is in memory comes before all that is not: it runs first, however much of what is due is still to be read.
+    if (wake === undefined || wake.at > upTo) return coversInstant(p.wakes, upTo) ? "done" : "wants wakes";
     if (isFull(p)) return "full";
     const customer = p.cache.get(wake.customer);
     if (customer === undefined) {
@@ -340,9 +340,13 @@ export function supply(p: Partition, id: string, stored: Customer | null): void 
   else p.cache.put(stored);
 }
 
-/** Behind which entry the wake index is to be read on; undefined: no need. `null`: from the beginning. */
+/**
+ * Behind which entry the wake index is to be read on; undefined: no need, or not before what is due and in memory has
+ * run (all that is due may be more than memory holds). `null`: from the beginning.
+ */
 export function wantsWakes(p: Partition, upTo: number): Wake | null | undefined {
-  if (coversInstant(p.wakes, upTo)) return undefined;
+  const first = firstWake(p.wakes);
+  if (coversInstant(p.wakes, upTo) || (first !== undefined && first.at <= upTo)) return undefined;
   const { horizon } = p.wakes;
   return horizon === null || horizon.at === -Infinity ? null : horizon;
 }

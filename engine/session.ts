@@ -71,7 +71,8 @@ export async function openSession(
       workers: [], started: [], standing: [], offsets: [], seen: { sequence: 0, stamp: 0 }, sinceNudge: 0, reader: null, failure: null,
       lifetime, over: new AbortController(),
     };
-    stopping.addEventListener("abort", () => s.over.abort(), { once: true });
+    // A session that ended must not be held by the signal, with all that it has in memory: there may be many in a process.
+    stopping.addEventListener("abort", () => s.over.abort(), { once: true, signal: lifetime.signal });
     if (stopping.aborted) s.over.abort();
     stats.segmentCustomers.clear();
     for (const segment of compiled.segments) stats.segmentCustomers.set(segment.name, 0);

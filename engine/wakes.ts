@@ -7,22 +7,24 @@
  */
 import type { Wake } from "./ports.js";
 
-/** More than this in memory: the later half is left to the store again. */
 const MAX_IN_MEMORY = 50_000;
 
 export interface Wakes {
   readonly heap: Wake[];
   /** Null: the whole index is in the heap. */
   horizon: Wake | null;
+  /** More than this in memory: the later half is left to the store again. */
+  readonly most: number;
 }
 
 /** Before the first page is read: nothing is in memory. */
 export function unreadWakes(): Wakes {
-  return { heap: [], horizon: { at: -Infinity, customer: "" } };
+  return { heap: [], horizon: { at: -Infinity, customer: "" }, most: MAX_IN_MEMORY };
 }
 
+/** There is no store that could bring back what is left out: nothing ever is. */
 export function allWakesInMemory(): Wakes {
-  return { heap: [], horizon: null };
+  return { heap: [], horizon: null, most: Infinity };
 }
 
 /** By instant, then by customer in the order of UTF-8 bytes (which is that of code points). */
@@ -48,12 +50,12 @@ function compareCodePoints(a: string, b: string): number {
 export function addWake(wakes: Wakes, wake: Wake): void {
   if (wakes.horizon !== null && compareWakes(wake, wakes.horizon) > 0) return;
   push(wakes.heap, wake);
-  if (wakes.heap.length > MAX_IN_MEMORY) trim(wakes);
+  if (wakes.heap.length > wakes.most) trim(wakes);
 }
 
 function trim(wakes: Wakes): void {
   wakes.heap.sort(compareWakes);
-  wakes.heap.length = MAX_IN_MEMORY / 2;
+  wakes.heap.length = wakes.most / 2;
   wakes.horizon = wakes.heap[wakes.heap.length - 1] as Wake; // a sorted list is a heap
 }
 

@@ -116,6 +116,7 @@ interface State {
   committed: number;
   layoutPending: MetaFields;
   commitOnItsWay: Promise<void> | null;
+  commitFailed: boolean;
   inBatch: boolean;
   outgoing: Outgoing[];
   publishedUpTo: number;
@@ -137,7 +138,7 @@ export function startWorker(parts: WorkerParts): Worker {
     number: parts.number, nextOutput: parts.outputPlan.next, suppress: parts.outputPlan.suppress, surplus: parts.outputPlan.surplus,
     anchors: parts.meta.anchors, last: parts.meta.anchors[0] ?? { sequence: parts.meta.offset, stamp: 0 }, committed: parts.meta.offset,
     layoutPending: parts.layouts.added === null ? {} : layoutField(parts.layouts.present, parts.layouts.added),
-    commitOnItsWay: null, inBatch: false,
+    commitOnItsWay: null, commitFailed: false, inBatch: false,
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
     finishing: false, dropped: false, nudged: false, storeInDoubt: false, endInDoubt: false, bytes: writer(COMMIT_BYTES),
@@ -196,7 +197,7 @@ export function startWorker(parts: WorkerParts): Worker {
 
 async function evaluateLoop(s: State): Promise<void> {
   const { signal } = s.parts;
-  while (!signal.aborted) {
+  while (!signal.aborted && !s.commitFailed) {
     if (s.storeInDoubt) {
       s.storeInDoubt = false;
       s.inBatch = true;
@@ -251,8 +252,11 @@ async function batch(s: State): Promise<void> {
   await s.commitOnItsWay;
   if (parts.signal.aborted) return;
   s.commitOnItsWay = commit(s);
-  // A failure is met where the next batch, or the end, awaits it; until then it must not count as unhandled.
-  s.commitOnItsWay.catch(() => s.work.ring());
+  // Met where the next batch, or the end, awaits it. A worker without work has no next batch, so this ends the loop.
+  s.commitOnItsWay.catch(() => {
+    s.commitFailed = true;
+    s.work.ring();
+  });
 }
 
 /** Takes records from the queue and decodes them. */

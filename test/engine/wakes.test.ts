@@ -43,7 +43,8 @@ describe("wakes", () => {
   });
 
   test("no more than the bound are in memory, and what is left out lies behind the horizon", () => {
-    const window = allWakesInMemory();
+    const window = unreadWakes();
+    addPage(window, [], true);
     let turn = 1;
     let largest = 0;
     const all: Wake[] = [];
