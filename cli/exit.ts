@@ -32,6 +32,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
 const SURROUNDINGS: ReadonlySet<string> = new Set([
   "LogUnavailable", "LogFull", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
   "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "OwnershipLost",
+  "InvalidToken", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
 
 /** The system calls' own errors (no such file, no space, port taken) in a person's words. */
