@@ -79,6 +79,8 @@ export interface Evaluator {
   flips: Flip[];
   /** The other list: rounds of effects take turns with the two. */
   otherFlips: Flip[];
+  /** A step of this round has set a field of the profile: an `until` may hold now, though no membership turned. */
+  profileSet: boolean;
   /** What is being processed: the event's id or `time`, and the same as a part of identities. */
   cause: string;
   causeKey: string;
@@ -89,7 +91,7 @@ export interface Evaluator {
 
 export function evaluator(compiled: Compiled, sink: Sink): Evaluator {
   return {
-    compiled, sink, x: newContext(), agenda: agenda(compiled.segments.length), flips: [], otherFlips: [],
+    compiled, sink, x: newContext(), agenda: agenda(compiled.segments.length), flips: [], otherFlips: [], profileSet: false,
     cause: "", causeKey: "", started: [], turned: 0,
   };
 }
@@ -165,13 +167,14 @@ function react(e: Evaluator, event: Incoming | null): void {
     e.flips = e.otherFlips;
     e.flips.length = 0;
     e.otherFlips = flips;
+    e.profileSet = false;
     const happening = depth === 0 ? event : null;
     if (customer.runs.length > 0) {
       endRuns(e, happening, flips);
       if (depth === 0) continueRuns(e);
     }
     startRules(e, happening, flips);
-    if (e.flips.length === 0) break;
+    if (e.flips.length === 0 && !e.profileSet) break;
     if (depth === MAX_DEPTH) {
       e.flips.length = 0;
       e.sink.chainCut(customer.id);
@@ -361,6 +364,7 @@ function perform(e: Evaluator, run: Run, rule: CompiledRule, channel: string | n
 function setProfile(e: Evaluator, path: readonly string[], value: Value): void {
   const { x } = e;
   changeProfile(e, withField(x.profile, path, value));
+  e.profileSet = true;
   settleNow(e);
 }
 

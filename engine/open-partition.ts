@@ -49,7 +49,9 @@ const FIRST_WAKES = 1000;
 export async function openPartition(shared: Shared, index: number): Promise<Worker> {
   const { compiled, ports, options, environment, stats, info, stopping } = shared;
   const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, stopping, what, passes, attempt);
-  const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, environment.token()));
+  // One token for all attempts: a claim whose reply was lost is our own when it is made again.
+  const token = environment.token();
+  const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
   const meta = readMeta(claim.meta);
   await ask("comparing the event log", () => checkLog(index, meta, info, ports.log));
   const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs));

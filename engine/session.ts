@@ -149,7 +149,10 @@ async function run(s: State): Promise<void> {
   if (info.clock === "broker") {
     loops.push(tick({ log: ports.log, environment, workers: () => atWork(s), unread: () => s.reader?.lag ?? 1, signal }));
   }
-  await Promise.all(loops.map((loop) => loop.catch((error: Error) => fail(s, error))));
+  await Promise.all(loops.map((loop) => loop.catch((error: Error) => {
+    // Told to stop while a server was away: that is an end like any other.
+    if (!(s.shared.stopping.aborted && passes(error))) fail(s, error);
+  })));
   await s.reader?.close().catch(() => undefined);
   if (s.failure === null) {
     const finished = Promise.all([...atWork(s)].map((worker) => worker.finish().catch((error: Error) => fail(s, error))));

@@ -87,6 +87,8 @@ const COMMIT_BYTES = 256 * 1024;
 const MAX_BATCH = 512;
 const LOAD_AT_ONCE = 400;
 const WAKE_PAGE = 1000;
+/** After a refusal that left the end of the output stream where it was. */
+const REFUSED_PAUSE_MS = 10;
 const PUBLISH_AT_ONCE = 256;
 /** An idle partition records how far it has seen when that is so many records ahead. */
 const IDLE_AHEAD = 10_000;
@@ -458,7 +460,7 @@ async function resume(s: State, last: number): Promise<void> {
   if (last >= s.nextOutput) await ownCommits(s);
   if (last >= s.nextOutput) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds ${last} outputs, of which only ${s.nextOutput - 1} are committed`);
   if (last >= first) return accept(s, last);
-  if (last === first - 1) return environment.pause(1, signal);
+  if (last === first - 1) return environment.pause(REFUSED_PAUSE_MS, signal);
   // The output stream lost its end: what was published before is taken from the outbox again.
   const lost: Outgoing[] = [];
   for (let from = last + 1; from < first; ) {

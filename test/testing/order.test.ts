@@ -17,6 +17,19 @@ const rows = (title: string, table: readonly Row[]): void => {
 };
 
 rows("the order of things", [
+  ["a field set by one rule ends what waits for it in another, though no membership turns", `
+    event begin
+    event other
+    profile { done: boolean = false }
+    rule a { on other  set profile.done = true }
+    rule b { on begin  until profile.done  wait 1 day  emit "b" }
+  `, `
+    at 2026-03-02 10:00 begin
+    at 2026-03-02 11:00 other
+    at 2026-03-02 12:00 profile_updated { done: false }
+    at 2026-03-04 10:00
+      expect nothing
+  `],
   ["aggregates and the profile come before segments, segments before starts", `
     event bought { total: number }
     segment rich when sum(bought.total) >= 100
