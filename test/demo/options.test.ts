@@ -7,7 +7,7 @@ import type { Io } from "../../cli/io.js";
 import { report } from "../../cli/main.js";
 
 const io = (): Io & { readonly stdout: PassThrough; readonly stderr: PassThrough } => ({
-  stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), environment: {}, folder: "/home/ava", terminal: false,
+  stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), environment: {}, folder: "/shop", terminal: false,
   now: () => 0, interrupted: () => new Promise(() => undefined),
 });
 
@@ -22,7 +22,7 @@ test.each<[string, Partial<DemoOptions>]>([
   ["--rate max", { perSecond: null }],
   ["--http off", { http: null }],
   ["--http 0.0.0.0:9000", { http: { host: "0.0.0.0", port: 9000 } }],
-  ["--embedded store", { folder: "/home/ava/store" }],
+  ["--embedded store", { folder: "/shop/store" }],
   ["--embedded=/tmp/x --seed=0", { folder: "/tmp/x", seed: 0 }],
 ])("npm start -- %s", (line, given) => {
   expect(readOptions(line.split(" ").filter((word) => word !== ""), io())).toEqual({ ...usual, ...given });
