@@ -66,7 +66,7 @@ async function reached(where: Place, count: number, process: EngineProcess): Pro
   await until(`${count} outputs`, async () => {
     if (!process.running) throw new Error(`the engine ended:\n${shown(process.log)}`);
     return (await whenReachable(() => published(where), 0)) >= count;
-  }, 60_000, 4);
+  }, 60_000, 10);
 }
 
 async function finished(where: Place, last: number, process: EngineProcess): Promise<void> {
@@ -105,13 +105,13 @@ async function expectTheSame(where: Place, expected: Replayed): Promise<void> {
   expect(liveDifferences(expected, await liveOutcome(retailProgram(), where))).toEqual([]);
 }
 
-test("SIGTERM in the middle: within five seconds everything read is committed and published, and the next one goes on", async () => {
-  const { lines, end } = collisions(6, 150);
-  const expected = replayed(retailProgram(), lines, end);
-  for (const open of [embeddedPlace, serversPlace]) {
-    const where = (place = await open(SETTINGS));
+describe("SIGTERM in the middle: what is evaluated is committed and published, soon, and the next one goes on", () => {
+  test.each([["embedded", embeddedPlace], ["NATS and Redis", serversPlace]] as const)("%s", async (_title, open) => {
+    const { lines, end } = collisions(6, 100);
+    const expected = replayed(retailProgram(), lines, end);
+    const where: Place = (place = await open(SETTINGS));
     const fed = begun(feed(where, lines, end));
-    for (const { count } of moments(3, expected.said.length, 2)) {
+    for (const { count } of moments(2, expected.said.length * 0.75, 2)) {
       const process = start(where.flags);
       await process.said("running");
       await reached(where, count, process);
@@ -124,11 +124,8 @@ test("SIGTERM in the middle: within five seconds everything read is committed an
     const process = start(where.flags);
     await finished(where, await fed, process);
     await expectTheSame(where, expected);
-    await process.kill();
-    await where.dispose();
-    place = null;
-  }
-}, 120_000);
+  }, 60_000);
+});
 
 describe("what the engine stands on goes away while it runs", () => {
   /** Runs a history through real servers and does something at each of these moments. */
@@ -154,14 +151,14 @@ describe("what the engine stands on goes away while it runs", () => {
 
   test("Redis is killed and comes back", async () => {
     const where = await open();
-    const process = await through(collisions(7, 150), where, where.flags, 3, () => where.redis.restart());
+    const process = await through(collisions(7, 100), where, where.flags, 3, () => where.redis.restart());
     expect(process.log.some(({ message }) => message.includes("the state store is not connected"))).toBe(true);
   }, 120_000);
 
   test("nats-server is killed and comes back", async () => {
     const where = await open();
     // It forgets what it took in its last moments (it does not wait for the disk), so the events are all there before.
-    const process = await through(collisions(8, 300), where, where.flags, 3, async () => {
+    const process = await through(collisions(8, 200), where, where.flags, 3, async () => {
       await where.nats.kill();
       await where.nats.start();
     }, appendHistory);
@@ -173,7 +170,7 @@ describe("what the engine stands on goes away while it runs", () => {
     const random = randomOf(9);
     const [nats, redis] = [await startCuttingProxy(where.nats.port), await startCuttingProxy(where.redis.port)];
     proxies.push(nats, redis);
-    await through(collisions(9, 150), where, ["--nats", `nats://127.0.0.1:${nats.port}`, "--redis", `redis://127.0.0.1:${redis.port}`], 8, async (time) => {
+    await through(collisions(9, 100), where, ["--nats", `nats://127.0.0.1:${nats.port}`, "--redis", `redis://127.0.0.1:${redis.port}`], 8, async (time) => {
       const proxy = time % 2 === 0 ? nats : redis;
       if (time % 4 < 2) proxy.cutBeforeReply();
       else proxy.cutRequestAfter(Math.floor(random() * 10_000));
@@ -186,7 +183,7 @@ describe("what the engine stands on goes away while it runs", () => {
 
 describe("somebody goes on who should not", () => {
   test("an engine that slept while another one took over writes nothing, says why, and ends", async () => {
-    const { lines, end } = collisions(10, 150);
+    const { lines, end } = collisions(10, 100);
     const expected = replayed(retailProgram(), lines, end);
     const where = (place = await serversPlace(SETTINGS));
     const fed = begun(feed(where, lines, end));
@@ -203,7 +200,7 @@ describe("somebody goes on who should not", () => {
   }, 120_000);
 
   test("a store that went back to an older state: nothing is said twice, nothing is left out", async () => {
-    const { lines, end } = collisions(11, 150);
+    const { lines, end } = collisions(11, 100);
     const expected = replayed(retailProgram(), lines, end);
     const where = await serversPlace({ ...SETTINGS, redis: { appendfsync: "always" } });
     place = where;
@@ -252,11 +249,29 @@ test("the broker lost the end of an output stream: it is published again, even w
   await expectTheSame(where, expected);
 }, 120_000);
 
+test("engine, store and broker are killed at the same moment, three times", async () => {
+  const { lines, end } = collisions(13, 200);
+  const expected = replayed(retailProgram(), lines, end);
+  const where = await serversPlace({ ...SETTINGS, redis: { appendfsync: "always" } });
+  place = where;
+  const last = await appendHistory(where, lines, end);
+  for (const { count, moreMs } of moments(3, expected.said.length, 5)) {
+    const process = start(where.flags);
+    await reached(where, count, process);
+    await delay(moreMs);
+    await Promise.all([process.kill(), where.redis.kill(), where.nats.kill()]);
+    await Promise.all([where.redis.start(), where.nats.start()]);
+  }
+  const process = start(where.flags);
+  await finished(where, last, process);
+  await expectTheSame(where, expected);
+}, 120_000);
+
 describe("the engine is killed ten times", () => {
   const cases: readonly { readonly title: string; readonly open: () => Promise<Place>; readonly history: () => History; readonly append: typeof feed; readonly skip: boolean }[] = [
-    { title: "embedded, instants that collide, events as they come", open: () => embeddedPlace(SETTINGS), history: () => collisions(4, 150), append: feed, skip: false },
-    { title: "NATS and Redis, instants that collide, events as they come", open: () => serversPlace(SETTINGS), history: () => collisions(5, 150), append: feed, skip: false },
-    { title: "embedded, 6,000 real orders that are waiting", open: () => embeddedPlace(SETTINGS), history: () => realHistory(6_000), append: appendHistory, skip: !retailEventsPresent },
+    { title: "embedded, instants that collide, events as they come", open: () => embeddedPlace(SETTINGS), history: () => collisions(4, 100), append: feed, skip: false },
+    { title: "NATS and Redis, instants that collide, events as they come", open: () => serversPlace(SETTINGS), history: () => collisions(5, 100), append: feed, skip: false },
+    { title: "embedded, 3,000 real orders, as they come", open: () => embeddedPlace(SETTINGS), history: () => realHistory(3_000), append: feed, skip: !retailEventsPresent },
     { title: "NATS and Redis, all real orders, waiting", open: () => serversPlace(SETTINGS), history: () => realHistory(Infinity), append: appendHistory, skip: !retailEventsPresent },
   ];
   for (const { title, open, history, append, skip } of cases) {
@@ -269,7 +284,7 @@ describe("the engine is killed ten times", () => {
       const deaths = await killTenTimes(where, expected.said.length, 1);
       // Every death was in the middle, and between them the work went on.
       expect(Math.max(...deaths)).toBeLessThan(expected.said.length);
-      expect(new Set(deaths).size).toBeGreaterThanOrEqual(8);
+      expect(new Set(deaths).size).toBeGreaterThanOrEqual(6);
       const process = start(where.flags);
       await finished(where, await appended, process);
       expect((await process.terminate()).code).toBe(0);

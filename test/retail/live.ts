@@ -45,7 +45,7 @@ function ticks(partitions: number, instant: number): NewRecord[] {
 }
 
 const APPENDED_AT_ONCE = 5_000;
-const LAST_STEPS = 50;
+const LAST_STEPS = 40;
 
 /** A history as records, behind them ticks that move the clock on to `end` step by step. The last ones are one for each partition. */
 function historyRecords(partitions: number, lines: readonly string[], end: number): NewRecord[] {
@@ -62,8 +62,8 @@ export async function appendHistory({ ports, partitions }: Place, lines: readonl
   return (await ports.log.info()).last;
 }
 
-const FED_AT_ONCE = 20;
-const FED_AHEAD = 80;
+const FED_AT_ONCE = 30;
+const FED_AHEAD = 90;
 
 /**
  * Puts a history into the log as events come in life, a few at a time and never far ahead of the engine, which so has
@@ -73,7 +73,7 @@ export async function feed(place: Place, lines: readonly string[], end: number):
   const history = historyRecords(place.partitions, lines, end);
   let last = 0;
   for (let from = 0; from < history.length; from += FED_AT_ONCE) {
-    await until("the engine comes near the end of the log", async () => last - (await slowest(place)) < FED_AHEAD, 60_000);
+    await until("the engine comes near the end of the log", async () => last - (await slowest(place)) < FED_AHEAD, 60_000, 10);
     const appended = await place.ports.log.append(history.slice(from, from + FED_AT_ONCE));
     last = appended.at(-1)?.sequence ?? last;
   }
