@@ -22,6 +22,7 @@ import {
   outputConfig,
   outputStream,
   readDescription,
+  refusesWhenFull,
   type StreamOptions,
 } from "./streams.js";
 
@@ -221,12 +222,12 @@ async function weaknesses(link: NatsLink, options: StreamOptions): Promise<strin
   const warnings: string[] = [];
   for (const wanted of wantedStreams(link, options)) {
     const info = await findStream(link, wanted.name ?? "");
-    if (info !== null) warnings.push(...weaknessesOf(info, wanted));
+    if (info !== null) warnings.push(...weaknessesOf(info, wanted, link.nc.info?.version ?? "0"));
   }
   return warnings;
 }
 
-function weaknessesOf(info: StreamInfo, wanted: Partial<StreamConfig>): string[] {
+function weaknessesOf(info: StreamInfo, wanted: Partial<StreamConfig>, version: string): string[] {
   const have = info.config;
   const warnings: string[] = [];
   const warn = (text: string): void => void warnings.push(`stream ${have.name}: ${text}`);
@@ -234,6 +235,9 @@ function weaknessesOf(info: StreamInfo, wanted: Partial<StreamConfig>): string[]
   if (String(have.retention) !== "limits") warn(`retention '${have.retention}' removes messages that have been read; it should be 'limits'`);
   if (String(have.discard) === "old" && (have.max_bytes > 0 || have.max_msgs > 0)) {
     warn("discards its oldest messages when full, read or not");
+  }
+  if (String(have.discard) === "new" && have.max_bytes > 0 && !refusesWhenFull(version)) {
+    warn(`nats-server ${version} may drop the oldest messages where the limit of ${have.max_bytes} bytes is reached (fixed in 2.10.5): choose it so that it is not, or upgrade the server`);
   }
   if (have.max_msgs_per_subject > 0) warn(`keeps only ${have.max_msgs_per_subject} messages of each subject`);
   if (have.num_replicas < (wanted.num_replicas ?? 1)) warn(`${have.num_replicas} replicas where ${wanted.num_replicas} were asked for`);

@@ -62,12 +62,26 @@ const FOREVER = 0;
 const UNLIMITED = -1;
 
 const GATHER_SINCE = [2, 10, 14] as const;
+const REFUSE_SINCE = [2, 10, 5] as const;
 
 /** Whether a server of this version copies the output streams into gathering streams without getting stuck. */
 export function canGather(version: string): boolean {
+  return isSince(version, GATHER_SINCE);
+}
+
+/**
+ * Whether a stream with a limit of bytes and `discard: new` only ever refuses. Earlier servers reckon a message smaller
+ * than it becomes, take it at the very limit, and then drop the oldest ones to make room (seen on 2.9.10: with messages
+ * of equal size, one for each new one).
+ */
+export function refusesWhenFull(version: string): boolean {
+  return isSince(version, REFUSE_SINCE);
+}
+
+function isSince(version: string, since: readonly number[]): boolean {
   const parts = version.split(/[.-]/).map(Number);
-  for (let i = 0; i < GATHER_SINCE.length; i++) {
-    const difference = (parts[i] ?? 0) - (GATHER_SINCE[i] ?? 0);
+  for (let i = 0; i < since.length; i++) {
+    const difference = (parts[i] ?? 0) - (since[i] ?? 0);
     if (difference !== 0) return difference > 0;
   }
   return true;

@@ -7,7 +7,7 @@ import type { NatsLink } from "../../connectors/nats/connect.js";
 import { natsEventLog } from "../../connectors/nats/event-log.js";
 import { natsOutputLog } from "../../connectors/nats/output-log.js";
 import { describeStreams, SetupRefused, setupStreams } from "../../connectors/nats/setup.js";
-import { canGather, EVENTS_STREAM, readDescription, writeDescription } from "../../connectors/nats/streams.js";
+import { canGather, EVENTS_STREAM, readDescription, refusesWhenFull, writeDescription } from "../../connectors/nats/streams.js";
 import { partition, encodeToken } from "../../engine/subjects.js";
 import { recordOf } from "../conformance/event-log.js";
 import { outputsOf } from "../conformance/output-log.js";
@@ -140,12 +140,16 @@ describe("describeStreams", () => {
     expect(found).toMatchObject({ clock: "event", partitions: 2, missing: ["OUT_1"] });
     expect(found.streams[0]).toMatchObject({ name: "EVENTS", messages: 2, first: 1, last: 2, replicas: 1, maxBytes: 5_000_000, maxAgeMs: 0 });
     expect(found.warnings).toContain("stream EVENTS: 1 replicas where 3 were asked for");
+    const atTheLimit = expect.stringMatching(/^stream EVENTS: nats-server .* may drop the oldest messages where the limit of 5000000 bytes is reached/) as string;
+    if (refusesWhenFull(natsServerVersion())) expect(found.warnings).not.toContainEqual(atTheLimit);
+    else expect(found.warnings).toContainEqual(atTheLimit);
   });
 });
 
 describe("the gathering streams", () => {
   test("are known to fail before 2.10.14", () => {
     expect(["2.9.10", "2.9.25", "2.10.7", "2.10.13", "2.10.14-beta.1"].map(canGather)).toEqual([false, false, false, false, true]);
+    expect(["2.9.10", "2.10.4", "2.10.5", "2.11.0"].map(refusesWhenFull)).toEqual([false, false, true, true]);
     expect(["2.10.14", "2.10.27", "2.11.0", "2.15.2", "3.0.0"].map(canGather)).toEqual([true, true, true, true, true]);
   });
 
