@@ -31,7 +31,7 @@ const TAKE_AT_ONCE = 4096;
 const READ_TIMEOUT_MS = 1000;
 const FULL_PAUSE_MS = 1;
 /** What cannot be committed in this time after a signal is done again by whoever takes over. */
-const FINISH_WITHIN_MS = 4500;
+const FINISH_WITHIN_MS = 4000;
 /** Ready means: no more events than this are waiting. */
 const READY_LAG = 10_000;
 /** Every so many records idle partitions are asked whether their position should be recorded. */

@@ -118,6 +118,23 @@ describe("a server that is not there", () => {
   });
 });
 
+test.each(["NATS", "Redis", "both"] as const)("SIGTERM while %s is away and work is waiting: exit 0 within five seconds, and the next one does the work", async (which) => {
+  const place = kept(await serversPlace({ ...SETTINGS, redis: { appendfsync: "always" } }));
+  const away = which === "NATS" ? [place.nats] : which === "Redis" ? [place.redis] : [place.redis, place.nats];
+  const engine = start(place.flags);
+  const http = await engine.http();
+  await until("it is ready", async () => (await ready(http)).status === 200);
+  if (which !== "NATS") await place.redis.kill();
+  expect(await post(http, "o-1")).toBe(202);
+  if (which !== "Redis") await place.nats.kill();
+  const { code, ms } = await engine.terminate();
+  expect([code, ms < 5_000]).toEqual([0, true]);
+  for (const server of away) await server.start();
+  await until("the test's own connection is back", async () => place.ports.log.info().then(() => true, () => false));
+  await start(place.flags).said("running");
+  await until("the action is there", async () => (await Promise.all([0, 1].map((p) => place.outputs(p)))).flat().some(({ body }) => body.includes('"cause":"o-1"')));
+}, 30_000);
+
 describe("servers that were not set up", () => {
   test("no streams: names the command, exit 2", async () => {
     const [nats, redis] = [kept(await startNats()), kept(await startRedis())];
