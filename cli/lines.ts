@@ -45,6 +45,8 @@ export async function readLines(place: string, io: Pick<Io, "stdin">, longest = 
 function unzip(file: Readable): Readable {
   const unzipped = createGunzip({ chunkSize: CHUNK_BYTES });
   file.on("error", (error) => unzipped.destroy(error));
+  // It may fail before anybody reads from it; whoever reads is told all the same.
+  unzipped.on("error", () => undefined);
   return file.pipe(unzipped);
 }
 

@@ -32,6 +32,8 @@ export interface OpenOptions {
   readonly create?: boolean;
   /** An engine will run on it: an embedded folder takes one at a time. */
   readonly engine?: boolean;
+  /** Even where an engine on another host seems to have it. */
+  readonly takeOver?: boolean;
 }
 
 /** The log alone. Fails fast where it is not there. */
@@ -75,9 +77,9 @@ function apart(where: string, wanted: number, found: number | null): Configurati
   );
 }
 
-async function openFolder(folder: string, { now, create = false, engine = false }: OpenOptions): Promise<OpenedPorts> {
+async function openFolder(folder: string, { now, create = false, engine = false, takeOver = false }: OpenOptions): Promise<OpenedPorts> {
   const { openEmbedded } = await import("../connectors/embedded/open.js");
-  const { log, store, outputs, close } = await openEmbedded(folder, { create, now, engine });
+  const { log, store, outputs, close } = await openEmbedded(folder, { create, now, engine, takeOver });
   const { partitions } = await log.info();
   return { log, store, outputs, partitions, warnings: [], where: folder, close };
 }

@@ -36,7 +36,9 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
   const listen = configured === undefined ? DEFAULT_HTTP : configured;
   const monitor = await startMonitor({ listen, stats, program, log });
   try {
-    const ports = await openPatiently(() => openPorts(place, { now: io.now, create: true, engine: true }), log, ending.signal);
+    const options = { now: io.now, create: true, engine: true, takeOver: configuration.get("take-over") ?? false };
+    // An attempt that is under way when the signal comes is not waited for: nothing has begun yet.
+    const ports = await Promise.race([openPatiently(() => openPorts(place, options), log, ending.signal), aborted(ending.signal).then(() => null)]);
     if (ports === null) return EXIT.ok;
     for (const warning of ports.warnings) log.warn(warning);
     monitor.opened(ports);

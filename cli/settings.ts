@@ -151,6 +151,7 @@ export const settings = {
   members: setting("OUT", "write the members of all segments at the end to this file", path, { path: true }),
   traits: setting("OUT", "write the traits of all customers at the end to this file", path, { path: true }),
   "cache-customers": setting("N", "customers kept in memory; the others are read from the store when they are needed (50000)", whole(1000, 100_000_000)),
+  "take-over": setting(null, "take the embedded folder over from an engine on another host that is gone", toggle),
   "log-level": setting("LEVEL", `how much is logged: ${LOG_LEVELS.join(", ")}`, oneOf(...LOG_LEVELS)),
 } as const;
 

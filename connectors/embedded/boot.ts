@@ -15,7 +15,9 @@ export function processStart(pid: number): string | null {
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    // One that was killed and that nobody has waited for still has its number (Linux: state Z or X).
+    const state = /^\d+ \(.*\) (\S)/s.exec(read(`/proc/${pid}/stat`) ?? "")?.[1];
+    return state !== "Z" && state !== "X";
   } catch (error) {
     // EPERM: it is there and belongs to somebody else.
     return (error as NodeJS.ErrnoException).code === "EPERM";
