@@ -39,6 +39,7 @@ export interface SetupReport {
 
 export async function setupStreams(link: NatsLink, options: StreamOptions): Promise<SetupReport> {
   checkOptions(options);
+  checkReplicas(link, options.replicas ?? 1);
   const found = await findStream(link, EVENTS_STREAM);
   if (found !== null) checkSettled(found, options);
   const report = { created: [] as string[], updated: [] as string[], unchanged: [] as string[], warnings: [] as string[] };
@@ -108,6 +109,18 @@ async function ensure(link: NatsLink, wanted: Partial<StreamConfig>, asked: Part
   } catch (error) {
     if (!(error instanceof ApiRefused)) throw error;
     throw new SetupRefused(`NATS at ${link.address} refuses the stream ${name}: ${error.description}${hint(error.description)}`);
+  }
+}
+
+/**
+ * A server that is in no cluster takes an update to several replicas, and then cannot bring the stream up again when it
+ * is restarted.
+ */
+function checkReplicas(link: NatsLink, replicas: number): void {
+  if (replicas > 1 && link.nc.info?.cluster === undefined) {
+    throw new SetupRefused(
+      `NATS at ${link.address} is a single server: it cannot keep ${replicas} replicas. Connect to a cluster of as many servers as replicas, or leave --replicas out`,
+    );
   }
 }
 

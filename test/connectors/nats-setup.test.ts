@@ -123,7 +123,7 @@ describe("setupStreams", () => {
   });
 
   test("says when there are too few servers for the replicas", async () => {
-    await expect(setupStreams(link, { partitions: 1, clock: "broker", replicas: 3 })).rejects.toThrow(/refuses the stream EVENTS: .*as many servers as replicas/);
+    await expect(setupStreams(link, { partitions: 1, clock: "broker", replicas: 3 })).rejects.toThrow(/is a single server: it cannot keep 3 replicas\. .*as many servers as replicas/);
   });
 });
 
