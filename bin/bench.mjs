@@ -18,5 +18,5 @@ try {
   process.exit(2);
 }
 
-const { status } = spawnSync(process.execPath, ["--expose-gc", "--max-semi-space-size=64", join(home, "dist/bench/main.js"), ...process.argv.slice(2)], { stdio: "inherit", cwd: home });
+const { status } = spawnSync(process.execPath, ["--expose-gc", join(home, "dist/bench/main.js"), ...process.argv.slice(2)], { stdio: "inherit", cwd: home });
 process.exit(status ?? 70);

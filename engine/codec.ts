@@ -79,6 +79,11 @@ export function writeUint(w: Writer, value: number): void {
 
 const LOW_28 = 2 ** 28;
 
+/** Makes room for `count` whole numbers, so that the buffer does not grow while they are written. */
+export function reserveInts(w: Writer, count: number): void {
+  reserve(w, count * 8);
+}
+
 /** A whole number of at most 52 bits, either sign. */
 export function writeInt(w: Writer, value: number): void {
   writeUint(w, value >= 0 ? value * 2 : -value * 2 - 1);

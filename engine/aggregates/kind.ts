@@ -9,7 +9,7 @@
  * oldest (see merge.ts), the others forget the oldest value; `frame.overflows` counts how often.
  */
 import { addMonths, periodEnd, type Period, type Zone } from "../zone.js";
-import { readInt, readUint, writeInt, writeUint, type Reader, type Writer } from "../codec.js";
+import { readInt, readUint, reserveInts, writeInt, writeUint, type Reader, type Writer } from "../codec.js";
 import type { Value } from "../../dsl/program.js";
 
 export const MAX_ENTRIES = 256;
@@ -97,13 +97,29 @@ export function placeOf(times: readonly number[], t: number): number {
 }
 
 export function writeTimes(w: Writer, times: readonly number[], base: number): void {
-  writeUint(w, times.length);
+  const n = times.length;
+  writeUint(w, n);
+  if (n === 0) return;
   let before = base;
-  for (const t of times) {
-    writeInt(w, t - before);
+  reserveInts(w, n);
+  const { bytes } = w;
+  for (let i = 0; i < n; i++) {
+    const t = times[i] as number;
+    const difference = t - before;
     before = t;
+    // Most differences are small and positive: one to four bytes, written here without a call.
+    if (difference >= 0 && difference < SMALL_DIFFERENCE) {
+      let rest = difference * 2;
+      while (rest >= 0x80) {
+        bytes[w.at++] = (rest & 0x7f) | 0x80;
+        rest >>>= 7;
+      }
+      bytes[w.at++] = rest;
+    } else writeInt(w, difference);
   }
 }
+
+const SMALL_DIFFERENCE = 2 ** 27;
 
 export function readTimes(r: Reader, base: number): number[] {
   const times: number[] = [];
