@@ -66,14 +66,14 @@ async function reached(where: Place, count: number, process: EngineProcess): Pro
   await until(`${count} outputs`, async () => {
     if (!process.running) throw new Error(`the engine ended:\n${shown(process.log)}`);
     return (await whenReachable(() => published(where), 0)) >= count;
-  }, 60_000, 10);
+  }, 120_000, 10);
 }
 
 async function finished(where: Place, last: number, process: EngineProcess): Promise<void> {
   await until("everything is processed and published", () => {
     if (!process.running) throw new Error(`the engine ended:\n${shown(process.log)}`);
     return whenReachable(() => settledAt(where, last), false);
-  }, 60_000, 20);
+  }, 120_000, 20);
 }
 
 /** Work beside the test, which asks only at its end how it went. */
@@ -290,6 +290,6 @@ describe("the engine is killed ten times", () => {
       await finished(where, await appended, process);
       expect((await process.terminate()).code).toBe(0);
       await expectTheSame(where, expected);
-    }, 180_000);
+    }, 300_000);
   }
 });

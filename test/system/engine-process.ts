@@ -41,7 +41,7 @@ export interface StartOptions {
 }
 
 const PROGRAM = join(PROJECT, "bin/eddy");
-const SAID_WITHIN_MS = 15_000;
+const SAID_WITHIN_MS = 30_000;
 
 export function startEngineProcess({ rules, place, folder, more = [] }: StartOptions): EngineProcess {
   const child = spawn(process.execPath, [PROGRAM, "run", rules, ...place, "--http", "127.0.0.1:0", ...more], {

@@ -85,7 +85,7 @@ describe("a server that is not there", () => {
     await place.link.nc.flush();
     expect(await post(http, "o-1")).toBe(202);
     await outside.message("the action", ({ event }) => event.cause === "o-1");
-  }, 30_000);
+  }, 90_000);
 
   test.each(["NATS", "Redis"] as const)("%s lost while running: not ready, then ready again, and nothing is lost", async (which) => {
     const place = kept(await serversPlace({ ...SETTINGS, redis: { appendfsync: "always" } }));
@@ -106,7 +106,7 @@ describe("a server that is not there", () => {
     await until("events are taken", async () => (await post(http, "o-1")) === 202);
     await outside.message("the action", ({ event }) => event.cause === "o-1");
     expect(outside.heard.map(({ event }) => event.cause)).toEqual(which === "Redis" ? ["meanwhile", "o-1"] : ["o-1"]);
-  }, 30_000);
+  }, 90_000);
 
   test("SIGTERM while it waits: exit 0 at once", async () => {
     const port = await freePort();
@@ -133,7 +133,7 @@ test.each(["NATS", "Redis", "both"] as const)("SIGTERM while %s is away and work
   await until("the test's own connection is back", async () => place.ports.log.info().then(() => true, () => false));
   await start(place.flags).said("running");
   await until("the action is there", async () => (await Promise.all([0, 1].map((p) => place.outputs(p)))).flat().some(({ body }) => body.includes('"cause":"o-1"')));
-}, 30_000);
+}, 90_000);
 
 describe("servers that were not set up", () => {
   test("no streams: names the command, exit 2", async () => {
@@ -190,5 +190,5 @@ describe("a place that belongs to somebody", () => {
     expect((await ready(http)).status).toBe(503);
     expect(await (await fetch(`${http}/metrics`)).text()).toMatch(/^eddy_partition_stopped\{partition="\d"\} 1$/m);
     expect((await second.terminate()).code).toBe(0);
-  }, 30_000);
+  }, 90_000);
 });
