@@ -124,8 +124,12 @@ export type ExprNode =
   /** Index into Program.traits or Program.segments. */
   | { readonly k: "trait"; readonly index: number }
   | { readonly k: "segment"; readonly index: number }
-  /** Of Program.points. `balance`: window is `life`; `earned` in the window; `expiring` within it from now on. Numbers. */
-  | { readonly k: "points"; readonly fn: "balance" | "earned" | "expiring"; readonly index: number; readonly window: Window }
+  /**
+   * Of Program.points: the balance, or what of it expires within a time from now. Numbers, never missing.
+   * (`stars.earned over D` is an aggregate: see Aggregate.event.)
+   */
+  | { readonly k: "points"; readonly fn: "balance"; readonly index: number }
+  | { readonly k: "points"; readonly fn: "expiring"; readonly index: number; readonly within: Length }
   /**
    * Of Program.tiers. `level` (text) and `rank` (number, 0 is the lowest level) as they were settled last, null below the
    * lowest level; `next`: the level above, null at the highest; `missing`: what the tier's value lacks to it, likewise.
@@ -169,7 +173,10 @@ export interface Aggregate {
   /** Hash of all that follows except type and maybe: equal keys, equal meaning, one state. */
   readonly key: string;
   readonly fn: AggregateFn;
-  /** Name of the event type. */
+  /**
+   * Name of the event type. Or the name of points: each credit to them is then a row `{ amount }` at its own time, so
+   * `stars.earned over D` is the `sum` of `field amount of row` over D.
+   */
   readonly event: string;
   /** Path of the list in the event whose items are the rows, or null where the event itself is. */
   readonly items: readonly string[] | null;
@@ -364,11 +371,14 @@ export interface Metric {
   readonly value: Expr;
 }
 
-/** What is settled in `Program.order`. */
-export type Settled =
-  | { readonly k: "segment"; readonly index: number }
-  | { readonly k: "tier"; readonly index: number }
-  | { readonly k: "watch"; readonly index: number };
+/**
+ * What is settled after each change, in `Program.order`. A `segment`, `tier` or `percentile` node depends on the segment,
+ * tier or ranking that it names; nothing depends on watches and populations.
+ */
+export interface Settled {
+  readonly k: "segment" | "tier" | "watch" | "ranking" | "population";
+  readonly index: number;
+}
 
 export interface Program {
   /** By name. */
@@ -382,7 +392,7 @@ export interface Program {
   readonly traits: readonly Trait[];
   /** By name. */
   readonly segments: readonly Segment[];
-  /** Segments, tiers and watches in an order in which each depends on earlier ones only. */
+  /** All segments, tiers, watches, rankings and populations, in an order in which each depends on earlier ones only. */
   readonly order: readonly Settled[];
   /** By name. */
   readonly points: readonly Points[];
