@@ -22,10 +22,36 @@ export interface Run {
   event: Data;
   /** `<source>/<id>` of the event that started it, or `time/<instant>`; part of the ids of its actions. */
   cause: string;
-  /** Index into the rule's flat list of steps (engine/compile/steps.ts): where it goes on. */
+  /** Index into the rule's flat list of steps (engine/compile/steps.ts), behind the step at which it stands. */
   at: number;
   /** When the wait ends. */
   deadline: number;
+  /** Value of the rule's `per`; null without one, or where it is missing. */
+  key: Scalar | null;
+  /** Events that `wait for … as name` took; null: none. */
+  captured: Captured[] | null;
+  /** The message that its channel holds: the run stands at that `send`. */
+  held: HeldMessage | null;
+  /** Its aggregates `this run`, like a customer's. */
+  slotIds: number[];
+  slots: Slot[];
+}
+
+export type Scalar = string | number | boolean;
+
+export interface Captured {
+  readonly name: string;
+  readonly data: Data;
+  /** The event's own time. */
+  readonly time: number;
+}
+
+export interface HeldMessage {
+  /** When it was held, and its place among all that were held for the customer, which is the order of their release. */
+  readonly since: number;
+  readonly order: number;
+  /** Fixed when the step ran; null: none. */
+  readonly payload: Value;
 }
 
 /** Since when a condition with `for at least` has held without a break. */
@@ -39,6 +65,70 @@ export interface Holding {
 export interface Starts {
   rule: number;
   times: number[];
+}
+
+/** Messages sent under a policy with caps, likewise. `index` is one of Program.policies. */
+export interface Sends {
+  index: number;
+  times: number[];
+}
+
+/** The points of one kind that a customer has. `index` is one of Program.points. */
+export interface Ledger {
+  index: number;
+  /** What is left of each credit, by its own time; only lots that still hold something. */
+  lots: { time: number; left: number }[];
+  /** Of each `earn` line with a cap, when it gave points; only what the cap may still count. Lines without stay empty. */
+  given: number[][];
+}
+
+/** That a customer has come to a `split`. `index` is one of Program.experiments. */
+export interface Exposure {
+  index: number;
+  /** Place in the experiment's arms. */
+  arm: number;
+  /** The first time, on the customer's clock. */
+  at: number;
+  /** Whether the goal was reached in time, and the sum of the goals' values. */
+  reached: boolean;
+  value: number;
+}
+
+/** What only some customers have, and some programs ask for. All lists are sparse and sorted by index. */
+export interface Extras {
+  /** Ranks of tiers, -1 below the lowest level. None for a tier: not settled yet. */
+  tiers: { index: number; rank: number }[];
+  /** Values of `change` expressions as they were settled last. None: not settled yet. */
+  watched: { index: number; value: Value }[];
+  ledgers: Ledger[];
+  sends: Sends[];
+  /** Number of the next message that is held. */
+  nextHeld: number;
+  exposures: Exposure[];
+  /** The value with which the customer stands in a ranking's population. */
+  readings: { index: number; value: number }[];
+  /** What the customer adds to a population's sum (1 for `customers`). */
+  contributions: { index: number; value: number }[];
+  /** Day (since 1970 UTC) of the population figures by which the customer was settled last; 0: none. */
+  figuresOf: number;
+  /** Schedules have been followed up to here, on the customer's clock; -Infinity: never yet. */
+  scheduledThrough: number;
+  /** By rule: the last local date (days since 1970) on which a schedule started it. */
+  scheduled: { rule: number; date: number }[];
+  /** Stamp of the newest event, where the program erases customers without events; -Infinity: unknown. */
+  lastEvent: number;
+}
+
+export function newExtras(): Extras {
+  return {
+    tiers: [], watched: [], ledgers: [], sends: [], nextHeld: 0, exposures: [], readings: [], contributions: [],
+    figuresOf: 0, scheduledThrough: -Infinity, scheduled: [], lastEvent: -Infinity,
+  };
+}
+
+/** The customer's extras, made where there were none. */
+export function extrasOf(customer: Customer): Extras {
+  return (customer.extras ??= newExtras());
 }
 
 export interface Customer {
@@ -56,6 +146,8 @@ export interface Customer {
   /** In order of their start. */
   runs: Run[];
   starts: Starts[];
+  /** Null: none of them. */
+  extras: Extras | null;
   /**
    * Hashes of the newest events' source and id: a ring of pairs of signed 32-bit numbers, `seenNext` pairs written so
    * far. A plain list: typed arrays of this size cost an allocation outside of the heap each.
@@ -80,6 +172,7 @@ export const SEEN_EVENTS = 32;
 export function newCustomer(id: string, zone: Zone): Customer {
   return {
     id, firstSeen: Infinity, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
+    extras: null,
     seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, generation: -1,
   };
 }
@@ -111,7 +204,25 @@ export interface Context extends Frame {
   /** The event that started the run, and its own time. */
   event: Data;
   eventTime: number;
+  /** The run whose steps or conditions are evaluated; null: none. */
+  run: Run | null;
+  /** What is known of all customers. */
+  figures: Figures;
+  /** By experiment: the variant that everybody has, where a test fixes one. */
+  fixedVariants: ReadonlyMap<number, string> | null;
 }
+
+/** Figures of the whole population, which partitions keep. */
+export interface Figures {
+  /** 0 to 100: the share of the population with a strictly smaller value; null before the first announcement. */
+  percentile(ranking: number, value: number): number | null;
+  /** Of Program.populations, over all customers. */
+  population(index: number): number | null;
+  exposed(experiment: number, variant: string): number;
+  value(experiment: number, variant: string): number;
+}
+
+export const NO_FIGURES: Figures = { percentile: () => null, population: () => null, exposed: () => 0, value: () => 0 };
 
 const NOBODY = newCustomer("", UTC);
 export const NO_DATA: Data = Object.freeze({}) as Data;
@@ -120,6 +231,7 @@ export function newContext(): Context {
   return {
     now: 0, zone: UTC, firstSeen: 0, overflows: 0,
     customer: NOBODY, profile: NO_DATA, row: NO_DATA, rowTime: 0, event: NO_DATA, eventTime: 0,
+    run: null, figures: NO_FIGURES, fixedVariants: null,
   };
 }
 
@@ -131,8 +243,14 @@ export function enterContext(x: Context, customer: Customer, now: number): void 
   x.profile = customer.profile;
 }
 
-/** The slot of an aggregate, or undefined where the customer has none. */
-export function slotOf(customer: Customer, aggregate: number): Slot | undefined {
+/** Who holds slots: a customer, or a run. */
+export interface Slots {
+  slotIds: number[];
+  slots: Slot[];
+}
+
+/** The slot of an aggregate, or undefined where there is none. */
+export function slotOf(customer: Slots, aggregate: number): Slot | undefined {
   const ids = customer.slotIds;
   // Most customers have a handful of slots: a short walk is faster than halving.
   if (ids.length <= 12) {
@@ -143,7 +261,7 @@ export function slotOf(customer: Customer, aggregate: number): Slot | undefined 
   return ids[i] === aggregate ? customer.slots[i] : undefined;
 }
 
-export function addSlot(customer: Customer, aggregate: number, slot: Slot): void {
+export function addSlot(customer: Slots, aggregate: number, slot: Slot): void {
   const i = lowerBound(customer.slotIds, aggregate);
   customer.slotIds.splice(i, 0, aggregate);
   customer.slots.splice(i, 0, slot);
