@@ -1,6 +1,6 @@
 // Rule files to a program: every file parsed, everything checked, all findings in one go and in source order.
 
-import type { TestDeclaration } from "./ast.js";
+import type { Span, TestDeclaration } from "./ast.js";
 import { type Checked, check } from "./check/check.js";
 import type { Diagnostic } from "./diagnostics/codes.js";
 import { inSourceOrder } from "./diagnostics/render.js";
@@ -21,6 +21,8 @@ export interface Compiled {
   readonly diagnostics: readonly Diagnostic[];
   /** The test blocks that could be read, in source order. */
   readonly tests: readonly TestDeclaration[];
+  /** Where each aggregate of the program is written, by its key. */
+  readonly places: ReadonlyMap<string, readonly Span[]>;
 }
 
 export interface CompiledTests {
@@ -31,8 +33,8 @@ export interface CompiledTests {
 }
 
 export function compileProgram(files: readonly SourceFile[]): Compiled {
-  const { program, diagnostics, tests } = checkFiles(files);
-  return { program, diagnostics, tests };
+  const { program, diagnostics, tests, places } = checkFiles(files);
+  return { program, diagnostics, tests, places };
 }
 
 /** The same findings, and the tests as engine/testing runs them. */

@@ -28,6 +28,8 @@ export interface Checked {
   readonly tests: readonly ast.TestDeclaration[];
   /** Puts the tests together with a program of their own; null where there is an error. */
   readonly suite: () => TestSuite | null;
+  /** Where each aggregate is written, by its key; in tests too. */
+  readonly places: ReadonlyMap<string, readonly ast.Span[]>;
 }
 
 export function check(declarations: readonly ast.Declaration[], broken: readonly ast.BrokenDeclaration[]): Checked {
@@ -41,6 +43,7 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
     declared, report, used, ...table,
     trait: traits.resolve,
     spans: new WeakMap(),
+    written: new Set(),
   };
   for (const name of resolutionOrder(declared)) traits.resolve(name);
   const needs = new Map<string, ReadonlySet<string>>([...traits.needs].map(([name, own]) => [`trait ${name}`, own]));
@@ -58,13 +61,26 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   // What only tests mention is no part of the program.
   const own = { used: new Set(used), aggregates: [...table.all] };
   const tests = declared.tests.map((written) => readTest(world, written)).filter((test): test is Test => test !== null);
-  if (isWrong()) return { program: null, diagnostics, tests: declared.tests, suite: () => null };
+  const places = placesOf(world, table.all);
+  if (isWrong()) return { program: null, diagnostics, tests: declared.tests, suite: () => null, places };
   const checkedTraits = [...declared.traitIndex.keys()].flatMap((name): readonly CheckedTrait[] => {
     const trait = traits.resolve(name);
     return trait === null ? [] : [trait];
   });
   const parts: Parts = { declared, used, aggregates: table.all, traits: checkedTraits, segments, channels, rules, order };
-  return { program: assemble({ ...parts, ...own }), diagnostics, tests: declared.tests, suite: () => suiteOf(parts, tests) };
+  return { program: assemble({ ...parts, ...own }), diagnostics, tests: declared.tests, suite: () => suiteOf(parts, tests), places };
+}
+
+function placesOf({ written, spans }: World, all: readonly Aggregate[]): ReadonlyMap<string, readonly ast.Span[]> {
+  const places = new Map<string, ast.Span[]>();
+  for (const node of written) {
+    const [key, span] = [node.k === "aggregate" ? all[node.index]?.key : undefined, spans.get(node)];
+    if (key === undefined || span === undefined) continue;
+    const known = places.get(key);
+    if (known === undefined) places.set(key, [span]);
+    else known.push(span);
+  }
+  return places;
 }
 
 /** Where nothing else is wrong, or nobody would know why there is no program. */

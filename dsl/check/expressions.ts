@@ -23,7 +23,10 @@ export interface WrittenWindow {
 
 export function check(site: Site, written: ast.Expression, window: WrittenWindow | null = null): Expr | null {
   const checked = form(site, written, window);
-  if (checked !== null) site.world.spans.set(checked, written.span);
+  if (checked !== null) {
+    site.world.spans.set(checked, written.span);
+    if (checked.k === "aggregate") site.world.written.add(checked);
+  }
   return checked;
 }
 

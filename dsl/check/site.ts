@@ -45,6 +45,8 @@ export interface World {
   readonly used: Set<string>;
   /** Where the trees stand in the text. */
   readonly spans: WeakMap<Expr, ast.Span>;
+  /** The nodes that stand for aggregates, wherever they are written. */
+  readonly written: Set<Expr>;
 }
 
 /** The event that a rule's run was started by, as far as all of its starts agree. */
