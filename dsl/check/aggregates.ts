@@ -169,7 +169,7 @@ function made(site: Site, fn: Exclude<AggregateFn, "absence">, rows: Rows, argum
   const { report } = site.world;
   const { value, event } = rows;
   const intern = (type: Type, maybe: boolean, over: Partial<Aggregate> = {}): Expr =>
-    reference(site, { fn, event: event.name, items: rows.items, where: rows.where, value: null, window, limit, type, maybe, ...over });
+    reference(site, { fn, event: event.name, items: rows.items, where: rows.where, value: null, window, by: null, limit, type, maybe, ...over });
   switch (fn) {
     case "count": case "any": {
       const counted = value !== null && !rows.wholeItems && value.maybe ? tree.both(rows.where, tree.compare("!=", value, tree.missing)) : rows.where;
@@ -193,7 +193,7 @@ function made(site: Site, fn: Exclude<AggregateFn, "absence">, rows: Rows, argum
 const exampleField = (record: RecordType): string => record.fields.find(({ type }) => type.k === "number")?.name ?? record.fields[0]?.name ?? "time";
 
 function reference(site: Site, aggregate: Omit<Aggregate, "key">): Expr {
-  return tree.node({ k: "aggregate", index: site.world.aggregate(aggregate) }, aggregate.type, aggregate.maybe);
+  return tree.node({ k: "aggregate", index: site.world.aggregate(aggregate), key: null }, aggregate.type, aggregate.maybe);
 }
 
 /**
@@ -224,7 +224,7 @@ export function aggregateField(site: Site, written: ast.DotExpression, behind: W
   const row = tree.node({ k: "input", of: "row" }, rows.event.record, false);
   const field = fieldOf(rows.site, row, written.field);
   if (field === null) return null;
-  const shared: Omit<Aggregate, "key" | "value" | "type" | "maybe"> = { fn, event: rows.event.name, items: rows.items, where: rows.where, window: window?.window ?? { k: "life" }, limit: null };
+  const shared: Omit<Aggregate, "key" | "value" | "type" | "maybe"> = { fn, event: rows.event.name, items: rows.items, where: rows.where, window: window?.window ?? { k: "life" }, by: null, limit: null };
   if (!field.maybe) return reference(site, { ...shared, value: field, type: field.type, maybe: true });
   const kept = tree.record([{ name: written.field.text, value: field }]);
   const whole = reference(site, { ...shared, value: kept, type: kept.type, maybe: true });
@@ -247,6 +247,6 @@ export function absence(site: Site, written: ast.NoExpression): Expr | null {
   const window = windowOf(written.for, site.world.report);
   const where = event === null || on.where === null ? null : filter(rowSite(site, event), on.where);
   if (event === null || window === null || (on.where !== null && where === null)) return null;
-  return reference(site, { fn: "absence", event: event.name, items: null, where, value: null, window, limit: null, type: BOOLEAN, maybe: false });
+  return reference(site, { fn: "absence", event: event.name, items: null, where, value: null, window, by: null, limit: null, type: BOOLEAN, maybe: false });
 }
 

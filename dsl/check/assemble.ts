@@ -1,25 +1,17 @@
 // The checked declarations to the program: references get their final places, steps their keys, everything its order.
 
-import type { Aggregate, Channel, Expr, Held, Program, Rule, Segment, Step } from "../program.js";
-import { type Declared, PROFILE_UPDATED, TAGS, byCodeUnits, eventType } from "./declared.js";
-import { type Meanings, heldMeaning, keyOf, meaning } from "./keys.js";
+import type { Expr, Held, Points, Policy, Program, Rule, Settled, Step } from "../program.js";
+import { TAGS, byCodeUnits, eventType } from "./declared.js";
+import { type Meanings, keyOf } from "./keys.js";
+import { type Context, hashOf, meaningsOf, stepMeaning, watchKey } from "./meanings.js";
 import { impliedTagsUsed } from "./names.js";
+import { orderOf } from "./order.js";
+import type { Parts } from "./parts.js";
 import type { CheckedTrait } from "./site.js";
+import { changedMoment, changedSchedule, changedSteps, changedUntil } from "./step-trees.js";
 import * as tree from "./trees.js";
 
-export interface Parts {
-  readonly declared: Declared;
-  readonly used: ReadonlySet<string>;
-  /** In the order in which they were first met, which is what trees refer to. */
-  readonly aggregates: readonly Aggregate[];
-  /** By name, as trees refer to them. */
-  readonly traits: readonly CheckedTrait[];
-  readonly segments: readonly Segment[];
-  readonly channels: readonly Channel[];
-  readonly rules: readonly Rule[];
-  /** `trait x` and `segment y`, each after what it needs. */
-  readonly order: readonly string[];
-}
+export type { Parts };
 
 export interface Assembled {
   readonly program: Program;
@@ -31,31 +23,65 @@ export const assemble = (parts: Parts): Program => assembled(parts).program;
 
 /** For those who have trees of their own beside the program's. */
 export function assembled(parts: Parts): Assembled {
-  const { declared, segments } = parts;
-  const meanings = meaningsOf(parts);
-  const places = new Map(parts.aggregates.map((aggregate, met) => ({ aggregate, met })).sort((a, b) => byCodeUnits(a.aggregate.key, b.aggregate.key)).map(({ met }, place) => [met, place]));
-  const traits = parts.order.flatMap((name) => (name.startsWith("trait ") ? [traitNamed(parts, name.slice("trait ".length))] : []));
+  const { declared } = parts;
+  const { meanings, order } = understood(parts);
+  const context: Context = { parts, meanings };
+  const traits = order.flatMap((name) => (name.startsWith("trait ") ? [traitNamed(parts, name.slice("trait ".length))] : []));
+  const aggregates = placesByKey(parts.aggregates.map(({ key }) => key));
+  const watches = placesByKey(parts.watches.map((_, index) => watchKey(context, index)));
+  const rankings = placesByKey(parts.rankings.map((_, index) => meanings.ranking(index)));
+  const populations = placesByKey(parts.populations.map((_, index) => meanings.population(index)));
   const traitPlaces = new Map(traits.map(({ index }, place) => [index, place]));
   const placed = (of: Expr): Expr => tree.withReferences(of, (reference) => {
-    if (reference.k === "aggregate") return { ...reference, index: places.get(reference.index) ?? 0 };
-    return reference.k === "trait" ? { ...reference, index: traitPlaces.get(reference.index) ?? 0 } : reference;
+    switch (reference.k) {
+      case "aggregate": return { ...reference, index: aggregates.place(reference.index) };
+      case "trait": return { ...reference, index: traitPlaces.get(reference.index) ?? 0 };
+      case "percentile": return { ...reference, index: rankings.place(reference.index) };
+      case "population": return { ...reference, index: populations.place(reference.index) };
+      case "segment": case "points": case "tier": case "variant": case "figure": return reference;
+    }
   });
-  const placedHeld = ({ if: condition, forMs, forMonths }: Held): Held => ({ if: placed(condition), forMs, forMonths });
-  const byPriority = (a: Rule, b: Rule): number => b.priority - a.priority || byCodeUnits(a.name, b.name);
-  const rules = [...parts.rules].sort(byPriority);
-  const events = [...declared.events.values()].filter(({ name }) => name !== PROFILE_UPDATED || parts.used.has(name));
+  const placedOr = (of: Expr | null): Expr | null => (of === null ? null : placed(of));
+  const placedHeld = (held: Held): Held => ({ ...held, if: placed(held.if) });
+  const rules = [...parts.rules].sort((a, b) => b.priority - a.priority || byCodeUnits(a.name, b.name));
+  const events = [...declared.events.values()].filter((event) => event.declared !== null || parts.used.has(event.name));
+  const eventTypes = events.map(eventType).sort((a, b) => byCodeUnits(a.name, b.name));
   const profile = declared.profile.fields.filter(({ name }) => name !== TAGS.name || !declared.impliedTags || impliedTagsUsed(parts.used));
-  const program = {
-    events: events.map(eventType).sort((a, b) => byCodeUnits(a.name, b.name)),
+  const changes = { tree: placed, watch: watches.place };
+  const program: Omit<Program, "hash"> = {
+    events: eventTypes,
     profile,
-    aggregates: [...parts.aggregates].sort((a, b) => byCodeUnits(a.key, b.key)),
+    retain: parts.retain,
+    aggregates: aggregates.chosen(parts.aggregates),
     traits: traits.map(({ name, value }) => ({ name, value: placed(value) })),
-    segments: segments.map((segment) => ({ ...segment, enter: placedHeld(segment.enter), leave: segment.leave === null ? null : placedHeld(segment.leave) })),
-    order: parts.order.flatMap((name) => (name.startsWith("segment ") ? [declared.segmentIndex.get(name.slice("segment ".length)) ?? 0] : [])),
-    channels: parts.channels.map(({ name, when }) => ({ name, when: when.map(placed) })),
-    rules: rules.map((rule) => placedRule(rule, placed, keyed(rule.steps, stepKeys(parts, meanings), placed))),
+    segments: parts.segments.map((segment) => ({ ...segment, enter: placedHeld(segment.enter), leave: segment.leave === null ? null : placedHeld(segment.leave) })),
+    order: [
+      ...order.flatMap((name) => settled(parts, rankings, name)),
+      ...watches.keys.map((_, index): Settled => ({ k: "watch", index })),
+      ...populations.keys.map((_, index): Settled => ({ k: "population", index })),
+    ],
+    points: parts.points.map((points): Points => ({ ...points, earn: points.earn.map((line) => ({ ...line, where: placedOr(line.where), amount: placed(line.amount) })) })),
+    tiers: parts.tiers.map((tier) => ({ ...tier, value: placed(tier.value) })),
+    experiments: parts.experiments.map((each) => ({ ...each, goal: each.goal === null ? null : { ...each.goal, where: placedOr(each.goal.where), value: placedOr(each.goal.value) } })),
+    watches: watches.chosen(parts.watches).map((value, i) => ({ key: watches.keys[i] ?? "", value: placed(value) })),
+    rankings: rankings.chosen(parts.rankings).map(({ value, among }, i) => ({ key: rankings.keys[i] ?? "", value: placed(value), among: placed(among) })),
+    populations: populations.chosen(parts.populations).map(({ fn, of }, i) => ({ key: populations.keys[i] ?? "", fn, of: placed(of) })),
+    metrics: parts.metrics.map(({ name, value }) => ({ name, value: placed(value) })),
+    channels: parts.channels,
+    policies: parts.policies.map((policy): Policy => ({
+      ...policy, when: policy.when.map(placed), quiet: policy.quiet.map((quiet) => (quiet.k === "condition" ? { ...quiet, if: placed(quiet.if) } : quiet)),
+    })),
+    rules: rules.map((rule): Rule => ({
+      ...rule,
+      on: rule.on.map((moment) => changedMoment(moment, changes)),
+      schedules: rule.schedules.map((schedule) => changedSchedule(schedule, changes)),
+      when: placedOr(rule.when),
+      per: placedOr(rule.per),
+      until: rule.until.map((until) => changedUntil(until, changes)),
+      steps: changedSteps(rule.steps, { ...changes, key: stepKeys(context) }),
+    })),
   };
-  return { program: { ...program, hash: hashOf(parts, meanings, program.events, profile, rules) }, placed };
+  return { program: { ...program, hash: hashOf(context, eventTypes, profile, rules) }, placed };
 }
 
 function traitNamed({ traits, declared }: Parts, name: string): CheckedTrait {
@@ -64,107 +90,64 @@ function traitNamed({ traits, declared }: Parts, name: string): CheckedTrait {
   return trait;
 }
 
-// ---- meanings ----
-
-/** Keys of all that trees refer to, made in dependency order, so that none is made within another. */
-function meaningsOf(parts: Parts): Meanings {
-  const { declared, aggregates, segments } = parts;
-  const traits = new Map<number, string>();
-  const members = new Map<number, string>();
-  const meanings: Meanings = {
-    aggregate: (index) => aggregates[index]?.key ?? "",
-    trait: (index) => traits.get(index) ?? "",
-    segment: (index) => members.get(index) ?? "",
-  };
-  for (const name of parts.order) {
-    if (name.startsWith("trait ")) {
-      const trait = traitNamed(parts, name.slice("trait ".length));
-      traits.set(trait.index, keyOf(meaning(trait.value, meanings)));
-    } else {
-      const index = declared.segmentIndex.get(name.slice("segment ".length)) ?? 0;
-      const segment = segments[index];
-      if (segment !== undefined) members.set(index, keyOf([heldMeaning(segment.enter, meanings), heldMeaning(segment.leave, meanings)]));
-    }
-  }
-  return meanings;
+interface Understood {
+  readonly meanings: Meanings;
+  /** Rankings by their keys. */
+  readonly order: readonly string[];
 }
 
-// ---- rules ----
+/**
+ * Rankings have no names but their keys, which are known only when everything that they need has its own. So whatever
+ * order there is gives the keys, and the keys give the order that is always the same.
+ */
+function understood(parts: Parts): Understood {
+  const order = orderOf(parts.needs);
+  const meanings = meaningsOf(parts, order);
+  if (parts.rankings.length === 0) return { meanings, order };
+  const named = (name: string): string => (name.startsWith("ranking ") ? `ranking ${meanings.ranking(Number(name.slice("ranking ".length)))}` : name);
+  return { meanings, order: orderOf(new Map([...parts.needs].map(([name, needs]) => [named(name), new Set([...needs].map(named))]))) };
+}
 
-type StepKey = (step: Step) => string;
+/** Traits are in an order of their own. */
+function settled({ declared, tiers }: Parts, rankings: Places, entry: string): readonly Settled[] {
+  const [k, name = ""] = entry.split(" ");
+  switch (k) {
+    case "segment": return [{ k, index: declared.segmentIndex.get(name) ?? 0 }];
+    case "tier": return [{ k, index: tiers.findIndex((tier) => tier.name === name) }];
+    case "ranking": return [{ k, index: rankings.keys.indexOf(name) }];
+    default: return [];
+  }
+}
+
+interface Places {
+  /** In order, each once. */
+  readonly keys: readonly string[];
+  /** Where what was met as the n-th stands in the end. */
+  readonly place: (met: number) => number;
+  /** One of each, in order, of a list of all that were met. */
+  readonly chosen: <T>(met: readonly T[]) => readonly T[];
+}
+
+/** What has a key stands by it. */
+function placesByKey(met: readonly string[]): Places {
+  const keys = [...new Set(met)].sort(byCodeUnits);
+  const places = new Map(keys.map((key, place) => [key, place]));
+  const first = new Map<string, number>();
+  for (const [index, key] of met.entries()) if (!first.has(key)) first.set(key, index);
+  return {
+    keys,
+    place: (index) => places.get(met[index] ?? "") ?? 0,
+    chosen: (all) => keys.flatMap((key) => all.slice(first.get(key) ?? 0, (first.get(key) ?? 0) + 1)),
+  };
+}
 
 /** Of one rule: the second of two equal steps has another key than the first, whatever stands between them. */
-function stepKeys({ channels }: Parts, meanings: Meanings): StepKey {
+function stepKeys(context: Context): (step: Step) => string {
   const met = new Map<string, number>();
   return (step) => {
-    const content = keyOf(stepMeaning(step, channels, meanings));
+    const content = keyOf(stepMeaning(context, step));
     const place = met.get(content) ?? 0;
     met.set(content, place + 1);
     return keyOf([content, place]);
   };
-}
-
-function stepMeaning(step: Step, channels: readonly Channel[], meanings: Meanings): unknown {
-  const of = (expression: Expr | null): unknown => (expression === null ? null : meaning(expression, meanings));
-  switch (step.k) {
-    case "wait": return [step.k, of(step.for)];
-    // What stands in its blocks has keys of its own.
-    case "if": return [step.k, of(step.if)];
-    case "send": return [step.k, channels[step.channel]?.name ?? "", step.template, of(step.payload), step.urgent];
-    case "emit": return [step.k, step.name, of(step.payload)];
-    case "set": return [step.k, step.path, of(step.value)];
-    case "stop": return [step.k];
-  }
-}
-
-function keyed(steps: readonly Step[], keyFor: StepKey, placed: (of: Expr) => Expr): readonly Step[] {
-  return steps.map((step): Step => {
-    const key = keyFor(step);
-    switch (step.k) {
-      case "wait": return { ...step, key, for: placed(step.for) };
-      case "if": return { ...step, key, if: placed(step.if), then: keyed(step.then, keyFor, placed), else: keyed(step.else, keyFor, placed) };
-      case "send": return { ...step, key, payload: step.payload === null ? null : placed(step.payload) };
-      case "emit": return { ...step, key, payload: step.payload === null ? null : placed(step.payload) };
-      case "set": return { ...step, key, value: placed(step.value) };
-      case "stop": return { ...step, key };
-    }
-  });
-}
-
-function placedRule(rule: Rule, placed: (of: Expr) => Expr, steps: readonly Step[]): Rule {
-  const where = <M extends { readonly k: string }>(moment: M): M =>
-    "where" in moment && moment.where !== null ? { ...moment, where: placed(moment.where as Expr) } : moment;
-  return {
-    ...rule,
-    on: rule.on.map(where),
-    when: rule.when === null ? null : placed(rule.when),
-    until: rule.until.map((until) => (until.k === "condition" ? { k: until.k, if: placed(until.if) } : where(until))),
-    steps,
-  };
-}
-
-// ---- the whole ----
-
-/** Of everything, but by meaning: a program has the same hash however its files are arranged. */
-function hashOf(parts: Parts, meanings: Meanings, events: Program["events"], profile: Program["profile"], rules: readonly Rule[]): string {
-  const { declared, aggregates, traits, segments, channels } = parts;
-  const of = (expression: Expr | null): unknown => (expression === null ? null : meaning(expression, meanings));
-  const moment = (each: Rule["until"][number]): unknown => {
-    switch (each.k) {
-      case "event": return [each.k, each.event, of(each.where)];
-      case "enter": case "leave": return [each.k, segments[each.segment]?.name ?? ""];
-      case "condition": return [each.k, of(each.if)];
-    }
-  };
-  const steps = (all: readonly Step[]): unknown => all.map((step) => [stepMeaning(step, channels, meanings), ...(step.k === "if" ? [steps(step.then), steps(step.else)] : [])]);
-  return keyOf({
-    events, profile,
-    aggregates: aggregates.map(({ key }) => key).sort(byCodeUnits),
-    traits: [...declared.traitIndex].map(([name, index]) => [name, meanings.trait(index), traits[index]?.value.type.k]),
-    segments: segments.map(({ name, label }, index) => [name, label, meanings.segment(index)]),
-    channels: channels.map(({ name, when }) => [name, when.map(of)]),
-    rules: rules.map((rule) => ({
-      ...rule, on: rule.on.map(moment), when: of(rule.when), until: rule.until.map(moment), steps: steps(rule.steps),
-    })),
-  });
 }

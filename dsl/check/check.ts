@@ -6,13 +6,14 @@
 
 import type * as ast from "../ast.js";
 import type { Diagnostic } from "../diagnostics/codes.js";
-import type { Aggregate, Program } from "../program.js";
+import type { Aggregate, Channel, Expr, Population, Program, Ranking } from "../program.js";
 import type { Test, TestSuite } from "../tests.js";
-import { type Parts, assemble } from "./assemble.js";
+import { assemble } from "./assemble.js";
 import { type Declared, byCodeUnits, gather } from "./declared.js";
 import { aggregateKey } from "./keys.js";
 import { lintUnused } from "./lints.js";
-import { ordered } from "./order.js";
+import { inOrder } from "./order.js";
+import type { Parts } from "./parts.js";
 import { readRule } from "./rules.js";
 import { readChannel, readSegment } from "./segments.js";
 import { type CheckedTrait, type World, reportInto } from "./site.js";
@@ -37,10 +38,20 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   const report = reportInto(diagnostics);
   const declared = gather(declarations, broken, report);
   const table = aggregateTable();
+  const watches: Expr[] = [];
+  const rankings: Omit<Ranking, "key">[] = [];
+  const rankingNeeds = new Map<string, ReadonlySet<string>>();
+  const populations: Omit<Population, "key">[] = [];
   const traits = traitTable(declared, () => world);
   const used = new Set<string>();
   const world: World = {
     declared, report, used, ...table,
+    watch: placing(watches), population: placing(populations),
+    ranking: (ranking, own) => {
+      const index = rankings.push(ranking) - 1;
+      rankingNeeds.set(`ranking ${index}`, own);
+      return index;
+    },
     trait: traits.resolve,
     spans: new WeakMap(),
     written: new Set(),
@@ -52,14 +63,17 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
     needs.set(`segment ${written.name.text}`, own);
     return readSegment(world, written, own);
   });
-  const channels = sorted(declared.channels).map((written) => readChannel(world, written));
+  const policies = sorted(declared.channels).map((written) => readChannel(world, written));
+  const channels = policies.map(({ name }, index): Channel => ({ name, policies: [index] }));
   const rules = declared.rules.map((written) => readRule(world, written));
-  const order = orderOf(world, needs);
+  reportCycles(world, new Map([...needs, ...rankingNeeds]));
   reportTooDeep(world, traits.tooDeep, diagnostics);
   const isWrong = (): boolean => broken.length > 0 || diagnostics.some(({ severity }) => severity === "error");
   if (!isWrong()) lintUnused(world);
   // What only tests mention is no part of the program.
-  const own = { used: new Set(used), aggregates: [...table.all] };
+  const own = {
+    used: new Set(used), aggregates: [...table.all], rankings: [...rankings], populations: [...populations], needs: new Map([...needs, ...rankingNeeds]),
+  };
   const tests = declared.tests.map((written) => readTest(world, written)).filter((test): test is Test => test !== null);
   const places = placesOf(world, table.all);
   if (isWrong()) return { program: null, diagnostics, tests: declared.tests, suite: () => null, places };
@@ -67,7 +81,11 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
     const trait = traits.resolve(name);
     return trait === null ? [] : [trait];
   });
-  const parts: Parts = { declared, used, aggregates: table.all, traits: checkedTraits, segments, channels, rules, order };
+  const parts: Parts = {
+    declared, used, retain: null, aggregates: table.all, watches, rankings, populations,
+    traits: checkedTraits, segments, points: [], tiers: [], experiments: [], metrics: [], channels, policies, rules,
+    needs: new Map([...needs, ...rankingNeeds]),
+  };
   return { program: assemble({ ...parts, ...own }), diagnostics, tests: declared.tests, suite: () => suiteOf(parts, tests), places };
 }
 
@@ -94,6 +112,9 @@ function reportTooDeep({ declared, report }: World, tooDeep: ReadonlySet<string>
 const sorted = <T>(byName: ReadonlyMap<string, T>): readonly T[] =>
   [...byName].sort(([a], [b]) => byCodeUnits(a, b)).map(([, declaration]) => declaration);
 
+/** Puts something behind what is there and says where it stands. */
+const placing = <T>(all: T[]) => (one: T): number => all.push(one) - 1;
+
 /** Equal aggregates stand once. */
 function aggregateTable(): Pick<World, "aggregate" | "counts"> & { readonly all: readonly Aggregate[] } {
   const all: Aggregate[] = [];
@@ -115,19 +136,17 @@ function aggregateTable(): Pick<World, "aggregate" | "counts"> & { readonly all:
 /** Names of a circle in one finding. */
 const MOST_SHOWN = 10;
 
-/** The order of traits and segments; a circle of them is reported where its first name is declared. */
-function orderOf({ declared, report }: World, needs: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
-  const names = [...needs.keys()].sort(byCodeUnits);
-  const { order, cycles } = ordered(names, (name) => [...(needs.get(name) ?? [])].sort(byCodeUnits));
-  for (const cycle of cycles) {
-    const places = cycle.map((name) => ({ name: name.slice(name.indexOf(" ") + 1), at: declarationOf(declared, name) }));
+/** A circle of traits, segments and tiers is reported where its first name is declared. */
+function reportCycles({ declared, report }: World, needs: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const cycle of inOrder(needs).cycles) {
+    // Rankings have no names: whoever reads one needs what it needs.
+    const places = cycle.filter((name) => !name.startsWith("ranking ")).map((name) => ({ name: name.slice(name.indexOf(" ") + 1), at: declarationOf(declared, name) }));
     const [first, ...rest] = places;
     if (first?.at === undefined) continue;
     const path = [...rest, first].map(({ name }) => `"${name}"`);
     const shown = path.length <= MOST_SHOWN ? path : [...path.slice(0, MOST_SHOWN - 1), `… ${path.length - MOST_SHOWN} more …`, `"${first.name}"`];
     report("E0301", first.at.span, `"${first.name}" depends on itself`, { notes: [`"${first.name}" needs ${shown.join(", which needs ")}`] });
   }
-  return order;
 }
 
 function declarationOf({ traits, segments }: Declared, name: string): ast.Name | undefined {

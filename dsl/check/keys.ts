@@ -2,7 +2,8 @@
 //
 // A key is the 64-bit hash of a tree's JSON, so it stays the same exactly as long as the meaning does. What is no
 // meaning does not enter it: spans, labels, whether a value may be missing, the fields that a record has besides those
-// that are read, and the places (indexes) of aggregates, traits and segments, which stand there by their own keys.
+// that are read, and the places (indexes) of aggregates, traits, segments and so on, which stand there by their own
+// keys. Points and experiments stand there by their names: under these is kept what was earned and who is in which arm.
 
 import stringify from "fast-json-stable-stringify";
 import type { Aggregate, Expr, Held, Type } from "../program.js";
@@ -11,11 +12,16 @@ import { children } from "./trees.js";
 /** The kind of a type; what a union or record consists of can grow without anything meaning something else. */
 const kind = (type: Type): string => (type.k === "list" ? `list of ${type.of.k}` : type.k);
 
-/** What the references of a tree mean. Aggregates, traits and segments stand in trees by their index. */
+/** What the references of a tree mean. All of these stand in trees by their index. */
 export interface Meanings {
   readonly aggregate: (index: number) => string;
   readonly trait: (index: number) => string;
   readonly segment: (index: number) => string;
+  readonly points: (index: number) => string;
+  readonly tier: (index: number) => string;
+  readonly experiment: (index: number) => string;
+  readonly ranking: (index: number) => string;
+  readonly population: (index: number) => string;
 }
 
 /** A tree as it enters a key. */
@@ -29,6 +35,7 @@ function own(of: Expr, meanings: Meanings): unknown {
     case "const": return ["const", of.value];
     case "record": return ["record", of.entries.map(({ name }) => name)];
     case "input": case "timeOf": return [of.k, of.of];
+    case "captured": case "timeOfCaptured": return [of.k, of.name];
     case "local": return [of.k, of.date, of.ms];
     case "field": case "pluck": return [of.k, of.name];
     case "addMonths": return [of.k, of.months];
@@ -40,17 +47,27 @@ function own(of: Expr, meanings: Meanings): unknown {
     case "aggregate": return [of.k, meanings.aggregate(of.index)];
     case "trait": return [of.k, meanings.trait(of.index)];
     case "segment": return [of.k, meanings.segment(of.index)];
-    default: return of.k;
+    case "points": return [of.k, of.fn, meanings.points(of.index), of.fn === "expiring" ? of.within : null];
+    case "tier": return [of.k, of.fn, meanings.tier(of.index)];
+    case "variant": return [of.k, meanings.experiment(of.index)];
+    case "figure": return [of.k, of.fn, meanings.experiment(of.index), of.variant];
+    case "percentile": return [of.k, meanings.ranking(of.index)];
+    case "population": return [of.k, meanings.population(of.index)];
+    case "list": case "now": case "index": case "not": case "negate": case "and": case "or": case "dateDifference": case "concat":
+    case "in": case "contains": case "without": case "coalesce": case "if":
+      return of.k;
   }
 }
 
 const nothing = (): string => "";
 /** For trees that cannot contain references: those inside aggregates. */
-const PLAIN: Meanings = { aggregate: nothing, trait: nothing, segment: nothing };
+const PLAIN: Meanings = {
+  aggregate: nothing, trait: nothing, segment: nothing, points: nothing, tier: nothing, experiment: nothing, ranking: nothing, population: nothing,
+};
 
-export function aggregateKey({ fn, event, items, where, value, window, limit }: Omit<Aggregate, "key" | "type" | "maybe">): string {
+export function aggregateKey({ fn, event, items, where, value, window, by, limit }: Omit<Aggregate, "key" | "type" | "maybe">): string {
   const tree = (of: Expr | null): unknown => (of === null ? null : meaning(of, PLAIN));
-  return keyOf({ fn, event, items, where: tree(where), value: tree(value), window, limit });
+  return keyOf({ fn, event, items, where: tree(where), value: tree(value), window, limit, ...(by === null ? {} : { by: tree(by) }) });
 }
 
 export const heldMeaning = (held: Held | null, meanings: Meanings): unknown =>

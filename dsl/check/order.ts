@@ -2,11 +2,19 @@
 //
 // Without recursion: a chain of ten thousand traits is nothing unusual for a program that was generated.
 
+import { byCodeUnits } from "./declared.js";
+
 export interface Ordered {
   readonly order: readonly string[];
   /** Each as a path from one of its names to the last before the first again. */
   readonly cycles: readonly (readonly string[])[];
 }
+
+/** The order of what is needed and needs; without regard to circles. */
+export const orderOf = (needs: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] => inOrder(needs).order;
+
+export const inOrder = (needs: ReadonlyMap<string, ReadonlySet<string>>): Ordered =>
+  ordered([...needs.keys()].sort(byCodeUnits), (name) => [...(needs.get(name) ?? [])].sort(byCodeUnits));
 
 interface Visit {
   readonly name: string;

@@ -8,7 +8,8 @@ import { momentaryCondition, watchedCondition } from "./conditions.js";
 import { type DeclaredEvent, UNSUPPORTED_EVENTS, byCodeUnits } from "./declared.js";
 import { isCalendar, positiveLength } from "./durations.js";
 import { type Site, type Start, type World, siteIn, unsupported } from "./site.js";
-import { readSteps, stepTrees } from "./steps.js";
+import { momentTrees, stepTrees } from "./step-trees.js";
+import { readSteps } from "./steps.js";
 import * as tree from "./trees.js";
 import { type RecordType, join, plainField } from "./types.js";
 
@@ -60,8 +61,8 @@ export function readRule(world: World, written: ast.RuleDeclaration): Rule {
     name: written.name.text,
     label: written.label?.value ?? null,
     priority: priority ?? 0,
-    on: moments, when, restart, caps, until, steps,
-    keeps: keptFields(start.type, [...stepTrees(steps), ...until.flatMap(untilTrees)]),
+    on: moments, schedules: [], when, per: null, restart, caps, until, steps,
+    keeps: keptFields(start.type, [...stepTrees(steps), ...until.flatMap(momentTrees)]),
   };
 }
 
@@ -175,15 +176,12 @@ function endingEvent(site: Site, { event: name, where: written }: ast.EventMatch
   return written !== null && where === null ? [] : [{ k: "event", event: event.name, where }];
 }
 
-const untilTrees = (until: Until): readonly Expr[] =>
-  until.k === "condition" ? [until.if] : until.k === "event" && until.where !== null ? [until.where] : [];
-
 function readCap(world: World, { count, per }: ast.Cap): Cap | null {
   const most = wholeNumber(world, count, 1, HIGHEST_CAP);
   if (per.k === "period") return unsupported(world.report, `\`per ${per.period}\``, per.span);
   if (isCalendar(per)) return unsupported(world.report, "`at most` per months or years", per.span);
   const length = positiveLength(per, world.report);
-  return most === null || length === null ? null : { count: most, ms: length.ms };
+  return most === null || length === null ? null : { count: most, window: { k: "sliding", ms: length.ms } };
 }
 
 function wholeNumber(world: World, { value, span }: ast.NumberLiteral, least: number, most: number): number | null {

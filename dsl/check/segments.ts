@@ -1,7 +1,7 @@
 // Segments and channels: conditions that are watched.
 
 import type * as ast from "../ast.js";
-import type { Channel, Expr, Held, Segment } from "../program.js";
+import type { Expr, Held, Policy, Segment } from "../program.js";
 import { watchedCondition } from "./conditions.js";
 import { knownTruth } from "./constants.js";
 import { positiveLength } from "./durations.js";
@@ -38,7 +38,7 @@ function lintSegment(world: World, name: ast.Name, enter: Held, leave: Held | nu
   else if (leave === null && truth(enter.if) === true) everlasting("its condition is always true");
 }
 
-export function readChannel(world: World, written: ast.ChannelDeclaration): Channel {
+export function readChannel(world: World, written: ast.ChannelDeclaration): Policy {
   const when: Expr[] = [];
   let conditions = 0;
   for (const line of written.policy) {
@@ -58,5 +58,5 @@ export function readChannel(world: World, written: ast.ChannelDeclaration): Chan
   if (conditions === 0) {
     world.report("W0007", written.name.span, `"${written.name.text}" reaches everyone, with or without consent`, { label: "write `when CONDITION`, or `when true`" });
   }
-  return { name: written.name.text, when };
+  return { name: written.name.text, when, quiet: [], caps: [] };
 }

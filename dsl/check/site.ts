@@ -5,7 +5,7 @@
 
 import type * as ast from "../ast.js";
 import { type Diagnostic, type DiagnosticCode, diagnostic } from "../diagnostics/codes.js";
-import type { Aggregate, Expr, Type } from "../program.js";
+import type { Aggregate, Expr, Population, Ranking, Type } from "../program.js";
 import type { Declared, DeclaredEvent } from "./declared.js";
 import type { RecordType } from "./types.js";
 
@@ -39,6 +39,11 @@ export interface World {
   readonly trait: (name: string) => CheckedTrait | null;
   /** Index of an equal aggregate, or of this one from now on. */
   readonly aggregate: (aggregate: Omit<Aggregate, "key">) => number;
+  /** Places of these in the lists of all that were met; equal ones are joined when the program is put together. */
+  readonly watch: (value: Expr) => number;
+  /** `needs`: what its trees refer to, as in Site; whoever reads it needs `ranking INDEX`. */
+  readonly ranking: (ranking: Omit<Ranking, "key">, needs: ReadonlySet<string>) => number;
+  readonly population: (population: Omit<Population, "key">) => number;
   /** Whether the aggregate of this index is a number of things, never below 0. */
   readonly counts: (index: number) => boolean;
   /** What has been referred to, by name: for the lints and for the events that need no declaration. */

@@ -189,16 +189,3 @@ function setTags(site: Site, tag: string, adds: boolean): Step | null {
   const more = tree.node({ k: "pluck", of: records, name: TAGS.name }, tags.type, false);
   return { ...UNKEYED, k: "set", path: [TAGS.name], value: tree.node({ k: "if", if: has, then: tags, else: more }, tags.type, false) };
 }
-
-/** Every tree that the steps evaluate, theirs in blocks too. */
-export function stepTrees(steps: readonly Step[]): readonly Expr[] {
-  return steps.flatMap((step) => {
-    switch (step.k) {
-      case "wait": return [step.for];
-      case "if": return [step.if, ...stepTrees(step.then), ...stepTrees(step.else)];
-      case "send": case "emit": return step.payload === null ? [] : [step.payload];
-      case "set": return [step.value];
-      case "stop": return [];
-    }
-  });
-}

@@ -41,8 +41,10 @@ export function record(entries: readonly { readonly name: string; readonly value
 /** The nodes right below this one, in the order of the text. */
 export function children(of: Expr): readonly Expr[] {
   switch (of.k) {
-    case "const": case "input": case "timeOf": case "now": case "local": case "aggregate": case "trait": case "segment":
+    case "const": case "input": case "timeOf": case "captured": case "timeOfCaptured": case "now": case "local":
+    case "trait": case "segment": case "points": case "tier": case "variant": case "percentile": case "population": case "figure":
       return [];
+    case "aggregate": return of.key === null ? [] : [of.key];
     case "list": return of.items;
     case "record": return of.entries.map(({ value }) => value);
     case "field": case "pluck": case "not": case "negate": case "addMonths": return [of.of];
@@ -72,8 +74,10 @@ export function rebuilt(of: Expr, change: (child: Expr) => Expr): Expr {
 function over(of: Expr, parts: readonly Expr[]): ExprNode {
   const at = (i: number): Expr => parts[i] ?? missing;
   switch (of.k) {
-    case "const": case "input": case "timeOf": case "now": case "local": case "aggregate": case "trait": case "segment":
+    case "const": case "input": case "timeOf": case "captured": case "timeOfCaptured": case "now": case "local":
+    case "trait": case "segment": case "points": case "tier": case "variant": case "percentile": case "population": case "figure":
       return of;
+    case "aggregate": return { k: "aggregate", index: of.index, key: of.key === null ? null : at(0) };
     case "list": return { k: "list", items: parts };
     case "record": return { k: "record", entries: of.entries.map(({ name }, i) => ({ name, value: at(i) })) };
     case "field": return { k: "field", of: at(0), name: of.name };
@@ -113,10 +117,15 @@ export function* nodes(root: Expr): Generator<Expr> {
   }
 }
 
-/** The tree with its references changed: aggregates, traits and segments only. */
-export const withReferences = (of: Expr, change: (reference: Expr) => Expr): Expr =>
-  of.k === "aggregate" || of.k === "trait" || of.k === "segment" ? change(of) : rebuilt(of, (child) => withReferences(child, change));
+/** Nodes that point at something of the program by its place there. */
+export type Reference = Extract<Expr, { readonly index: number }>;
 
-/** The trees of an aggregate, those that are there. */
-export const treesOf = ({ where, value }: Pick<Aggregate, "where" | "value">): readonly Expr[] =>
-  [where, value].filter((tree): tree is Expr => tree !== null);
+/** The tree with its references changed, those within the keys of aggregates first. */
+export function withReferences(of: Expr, change: (reference: Reference) => Expr): Expr {
+  const inner = rebuilt(of, (child) => withReferences(child, change));
+  return "index" in inner ? change(inner) : inner;
+}
+
+/** The trees of an aggregate or of a fold, those that are there. */
+export const treesOf = ({ where, value, by = null }: Pick<Aggregate, "where" | "value"> & Partial<Pick<Aggregate, "by">>): readonly Expr[] =>
+  [where, value, by].filter((tree): tree is Expr => tree !== null);

@@ -8,7 +8,10 @@ import { LogUnavailable, StoreRefused, type ConnectionState, type NewRecord } fr
 import { engineStats } from "../../engine/stats.js";
 import type { Program } from "../../dsl/program.js";
 
-const program: Program = { events: [], profile: [], aggregates: [], traits: [], order: [], segments: [], channels: [], rules: [], hash: "one" };
+const program: Program = {
+  events: [], profile: [], retain: null, aggregates: [], traits: [], order: [], segments: [], points: [], tiers: [], experiments: [], watches: [], rankings: [],
+  populations: [], metrics: [], channels: [], policies: [], rules: [], hash: "one",
+};
 const quiet = createLog({ level: "silent", to: new PassThrough(), readable: false, stacks: false });
 
 let monitor: Monitor | null = null;

@@ -1,7 +1,7 @@
 // What the engine gets for what the author writes: the canonical form of expressions, rules and steps.
 
 import { describe, expect, test } from "vitest";
-import type { Rule, Step } from "../../dsl/program.js";
+import type { Expr, Rule, Step } from "../../dsl/program.js";
 import { compiled, shown } from "./shown.js";
 
 const SHOP = `
@@ -187,11 +187,28 @@ const rule = (text: string): { readonly rule: Rule; readonly of: (expr: Paramete
   return { rule: found, of: (expr) => (expr === null ? null : shown(program, expr)) };
 };
 
+const shownMoment = (moment: Rule["until"][number], of: (expr: Expr | null) => string | null): string => {
+  switch (moment.k) {
+    case "event": return `${moment.event} ${of(moment.where)}`;
+    case "condition": return of(moment.if) ?? "";
+    case "enter": case "leave": return `${moment.k} ${moment.segment}`;
+    case "up": case "down": return `${moment.k} ${moment.tier}`;
+    case "change": return `change ${moment.watch}`;
+  }
+};
+
 const steps = (text: string, head = "on order_placed"): readonly string[] => {
   const { rule: { steps: found }, of } = rule(`{ ${head} ${text} }`);
   const line = (step: Step): string => {
     switch (step.k) {
       case "wait": return `wait ${of(step.for)}`;
+      case "waitClock": return `wait until ${step.weekday ?? "any day"} ${step.at}`;
+      case "waitTime": return `wait until ${of(step.until)}`;
+      case "waitFor": return `wait for ${step.moments.map((each) => shownMoment(each, of)).join(", ")} up to ${step.within.ms} ms ${step.within.months} months`
+        + `${step.as === null ? "" : ` as ${step.as} {${step.keeps.join(", ")}}`} ${step.then === null ? "or end" : `[${step.then.map(line).join("; ")}]`} [${step.else.map(line).join("; ")}]`;
+      case "award": return `award ${step.points} ${of(step.amount)}`;
+      case "take": return `take ${step.points} ${of(step.amount)} [${step.then.map(line).join("; ")}] [${step.else.map(line).join("; ")}]`;
+      case "split": return `split ${step.experiment} ${step.branches.map(({ variant, steps: inner }) => `${variant} [${inner.map(line).join("; ")}]`).join(" ")}`;
       case "if": return `if ${of(step.if)} [${step.then.map(line).join("; ")}] [${step.else.map(line).join("; ")}]`;
       case "send": return `send ${step.channel} ${step.template} ${of(step.payload)}${step.urgent ? " urgent" : ""}`;
       case "emit": return `emit ${step.name} ${of(step.payload)}`;
@@ -225,11 +242,11 @@ describe("rules", () => {
     expect(found.label).toBe("The label");
     expect(found.priority).toBe(7);
     expect(found.restart).toBe(true);
-    expect(found.caps).toEqual([{ count: 2, ms: 604_800_000 }, { count: 3, ms: 1_209_600_000 }]);
-    expect(found.on.map((moment) => (moment.k === "event" ? `${moment.event} ${of(moment.where)}` : `${moment.k} ${moment.segment}`)))
+    expect(found.caps).toEqual([{ count: 2, window: { k: "sliding", ms: 604_800_000 } }, { count: 3, window: { k: "sliding", ms: 1_209_600_000 } }]);
+    expect(found.on.map((moment) => shownMoment(moment, of)))
       .toEqual(["order_placed (row.total > 5)", "viewed null", "enter 0", "leave 0"]);
     expect(of(found.when)).toBe(`(segment vip and (trait orders > 2) and ((259200000 + ${LAST}) < now))`);
-    expect(found.until.map((until) => (until.k === "event" ? `${until.event} ${of(until.where)}` : until.k === "condition" ? of(until.if) : `${until.k} ${until.segment}`)))
+    expect(found.until.map((until) => shownMoment(until, of)))
       .toEqual(["order_placed (profile.city? == row.order_id)", "session_started null", "enter 0", "segment vip", `((259200000 + ${LAST}) < now)`, "viewed null", "order_placed segment vip"]);
   });
 
@@ -331,7 +348,8 @@ describe("declarations", () => {
 
   test("channels: all conditions of one, in order", () => {
     const program = compiled("profile { a: boolean = true b: boolean = false }\nchannel c { when profile.a when profile.b }\nevent e rule r { on e send c \"x\" }");
-    expect(program.channels.map(({ name, when }) => [name, when.map((each) => shown(program, each))])).toEqual([["c", ["profile.a", "profile.b"]]]);
+    expect(program.channels).toEqual([{ name: "c", policies: [0] }]);
+    expect(program.policies.map(({ name, when }) => [name, when.map((each) => shown(program, each))])).toEqual([["c", ["profile.a", "profile.b"]]]);
   });
 
   test("traits and segments come after what they need, and otherwise by name", () => {
@@ -343,6 +361,6 @@ describe("declarations", () => {
       segment s3 when s2`);
     expect(program.traits.map(({ name }) => name)).toEqual(["z", "a"]);
     expect(program.segments.map(({ name }) => name)).toEqual(["s1", "s2", "s3"]);
-    expect(program.order).toEqual([1, 2, 0]);
+    expect(program.order).toEqual([1, 2, 0].map((index) => ({ k: "segment", index })));
   });
 });

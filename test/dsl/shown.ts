@@ -1,7 +1,7 @@
 // Checked trees in one line, for tests: fully bracketed, nullable reads marked with `?`, references by name.
 
 import { compileProgram } from "../../dsl/compile.js";
-import type { Aggregate, Expr, Program, Type } from "../../dsl/program.js";
+import type { Aggregate, Expr, Program, Type, Window } from "../../dsl/program.js";
 
 export const codesOf = (text: string): readonly string[] => compileProgram([{ file: "a.eddy", text }]).diagnostics.map(({ code }) => code);
 
@@ -51,17 +51,43 @@ export function shown(program: Program, of: Expr): string {
     case "if": return `(if ${s(of.if)} then ${s(of.then)} else ${s(of.else)})`;
     case "call": return `${of.fn}(${list(of.args)})`;
     case "fold": return `fold ${of.fn}(${s(of.list)}${of.where === null ? "" : ` where ${s(of.where)}`}${of.value === null ? "" : ` value ${s(of.value)}`})`;
-    case "aggregate": return shownAggregate(program, program.aggregates[of.index]);
+    case "captured": return of.name;
+    case "timeOfCaptured": return `${of.name}.time`;
+    case "aggregate": return `${shownAggregate(program, program.aggregates[of.index])}${of.key === null ? "" : ` at ${s(of.key)}`}`;
+    case "points": return `${program.points[of.index]?.name ?? "?"}.${of.fn}${of.fn === "expiring" ? ` within ${of.within.ms + of.within.months}` : ""}`;
+    case "tier": return `${program.tiers[of.index]?.name ?? "?"}.${of.fn}`;
+    case "variant": return `variant ${program.experiments[of.index]?.name ?? "?"}`;
+    case "figure": return `${of.fn}(${program.experiments[of.index]?.name ?? "?"}, ${of.variant})`;
+    case "percentile": return `percentile(${shownRanking(program, of.index)})`;
+    case "population": return shownPopulation(program, of.index);
     case "trait": return `trait ${program.traits[of.index]?.name ?? "?"}`;
     case "segment": return `segment ${program.segments[of.index]?.name ?? "?"}`;
   }
 }
 
+function shownRanking(program: Program, index: number): string {
+  const ranking = program.rankings[index];
+  return ranking === undefined ? "no ranking" : `${shown(program, ranking.value)} among ${shown(program, ranking.among)}`;
+}
+
+function shownPopulation(program: Program, index: number): string {
+  const population = program.populations[index];
+  return population === undefined ? "no population" : `${population.fn}(${shown(program, population.of)})`;
+}
+
+function shownWindow(window: Window): string {
+  switch (window.k) {
+    case "life": return "";
+    case "sliding": return ` over ${window.ms}`;
+    case "months": return ` over ${window.months} months`;
+    case "period": return ` this ${window.unit}`;
+    case "run": return " this run";
+  }
+}
+
 function shownAggregate(program: Program, of: Aggregate | undefined): string {
   if (of === undefined) return "no aggregate";
-  const { window } = of;
-  const over = window.k === "life" ? "" : window.k === "sliding" ? ` over ${window.ms}` : window.k === "months" ? ` over ${window.months} months` : ` this ${window.unit}`;
   const where = of.where === null ? "" : ` where ${shown(program, of.where)}`;
   const value = of.value === null ? "" : ` value ${shown(program, of.value)}`;
-  return `${of.fn}<${of.event}${(of.items ?? []).map((name) => `.${name}`).join("")}${where}${value}${of.limit === null ? "" : ` limit ${of.limit}`}${over}>`;
+  return `${of.fn}<${of.event}${(of.items ?? []).map((name) => `.${name}`).join("")}${where}${value}${of.limit === null ? "" : ` limit ${of.limit}`}${of.by === null ? "" : ` by ${shown(program, of.by)}`}${shownWindow(of.window)}>`;
 }
