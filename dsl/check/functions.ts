@@ -5,7 +5,7 @@ import { didYouMean } from "../diagnostics/suggest.js";
 import type { Expr, ScalarFn, Type } from "../program.js";
 import { check } from "./expressions.js";
 import { fold } from "./folds.js";
-import { innerName, notInFilter } from "./names.js";
+import { beginsWithEvent, innerName, notInFilter, pathOf } from "./names.js";
 import { computed } from "./operators.js";
 import { type Site, unsupported } from "./site.js";
 import * as tree from "./trees.js";
@@ -26,7 +26,8 @@ export function call(site: Site, written: ast.CallExpression): Expr | null {
   if (POPULATION_WORDS.has(name)) return unsupported(report, `\`${name}\``, span);
   if (name === "since" || isScalarFunction(name)) return scalar(site, written, name);
   if (name === "now") return report("E0206", written.span, "`now` is written without brackets");
-  for (const { value } of given) check(site, value);
+  // An event in the brackets says that an aggregate was meant, and is no mistake of its own.
+  for (const { value } of given) if (!beginsWithEvent(site, pathOf(value) ?? [])) check(site, value);
   const kind = declared.names.get(name);
   if (kind === "broken" || kind === "unsupported") return null;
   const what = kind === undefined ? undefined : `"${name}" is ${kind === "event" ? "an event" : `a ${kind}`}`;

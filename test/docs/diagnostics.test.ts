@@ -17,6 +17,11 @@ test("it has a section for every code, once and in order", () => {
   expect([...diagnosticsPage().matchAll(/^### ([EW]\d{4}): \S/gm)].map(([, code]) => code)).toEqual(Object.keys(codes));
 });
 
+test("each can be linked to, whatever its title becomes", () => {
+  const anchors = [...diagnosticsPage().matchAll(/^<a id="([ew]\d{4})"><\/a>$/gm)].map(([, anchor]) => anchor?.toUpperCase());
+  expect(anchors).toEqual(Object.keys(codes));
+});
+
 test("what the texts say stands there as it was meant", () => {
   const page = diagnosticsPage();
   expect(page).toContain("### E0203: a condition that is not true or false\n\nConditions, and what stands beside and, or and not, must be booleans.");

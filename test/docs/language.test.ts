@@ -19,8 +19,9 @@ const shown = ({ code, message }: Diagnostic): string => `${code} ${message}`;
 const codesOf = (found: readonly Diagnostic[]): readonly string[] => [...new Set(found.map(({ code }) => code))].sort();
 
 function findings({ files, codes }: Block): { readonly there: readonly Diagnostic[]; readonly elsewhere: readonly Diagnostic[] } {
-  const counted = compileProgram(files).diagnostics.filter(({ code }) => !UNUSED.has(code) || codes?.includes(code) === true);
-  return { there: counted.filter(({ span }) => span.file === BLOCK_FILE), elsewhere: counted.filter(({ span }) => span.file !== BLOCK_FILE) };
+  const all = compileProgram(files).diagnostics;
+  const [there, elsewhere] = [all.filter(({ span }) => span.file === BLOCK_FILE), all.filter(({ span }) => span.file !== BLOCK_FILE)];
+  return { there: there.filter(({ code }) => !UNUSED.has(code) || codes?.includes(code) === true), elsewhere: elsewhere.filter(({ code }) => !UNUSED.has(code)) };
 }
 
 const of = (kind: Block["kind"]): readonly (readonly [string, Block])[] => blocks.filter((block) => block.kind === kind).map((block) => [block.place, block] as const);
@@ -34,7 +35,8 @@ describe.each([...of("program"), ...of("fragment")])("%s", (_, block) => {
     expect(compileProgram(block.files).program).not.toBeNull();
   });
 
-  test("passes its tests", () => {
+  // What is warned of may well be a test.
+  test.skipIf(block.codes !== null)("passes its tests", () => {
     expect(ran(...block.files).told).toBe("");
   });
 });

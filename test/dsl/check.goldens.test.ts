@@ -26,7 +26,7 @@ describe("what is said of a program that parses", () => {
   });
 
   test("there is one for every code of the checker", () => {
-    const mine = Object.keys(codes).filter((code) => !code.startsWith("E00"));
+    const mine = Object.entries(codes).filter(([code, { retired }]) => !code.startsWith("E00") && retired !== true).map(([code]) => code);
     expect([...new Set(names.map((name) => name.slice(0, 5)))]).toEqual(mine);
   });
 });
