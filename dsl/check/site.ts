@@ -54,24 +54,33 @@ export interface World {
   readonly written: Set<Expr>;
 }
 
-/** The event that a rule's run was started by, as far as all of its starts agree. */
+/** The event that a rule's run was started by, or that a wait took, as far as all that it can be agree. */
 export interface Start {
   /** Null where no event starts the rule. */
   readonly type: RecordType | null;
-  /** There may be none: some start is an enter or a leave. */
+  /** There may be none: some start is no event, or the wait has not come to its end. */
   readonly maybe: boolean;
   /** Fields that only some of the events have, with those that lack them. */
   readonly partly: ReadonlyMap<string, readonly string[]>;
 }
 
+/**
+ * Where an expression stands: in a declaration that speaks of the customer at any time, before a rule's run (`when`,
+ * `per`), in a run (steps and what ends it), in what is compared with its past (`change`), in a metric or in a test.
+ */
+export type Place = "declaration" | "start" | "run" | "change" | "metric" | "test";
+
 export interface Site {
   readonly world: World;
+  readonly place: Place;
   /** The event looked at: inside aggregates and `where`. */
   readonly row: DeclaredEvent | null;
   /** The innermost list item looked at. */
   readonly item: { readonly type: Type; readonly maybe: boolean } | null;
   /** Null outside rules. */
   readonly start: Start | null;
+  /** Events that `wait for … as name` has taken, by that name. */
+  readonly captured: ReadonlyMap<string, Start>;
   /** What sees only its own event's fields and constants, as messages call it; null where everything is seen. */
   readonly filter: string | null;
   /** Traits and segments that this declaration refers to: `trait x`, `segment y`. */
@@ -81,7 +90,7 @@ export interface Site {
 }
 
 export const siteIn = (world: World, needs: Set<string> = new Set()): Site => ({
-  world, row: null, item: null, start: null, filter: null, needs, unknown: new Set(),
+  world, place: "declaration", row: null, item: null, start: null, captured: new Map(), filter: null, needs, unknown: new Set(),
 });
 
 export const unsupported = (report: Report, what: string, span: ast.Span): null =>
