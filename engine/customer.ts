@@ -18,8 +18,8 @@ export interface Run {
   /** When it (re)started, on the customer's clock, and the own time of the event that started it. */
   startedAt: number;
   eventTime: number;
-  /** Fields of the starting event that the rule reads. */
-  event: Data;
+  /** Fields of the starting event that the rule reads; null: no event started it. */
+  event: Data | null;
   /** `<source>/<id>` of the event that started it, or `time/<instant>`; part of the ids of its actions. */
   cause: string;
   /** Index into the rule's flat list of steps (engine/compile/steps.ts), behind the step at which it stands. */
@@ -201,8 +201,8 @@ export interface Context extends Frame {
   /** The event looked at (aggregates, `where`), and its own time. */
   row: Data;
   rowTime: number;
-  /** The event that started the run, and its own time. */
-  event: Data;
+  /** The event that started the run, and its own time; null: none did. */
+  event: Data | null;
   eventTime: number;
   /** The run whose steps or conditions are evaluated; null: none. */
   run: Run | null;

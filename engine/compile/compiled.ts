@@ -3,23 +3,29 @@
  * or a change can affect.
  *
  * One module of JavaScript is generated for the whole program (emit.ts makes the text); V8 compiles each function when
- * it is first called, so a program of ten thousand rules starts quickly.
+ * it is first called, so a program of ten thousand rules starts quickly. What depends on what is worked out in
+ * dependencies.ts.
  */
-import type { Aggregate, Expr, Field, Moment, Program, Rule, Segment, Value } from "../../dsl/program.js";
-import { leaves, type Kind, type Span } from "../aggregates/kind.js";
+import type {
+  Aggregate, Cap, Experiment, Expr, Field, Length, Moment, Program, Quiet, Rule, Schedule, Settled,
+} from "../../dsl/program.js";
+import { addKeyed, emptyKeyed, slotOfKey } from "../aggregates/keyed.js";
+import type { Kind, Span } from "../aggregates/kind.js";
 import { kindOf, type Slot } from "../aggregates/kinds.js";
 import * as counts from "../aggregates/count.js";
 import * as distincts from "../aggregates/distinct.js";
 import * as sums from "../aggregates/sum.js";
 import { addSlot, isMember, slotOf, type Context, type Data } from "../customer.js";
 import { eventCheck, patchCheck, type BAD } from "../schema.js";
-import { chooser, type Chooser } from "./discriminate.js";
+import type { FlipKind } from "../settle.js";
 import { UTC, zoneOf, type Zone } from "../zone.js";
+import { dependencies, type Dependencies } from "./dependencies.js";
+import { chooser, type Chooser } from "./discriminate.js";
 import * as emit from "./emit.js";
 import * as runtime from "./runtime.js";
-import { flatten, type Op, type Test, type ValueOf } from "./steps.js";
+import { flatten, type CompiledMoments, type Op, type Test, type ValueOf } from "./steps.js";
 
-type Next = (x: Context) => number;
+export type Next = (x: Context) => number;
 
 export interface Condition {
   readonly holds: Test;
@@ -33,30 +39,77 @@ export interface CompiledHeld extends Condition {
 }
 
 export interface CompiledSegment {
+  readonly k: "segment";
   readonly index: number;
   readonly name: string;
-  /** Place in the order of evaluation: it depends on lower ranks only. */
-  readonly rank: number;
   readonly enter: CompiledHeld;
   readonly leave: CompiledHeld | null;
 }
+
+export interface CompiledTier {
+  readonly k: "tier";
+  readonly index: number;
+  readonly name: string;
+  readonly value: ValueOf;
+  readonly next: Next | null;
+  /** The least value of each level, rising. */
+  readonly from: readonly number[];
+}
+
+export interface CompiledWatch {
+  readonly k: "watch";
+  readonly index: number;
+  readonly value: ValueOf;
+  readonly next: Next | null;
+}
+
+export interface CompiledRanking {
+  readonly k: "ranking";
+  readonly index: number;
+  readonly value: ValueOf;
+  readonly among: Test;
+  /** Of both. */
+  readonly next: Next | null;
+  /** The value changes with every moment. */
+  readonly continuous: boolean;
+}
+
+export interface CompiledPopulation {
+  readonly k: "population";
+  readonly index: number;
+  /** True or false for `customers`, a number or nothing for the others. */
+  readonly of: ValueOf;
+  readonly next: Next | null;
+}
+
+export type CompiledNode = CompiledSegment | CompiledTier | CompiledWatch | CompiledRanking | CompiledPopulation;
+
+export type CompiledQuiet = Extract<Quiet, { k: "hours" }> | ({ readonly k: "condition" } & Condition);
+
+export interface CompiledPolicy {
+  readonly name: string;
+  readonly when: readonly Test[];
+  readonly quiet: readonly CompiledQuiet[];
+  readonly caps: readonly Cap[];
+}
+
+/** `date`: of a yearly one. */
+export type CompiledSchedule = Exclude<Schedule, { k: "yearly" }> | { readonly k: "yearly"; readonly at: number; readonly date: ValueOf };
 
 export interface CompiledRule {
   readonly index: number;
   readonly name: string;
   readonly rule: Rule;
   readonly when: Test | null;
-  /** Starts are remembered so long. */
-  readonly longestCapMs: number;
-  /** No cap counts more starts than this. */
-  readonly largestCap: number;
-  readonly untilEvents: readonly { readonly event: string; readonly where: Test | null }[];
-  readonly untilEnters: readonly number[];
-  readonly untilLeaves: readonly number[];
+  readonly per: ValueOf | null;
+  readonly schedules: readonly CompiledSchedule[];
+  readonly until: CompiledMoments;
   readonly untilConditions: readonly Condition[];
   readonly ops: readonly Op[];
   /** Of each starting event type, what the run keeps of it. */
   readonly keeps: ReadonlyMap<string, readonly Field[]>;
+  /** Its aggregates `this run`. */
+  readonly runAggregates: ReadonlySet<number>;
 }
 
 export interface Update {
@@ -75,31 +128,61 @@ export interface EventPlan {
   readonly wire: string;
   readonly check: (data: unknown) => Data | typeof BAD;
   readonly updates: Chooser<Update>;
+  /** Aggregates `this run`: for each run of a rule that has it, with that run in the context. */
+  readonly runUpdates: readonly Update[];
   readonly starts: Chooser<Start>;
+  readonly earns: readonly Earn[];
+  readonly goals: readonly Goal[];
   /** It changes the profile: its data is a patch. */
   readonly isProfileUpdate: boolean;
+  readonly isErasure: boolean;
 }
 
-export interface Compiled {
+/** A line of points that this type of event earns. */
+export interface Earn {
+  readonly points: number;
+  readonly line: number;
+  readonly where: Test | null;
+  readonly amount: ValueOf;
+  readonly cap: Cap | null;
+}
+
+/** An experiment whose goal this type of event is. */
+export interface Goal {
+  readonly experiment: number;
+  readonly where: Test | null;
+  /** Null: it is only counted. */
+  readonly value: ValueOf | null;
+  readonly within: Length;
+}
+
+export interface CompiledPoints {
+  readonly name: string;
+  readonly expire: Length | null;
+  /** Aggregates over the credits: the row is `{ amount }` at the credit's own time. */
+  readonly earned: readonly Update[];
+}
+
+export interface Compiled extends Dependencies {
   readonly program: Program;
   /** By the type on the wire. */
   readonly events: ReadonlyMap<string, EventPlan>;
   readonly kinds: readonly Kind<Slot>[];
   readonly spans: readonly Span[];
   readonly traits: readonly { readonly name: string; readonly value: ValueOf; readonly shown: ValueOf }[];
+  /** Segments, tiers, watches, rankings and populations by rank: each depends on lower ranks only. */
+  readonly settled: readonly CompiledNode[];
   readonly segments: readonly CompiledSegment[];
-  /** Segment index by rank. */
-  readonly ranks: readonly number[];
-  /** Ranks of the segments that depend on … */
-  readonly ranksOfAggregate: readonly (readonly number[])[];
-  readonly ranksOfSegment: readonly (readonly number[])[];
-  readonly ranksOfProfile: readonly number[];
-  /** … the clock or on when the customer was first seen, whatever their slots hold. */
-  readonly ranksOfClock: readonly number[];
-  readonly channels: readonly { readonly name: string; readonly when: readonly Test[] }[];
+  readonly channels: Program["channels"];
+  readonly policies: readonly CompiledPolicy[];
+  readonly points: readonly CompiledPoints[];
+  readonly experiments: readonly Experiment[];
+  readonly metrics: readonly { readonly name: string; readonly value: ValueOf }[];
   readonly rules: readonly CompiledRule[];
-  readonly startsOnEnter: ReadonlyMap<number, readonly number[]>;
-  readonly startsOnLeave: ReadonlyMap<number, readonly number[]>;
+  /** Rules that something's turning starts, by what turns. */
+  readonly startsOn: Readonly<Record<FlipKind, ReadonlyMap<number, readonly number[]>>>;
+  /** Rules with schedules. */
+  readonly scheduled: readonly number[];
   readonly profilePatch: (data: unknown) => Data | typeof BAD;
   /** The zone of who has not named one in `profile.timezone`; null: there is no such field, everybody lives in UTC. */
   readonly defaultZone: Zone | null;
@@ -107,42 +190,52 @@ export interface Compiled {
 
 /** The event that changes the profile; its data is a patch of it. */
 export const PROFILE_UPDATED = "profile_updated";
+/** The event after which nothing is known about a customer. */
+export const CUSTOMER_ERASED = "customer_erased";
 
-export function spanOf(aggregate: Aggregate): Span {
-  return aggregate.window;
+/** How long entries count; those of a run as long as the run. */
+export function spanOf({ window }: Aggregate): Span {
+  return window.k === "run" ? { k: "life" } : window;
 }
 
 export function compile(program: Program): Compiled {
   const module = new ModuleBuilder(program);
   const names = planFunctions(program, module);
   const functions = module.build();
-  const test = (name: string | null): Test | null => (name === null ? null : (functions[name] as unknown as Test));
-  const need = <T>(name: string): T => functions[name] as unknown as T;
-  const condition = (name: string): Condition => ({ holds: need<Test>(name), next: (functions[`${name}_next`] as unknown as Next | undefined) ?? null });
-
-  const rankOf = new Array<number>(program.segments.length).fill(0);
-  program.order.forEach((segment, rank) => { rankOf[segment] = rank; });
-  const segments = program.segments.map((segment, index): CompiledSegment => ({
-    index, name: segment.name, rank: rankOf[index] as number,
-    enter: { ...condition(`s${index}_enter`), forMs: segment.enter.forMs, forMonths: segment.enter.forMonths },
-    leave: segment.leave === null ? null : { ...condition(`s${index}_leave`), forMs: segment.leave.forMs, forMonths: segment.leave.forMonths },
-  }));
-
-  const rules = program.rules.map((rule, index) => compileRule(program, rule, index, names, need, test, condition));
+  const made: Made = {
+    names,
+    need: <T>(name: string): T => functions[name] as unknown as T,
+    test: (of) => (of === null ? null : (functions[names.get(of) as string] as unknown as Test)),
+    valueOf: (of) => functions[names.get(of) as string] as unknown as ValueOf,
+    next: (name) => (functions[`${name}_next`] as unknown as Next | undefined) ?? null,
+  };
+  const rules = program.rules.map((rule, index) => compileRule(program, rule, index, made));
+  const settled = program.order.map((node) => compileNode(program, node, made, module.emitter));
   const zone = program.profile.find((field) => field.name === "timezone" && field.type.k === "string");
   return {
     program,
-    events: eventPlans(program, rules, names, need, test),
+    events: eventPlans(program, rules, made),
     kinds: program.aggregates.map((aggregate) => kindOf(aggregate.fn)),
     spans: program.aggregates.map(spanOf),
-    traits: program.traits.map((trait, i) => ({ name: trait.name, value: need<ValueOf>(`t_${i}`), shown: need<ValueOf>(`t_${i}_shown`) })),
-    segments,
-    ranks: program.order,
-    ...dependencies(program, rankOf),
-    channels: program.channels.map((channel, i) => ({ name: channel.name, when: channel.when.map((_, j) => need<Test>(`c${i}_${j}`)) })),
+    traits: program.traits.map((trait, i) => ({ name: trait.name, value: made.need<ValueOf>(`t_${i}`), shown: made.need<ValueOf>(`t_${i}_shown`) })),
+    settled,
+    segments: settled.filter((node) => node.k === "segment").sort((a, b) => a.index - b.index),
+    ...dependencies(program),
+    channels: program.channels,
+    policies: program.policies.map((policy) => ({
+      name: policy.name, caps: policy.caps,
+      when: policy.when.map((when) => made.test(when) as Test),
+      quiet: policy.quiet.map((quiet): CompiledQuiet => (quiet.k === "hours" ? quiet : { k: quiet.k, ...condition(made, quiet.if) })),
+    })),
+    points: program.points.map(({ name, expire }) => ({ name, expire, earned: updatesOn(program, name, made) })),
+    experiments: program.experiments,
+    metrics: program.metrics.map((metric) => ({ name: metric.name, value: made.valueOf(metric.value) })),
     rules,
-    startsOnEnter: startsOn(rules, "enter"),
-    startsOnLeave: startsOn(rules, "leave"),
+    startsOn: {
+      enter: startsOn(rules, "enter"), leave: startsOn(rules, "leave"), up: startsOn(rules, "up"), down: startsOn(rules, "down"),
+      change: startsOn(rules, "change"),
+    },
+    scheduled: rules.filter((rule) => rule.schedules.length > 0).map(({ index }) => index),
     profilePatch: patchCheck(program.profile),
     defaultZone: zone === undefined ? null : typeof zone.default === "string" ? zoneOf(zone.default) : UTC,
   };
@@ -174,196 +267,247 @@ class ModuleBuilder {
 
   test(name: string, expr: Expr): string { return this.add(name, emit.conditionFunction(this.emitter, name, expr)); }
 
+  /** A value whose next change is asked for. */
+  watched(name: string, expr: Expr): string {
+    const next = emit.nextFunction(this.emitter, `${name}_next`, expr);
+    if (next !== null) this.add(`${name}_next`, next);
+    return this.value(name, expr);
+  }
+
   /** The generated functions by name. */
   build(): Readonly<Record<string, (x: Context) => unknown>> {
     const { aggregates } = this.program;
-    const parts = aggregates.map((aggregate, i) => {
-      // `absence` of what never happened counts from when the customer was first seen: it has a next change too.
-      const nothing = aggregate.fn === "absence" ? `n${i}(z${i}, s${i}, x)` : "Infinity";
-      const below = { count: "b_count", sum: "b_sum", distinct: "b_distinct" }[aggregate.fn as "count"];
-      return `const v${i} = kinds[${i}].value, d${i} = kinds[${i}].add, n${i} = kinds[${i}].next, s${i} = spans[${i}], z${i} = kinds[${i}].empty();
-function a${i}(x) { return v${i}(slotOf(x.customer, ${i}), s${i}, x); }
-function an${i}(x) { const slot = slotOf(x.customer, ${i}); return slot === undefined ? ${nothing} : n${i}(slot, s${i}, x); }
-${below === undefined ? "" : `function ab${i}(x, limit) { const slot = slotOf(x.customer, ${i}); return slot === undefined ? Infinity : ${below}(slot, limit, s${i}, x); }`}
-function e${i}(x, value) { let slot = slotOf(x.customer, ${i}); if (slot === undefined) addSlot(x.customer, ${i}, slot = kinds[${i}].empty()); return d${i}(slot, x.rowTime, value, s${i}, x, ${aggregate.limit ?? 0}); }`;
-    });
     const names = [...this.functions.keys()];
     const text = `"use strict";
-${parts.join("\n")}
+${aggregates.map(accessText).join("\n")}
 ${this.emitter.extra.join("\n")}
 ${[...this.functions.values()].join("\n")}
 return { ${names.join(", ")} };`;
-    const make = new Function("k", "h", "slotOf", "addSlot", "member", "kinds", "spans", "b_count", "b_sum", "b_distinct", text);
+    const make = new Function(
+      "k", "h", "slotOf", "addSlot", "member", "kinds", "spans", "b_count", "b_sum", "b_distinct", "addKeyed", "emptyKeyed", "slotOfKey", text,
+    );
     return make(
       this.emitter.constants, runtime, slotOf, addSlot, isMember,
       aggregates.map((aggregate) => kindOf(aggregate.fn)), aggregates.map(spanOf),
-      counts.nextBelow, sums.nextBelow, distincts.nextBelow,
+      counts.nextBelow, sums.nextBelow, distincts.nextBelow, addKeyed, emptyKeyed, slotOfKey,
     ) as Record<string, (x: Context) => unknown>;
   }
 }
 
-/** Names of the functions that were made for a rule's parts. */
-interface Names {
-  readonly of: Map<object, string>;
+/**
+ * How the rest reads and feeds aggregate i: `a` its value, `an` its next change, `ab` when it falls below a limit, `e`
+ * enters a row. Those that are kept for each value of a field take it as their last argument.
+ */
+function accessText(aggregate: Aggregate, i: number): string {
+  const holder = aggregate.window.k === "run" ? "x.run" : "x.customer";
+  const key = aggregate.by === null ? "" : ", key";
+  const own = aggregate.window.k === "run" ? `(x.run === null ? undefined : slotOf(x.run, ${i}))` : `slotOf(x.customer, ${i})`;
+  const slot = aggregate.by === null ? own : `slotOfKey(${own}, key)`;
+  // `absence` of what never happened counts from when the customer was first seen: it has a next change too.
+  const nothing = aggregate.fn === "absence" ? `n${i}(z${i}, s${i}, x)` : "Infinity";
+  const below = { count: "b_count", sum: "b_sum", distinct: "b_distinct" }[aggregate.fn as "count"];
+  const limit = aggregate.limit ?? 0;
+  const enter = aggregate.by === null
+    ? `let slot = slotOf(${holder}, ${i}); if (slot === undefined) addSlot(${holder}, ${i}, slot = kinds[${i}].empty()); return d${i}(slot, x.rowTime, value, s${i}, x, ${limit});`
+    : `let slot = slotOf(${holder}, ${i}); if (slot === undefined) addSlot(${holder}, ${i}, slot = emptyKeyed()); return addKeyed(kinds[${i}], slot, key, x.rowTime, value, s${i}, x, ${limit});`;
+  return `const v${i} = kinds[${i}].value, d${i} = kinds[${i}].add, n${i} = kinds[${i}].next, s${i} = spans[${i}], z${i} = kinds[${i}].empty();
+function a${i}(x${key}) { return v${i}(${slot}, s${i}, x); }
+function an${i}(x${key}) { const slot = ${slot}; return slot === undefined ? ${nothing} : n${i}(slot, s${i}, x); }
+${below === undefined ? "" : `function ab${i}(x, limit${key}) { const slot = ${slot}; return slot === undefined ? Infinity : ${below}(slot, limit, s${i}, x); }`}
+function e${i}(x, value${key}) { ${enter} }`;
 }
 
+/** Names of the functions that were made for a program's trees. */
+type Names = ReadonlyMap<Expr, string>;
+
 function planFunctions(program: Program, module: ModuleBuilder): Names {
-  const of = new Map<object, string>();
+  const names = new Map<Expr, string>();
+  let n = 0;
+  const fresh = (): string => `f${n++}`;
+  const value = (of: Expr): void => { if (!names.has(of)) names.set(of, module.value(fresh(), of)); };
+  const payload = (of: Expr | null): void => { if (of !== null) names.set(of, module.payload(fresh(), of)); };
+  const test = (of: Expr | null): void => { if (of !== null) names.set(of, module.test(fresh(), of)); };
+  const condition = (of: Expr): void => void names.set(of, module.condition(fresh(), of));
+  const watched = (of: Expr): void => void names.set(of, module.watched(fresh(), of));
+  const moments = (all: readonly { readonly k: string }[]): void => {
+    for (const moment of all as readonly Moment[]) if (moment.k === "event") test(moment.where);
+  };
   program.aggregates.forEach((aggregate, i) => module.add(`u${i}`, emit.updateFunction(module.emitter, `u${i}`, aggregate, `e${i}`)));
   program.traits.forEach((trait, i) => {
     module.value(`t_${i}`, trait.value);
     module.payload(`t_${i}_shown`, trait.value);
   });
-  program.segments.forEach((segment: Segment, i) => {
+  program.segments.forEach((segment, i) => {
     module.condition(`s${i}_enter`, segment.enter.if);
     if (segment.leave !== null) module.condition(`s${i}_leave`, segment.leave.if);
   });
-  program.channels.forEach((channel, i) => channel.when.forEach((when, j) => module.test(`c${i}_${j}`, when)));
-  program.rules.forEach((rule, i) => {
-    let n = 0;
-    const name = (): string => `r${i}_${n++}`;
-    const moment = (m: Moment): void => { if (m.k === "event" && m.where !== null) of.set(m, module.test(name(), m.where)); };
-    rule.on.forEach(moment);
-    if (rule.when !== null) of.set(rule, module.test(name(), rule.when));
-    for (const until of rule.until) {
-      if (until.k === "condition") of.set(until, module.condition(name(), until.if));
-      else moment(until);
-    }
-    const walk = (steps: Rule["steps"]): void => {
-      for (const step of steps) {
-        switch (step.k) {
-          case "wait": of.set(step.for, module.value(name(), step.for)); break;
-          case "send": case "emit": if (step.payload !== null) of.set(step.payload, module.payload(name(), step.payload)); break;
-          case "set": of.set(step.value, module.value(name(), step.value)); break;
-          case "if": of.set(step.if, module.test(name(), step.if)); walk(step.then); walk(step.else); break;
-          case "stop": break;
-        }
+  program.tiers.forEach((tier) => watched(tier.value));
+  program.watches.forEach((watch) => watched(watch.value));
+  program.rankings.forEach((ranking) => { watched(ranking.value); condition(ranking.among); });
+  program.populations.forEach((population) => (population.fn === "customers" ? condition(population.of) : watched(population.of)));
+  program.metrics.forEach((metric) => value(metric.value));
+  program.points.forEach(({ earn }) => earn.forEach((line) => { test(line.where); value(line.amount); }));
+  program.experiments.forEach(({ goal }) => { if (goal !== null) { test(goal.where); if (goal.value !== null) value(goal.value); } });
+  for (const policy of program.policies) {
+    policy.when.forEach(test);
+    for (const quiet of policy.quiet) if (quiet.k === "condition") condition(quiet.if);
+  }
+  const steps = (all: Rule["steps"]): void => {
+    for (const step of all) {
+      switch (step.k) {
+        case "wait": value(step.for); break;
+        case "waitTime": value(step.until); break;
+        case "waitClock": case "stop": break;
+        case "waitFor": moments(step.moments); steps(step.then ?? []); steps(step.else); break;
+        case "send": case "emit": payload(step.payload); break;
+        case "set": value(step.value); break;
+        case "award": value(step.amount); break;
+        case "take": value(step.amount); steps(step.then); steps(step.else); break;
+        case "split": step.branches.forEach((branch) => steps(branch.steps)); break;
+        case "if": test(step.if); steps(step.then); steps(step.else); break;
       }
-    };
-    walk(rule.steps);
-  });
-  return { of };
+    }
+  };
+  for (const rule of program.rules) {
+    moments(rule.on);
+    test(rule.when);
+    if (rule.per !== null) value(rule.per);
+    for (const schedule of rule.schedules) if (schedule.k === "yearly") value(schedule.date);
+    for (const until of rule.until) if (until.k === "condition") condition(until.if);
+    moments(rule.until);
+    steps(rule.steps);
+  }
+  return names;
 }
 
 // ---------------------------------------------------------------------------------------------------- parts
 
-type Need = <T>(name: string) => T;
+/** Finds what was generated. */
+interface Made {
+  readonly names: Names;
+  readonly need: <T>(name: string) => T;
+  readonly test: (of: Expr | null) => Test | null;
+  readonly valueOf: (of: Expr) => ValueOf;
+  /** The next change of what the function of this name gives; null: time alone changes nothing. */
+  readonly next: (name: string) => Next | null;
+}
 
-function compileRule(
-  program: Program, rule: Rule, index: number, names: Names, need: Need,
-  test: (name: string | null) => Test | null, condition: (name: string) => Condition,
-): CompiledRule {
-  const named = (of: object): string => names.of.get(of) as string;
-  const keeps = new Map<string, readonly Field[]>();
-  for (const moment of rule.on) {
-    if (moment.k !== "event") continue;
-    const fields = program.events.find((event) => event.name === moment.event)?.fields ?? [];
-    keeps.set(moment.event, fields.filter((field) => rule.keeps.includes(field.name)));
+const nextOf = (made: Made, of: Expr): Next | null => made.next(made.names.get(of) as string);
+const condition = (made: Made, of: Expr): Condition => ({ holds: made.test(of) as Test, next: nextOf(made, of) });
+const earlier = (a: Next | null, b: Next | null): Next | null => (a === null ? b : b === null ? a : (x) => Math.min(a(x), b(x)));
+
+function compileNode(program: Program, { k, index }: Settled, made: Made, emitter: emit.Emitter): CompiledNode {
+  switch (k) {
+    case "segment": {
+      const segment = program.segments[index] as Program["segments"][number];
+      const held = (name: string, { forMs, forMonths }: { forMs: number; forMonths: number }): CompiledHeld =>
+        ({ holds: made.need<Test>(name), next: made.next(name), forMs, forMonths });
+      return {
+        k, index, name: segment.name,
+        enter: held(`s${index}_enter`, segment.enter),
+        leave: segment.leave === null ? null : held(`s${index}_leave`, segment.leave),
+      };
+    }
+    case "tier": {
+      const { name, value, levels } = program.tiers[index] as Program["tiers"][number];
+      return { k, index, name, value: made.valueOf(value), next: nextOf(made, value), from: levels.map(({ at }) => at) };
+    }
+    case "watch": {
+      const { value } = program.watches[index] as Program["watches"][number];
+      return { k, index, value: made.valueOf(value), next: nextOf(made, value) };
+    }
+    case "ranking": {
+      const { value, among } = program.rankings[index] as Program["rankings"][number];
+      return {
+        k, index, value: made.valueOf(value), among: made.test(among) as Test, next: earlier(nextOf(made, value), nextOf(made, among)),
+        continuous: emit.changesContinuously(emitter, value),
+      };
+    }
+    case "population": {
+      const { of } = program.populations[index] as Program["populations"][number];
+      return { k, index, of: made.valueOf(of), next: nextOf(made, of) };
+    }
   }
+}
+
+function compileRule(program: Program, rule: Rule, index: number, made: Made): CompiledRule {
+  const fieldsOf = (event: string, kept: readonly string[]): readonly Field[] =>
+    (program.events.find(({ name }) => name === event)?.fields ?? []).filter((field) => kept.includes(field.name));
+  const moments = (all: Rule["until"], keeps: readonly string[]): CompiledMoments => ({
+    events: all.flatMap((moment) => (moment.k === "event"
+      ? [{ event: moment.event, where: made.test(moment.where), keeps: fieldsOf(moment.event, keeps) }] : [])),
+    enter: all.flatMap((moment) => (moment.k === "enter" ? [moment.segment] : [])),
+    leave: all.flatMap((moment) => (moment.k === "leave" ? [moment.segment] : [])),
+    up: all.flatMap((moment) => (moment.k === "up" ? [moment.tier] : [])),
+    down: all.flatMap((moment) => (moment.k === "down" ? [moment.tier] : [])),
+    change: all.flatMap((moment) => (moment.k === "change" ? [moment.watch] : [])),
+  });
+  const keeps = new Map<string, readonly Field[]>();
+  for (const moment of rule.on) if (moment.k === "event") keeps.set(moment.event, fieldsOf(moment.event, rule.keeps));
   return {
     index, name: rule.name, rule, keeps,
-    when: rule.when === null ? null : need<Test>(named(rule)),
-    largestCap: Math.max(0, ...rule.caps.map((cap) => cap.count)),
-    longestCapMs: Math.max(0, ...rule.caps.map((cap) => cap.ms)),
-    untilEvents: rule.until.flatMap((until) => (until.k === "event" ? [{ event: until.event, where: test(names.of.get(until) ?? null) }] : [])),
-    untilEnters: rule.until.flatMap((until) => (until.k === "enter" ? [until.segment] : [])),
-    untilLeaves: rule.until.flatMap((until) => (until.k === "leave" ? [until.segment] : [])),
-    untilConditions: rule.until.flatMap((until) => (until.k === "condition" ? [condition(named(until))] : [])),
-    ops: flatten(rule.steps, {
-      value: (expr) => need<ValueOf>(named(expr)),
-      test: (expr) => need<Test>(named(expr)),
-      payload: (expr) => need<ValueOf>(named(expr)),
-    }),
+    when: made.test(rule.when),
+    per: rule.per === null ? null : made.valueOf(rule.per),
+    schedules: rule.schedules.map((schedule): CompiledSchedule =>
+      (schedule.k === "yearly" ? { k: schedule.k, at: schedule.at, date: made.valueOf(schedule.date) } : schedule)),
+    until: moments(rule.until, []),
+    untilConditions: rule.until.flatMap((until) => (until.k === "condition" ? [condition(made, until.if)] : [])),
+    ops: flatten(rule.steps, { value: made.valueOf, test: (of) => made.test(of) as Test, payload: made.valueOf, moments }),
+    runAggregates: runAggregatesOf(program, rule),
   };
 }
 
-function eventPlans(
-  program: Program, rules: readonly CompiledRule[], names: Names, need: Need, test: (name: string | null) => Test | null,
-): Map<string, EventPlan> {
+function runAggregatesOf(program: Program, rule: Rule): ReadonlySet<number> {
+  const found = new Set<number>();
+  const isOfRun = (index: number): boolean => program.aggregates[index]?.window.k === "run";
+  for (const tree of emit.treesOfRule(rule)) {
+    for (const node of emit.nodes(tree)) if (node.k === "aggregate" && isOfRun(node.index)) found.add(node.index);
+  }
+  return found;
+}
+
+/** The aggregates that rows of this event, or credits to these points, update. */
+function updatesOn(program: Program, event: string, made: Made): readonly (Update & { readonly where: Expr | null })[] {
+  return program.aggregates.flatMap((aggregate, i) =>
+    aggregate.event === event ? [{ aggregate: i, apply: made.need<Test>(`u${i}`), where: aggregate.items === null ? aggregate.where : null }] : []);
+}
+
+function eventPlans(program: Program, rules: readonly CompiledRule[], made: Made): Map<string, EventPlan> {
   const plans = new Map<string, EventPlan>();
   const declared = new Map(program.events.map((event) => [event.name, event]));
-  if (!declared.has(PROFILE_UPDATED)) declared.set(PROFILE_UPDATED, { name: PROFILE_UPDATED, wire: PROFILE_UPDATED, fields: [] });
+  for (const name of [PROFILE_UPDATED, CUSTOMER_ERASED]) if (!declared.has(name)) declared.set(name, { name, wire: name, fields: [] });
   for (const event of declared.values()) {
-    const updates = program.aggregates.flatMap((aggregate, i) =>
-      aggregate.event === event.name ? [{ aggregate: i, apply: need<Test>(`u${i}`), where: aggregate.items === null ? aggregate.where : null }] : []);
+    const updates = updatesOn(program, event.name, made);
+    const isOfRun = ({ aggregate }: Update): boolean => program.aggregates[aggregate]?.window.k === "run";
     const starts = rules.flatMap((rule) => rule.rule.on.flatMap((moment) =>
-      moment.k === "event" && moment.event === event.name
-        ? [{ rule: rule.index, where: test(names.of.get(moment) ?? null), expr: moment.where }] : []));
+      moment.k === "event" && moment.event === event.name ? [{ rule: rule.index, where: made.test(moment.where), expr: moment.where }] : []));
     plans.set(event.wire, {
       name: event.name, wire: event.wire,
       check: eventCheck(event.fields),
-      updates: chooser(updates, (update) => update.where),
+      updates: chooser(updates.filter((update) => !isOfRun(update)), (update) => update.where),
+      runUpdates: updates.filter(isOfRun),
       starts: chooser(starts, (start) => start.expr),
+      earns: program.points.flatMap(({ earn }, points) => earn.flatMap((line, i): readonly Earn[] =>
+        (line.event === event.name ? [{ points, line: i, where: made.test(line.where), amount: made.valueOf(line.amount), cap: line.cap }] : []))),
+      goals: program.experiments.flatMap(({ goal }, experiment): readonly Goal[] => (goal?.event === event.name
+        ? [{ experiment, where: made.test(goal.where), value: goal.value === null ? null : made.valueOf(goal.value), within: goal.within }] : [])),
       isProfileUpdate: event.name === PROFILE_UPDATED,
+      isErasure: event.name === CUSTOMER_ERASED,
     });
   }
   return plans;
 }
 
-function startsOn(rules: readonly CompiledRule[], kind: "enter" | "leave"): Map<number, number[]> {
+function startsOn(rules: readonly CompiledRule[], kind: FlipKind): Map<number, number[]> {
   const found = new Map<number, number[]>();
   for (const rule of rules) {
     for (const moment of rule.rule.on) {
       if (moment.k !== kind) continue;
-      const list = found.get(moment.segment) ?? [];
-      found.set(moment.segment, list);
+      const index = "segment" in moment ? moment.segment : "tier" in moment ? moment.tier : "watch" in moment ? moment.watch : -1;
+      const list = found.get(index) ?? [];
+      found.set(index, list);
       if (!list.includes(rule.index)) list.push(rule.index);
     }
   }
   return found;
 }
-
-// ---------------------------------------------------------------------------------------------------- dependencies
-
-interface Reads {
-  readonly aggregates: Set<number>;
-  readonly segments: Set<number>;
-  /** Looked into already. */
-  readonly traits: Set<number>;
-  profile: boolean;
-  clock: boolean;
-}
-
-function collect(program: Program, expr: Expr, reads: Reads): void {
-  switch (expr.k) {
-    case "aggregate":
-      reads.aggregates.add(expr.index);
-      if (program.aggregates[expr.index]?.fn === "absence") reads.clock = true;
-      return;
-    case "segment": reads.segments.add(expr.index); return;
-    case "trait":
-      if (!reads.traits.has(expr.index)) {
-        reads.traits.add(expr.index);
-        collect(program, (program.traits[expr.index] as Program["traits"][number]).value, reads);
-      }
-      return;
-    case "input": if (expr.of === "profile") reads.profile = true; return;
-    case "now": reads.clock = true; return;
-    case "local": reads.profile = true; return; // the zone is the profile's
-    case "call": if (expr.fn === "age") reads.clock = true; break;
-    default: break;
-  }
-  for (const child of emit.children(expr)) collect(program, child, reads);
-}
-
-function dependencies(program: Program, rankOf: readonly number[]): Pick<Compiled, "ranksOfAggregate" | "ranksOfSegment" | "ranksOfProfile" | "ranksOfClock"> {
-  const ranksOfAggregate: number[][] = program.aggregates.map(() => []);
-  const ranksOfSegment: number[][] = program.segments.map(() => []);
-  const ranksOfProfile: number[] = [];
-  const ranksOfClock: number[] = [];
-  program.segments.forEach((segment, index) => {
-    const rank = rankOf[index] as number;
-    const reads: Reads = { aggregates: new Set(), segments: new Set(), traits: new Set(), profile: false, clock: false };
-    collect(program, segment.enter.if, reads);
-    if (segment.leave !== null) collect(program, segment.leave.if, reads);
-    for (const aggregate of reads.aggregates) ranksOfAggregate[aggregate]?.push(rank);
-    for (const other of reads.segments) ranksOfSegment[other]?.push(rank);
-    if (reads.profile) ranksOfProfile.push(rank);
-    if (reads.clock) ranksOfClock.push(rank);
-  });
-  return { ranksOfAggregate, ranksOfSegment, ranksOfProfile, ranksOfClock };
-}
-
-/** Used where a value is asked for outside of generated code (inspect). */
-export type { Value };
-export { leaves };

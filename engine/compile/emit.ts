@@ -8,7 +8,7 @@
  * `value` gives code for an expression's value, `condition` for its truth (null is false), `next` for the first instant
  * after now at which time alone may change its value.
  */
-import type { Expr, ExprNode, Program, Type, Value } from "../../dsl/program.js";
+import type { Expr, ExprNode, Program, Rule, Step, Type, Value } from "../../dsl/program.js";
 
 /** Code is not a string, so that text can never pass for it. */
 export class Code {
@@ -78,17 +78,19 @@ export function updateFunction(e: Emitter, name: string, aggregate: Program["agg
   const scope: Scope = { temporaries: 0, item: aggregate.items === null ? null : "item" };
   const guard = aggregate.where === null ? "" : `if ((${condition(e, aggregate.where, scope)}) !== true) {skip} `;
   const entering = aggregate.value === null ? "true" : value(e, aggregate.value, scope);
+  const by = aggregate.by === null ? null : value(e, aggregate.by, scope);
   const body = (skip: string): string =>
-    `${guard.replace("{skip}", skip)}const v = ${entering}; if (v == null) ${skip} `;
+    `${guard.replace("{skip}", skip)}const v = ${entering}; if (v == null) ${skip} ${by === null ? "" : `const by = ${by}; if (by == null) ${skip} `}`;
+  const call = by === null ? `${enter}(x, v)` : `${enter}(x, v, by)`;
   if (aggregate.items === null) {
     const inner = body("return false;");
-    return `function ${name}(x) {${temporaries(scope)} ${inner} return ${enter}(x, v); }`;
+    return `function ${name}(x) {${temporaries(scope)} ${inner} return ${call}; }`;
   }
   const list = aggregate.items.reduce((of, field) =>
     INHERITED.has(field) ? `h.own(${of}, ${JSON.stringify(field)})` : `(${of})?.[${JSON.stringify(field)}]`, "x.row");
   const inner = body("continue;");
   return `function ${name}(x) {${temporaries(scope)} let changed = false; const list = ${list}; if (list == null) return false; ` +
-    `for (const item of list) { if (item == null) continue; ${inner} if (${enter}(x, v)) changed = true; } return changed; }`;
+    `for (const item of list) { if (item == null) continue; ${inner} if (${call}) changed = true; } return changed; }`;
 }
 
 function wrap(name: string, body: (scope: Scope) => string): string {
@@ -146,7 +148,9 @@ export function value(e: Emitter, expr: Expr, scope: Scope): string {
       if (expr.of !== "item") return `x.${expr.of}`;
       if (scope.item === null) throw new Error("an item outside of a list");
       return scope.item;
-    case "timeOf": return expr.of === "row" ? "x.rowTime" : "x.eventTime";
+    case "timeOf": return expr.of === "row" ? "x.rowTime" : expr.maybe ? "(x.event === null ? null : x.eventTime)" : "x.eventTime";
+    case "captured": return `h.captured(x, ${JSON.stringify(expr.name)})`;
+    case "timeOfCaptured": return `h.capturedTime(x, ${JSON.stringify(expr.name)})`;
     case "now": return "x.now";
     case "local": return `h.instantOf(x.zone, ${expr.date * 86_400_000 + expr.ms})`;
     case "field": return isProfilePath(expr) ? filled(e, field(e, expr, scope), expr.type) : field(e, expr, scope);
@@ -171,9 +175,34 @@ export function value(e: Emitter, expr: Expr, scope: Scope): string {
     case "if": return `(${truth(e, expr.if, scope)} ? ${value(e, expr.then, scope)} : ${value(e, expr.else, scope)})`;
     case "call": return call(e, expr, scope);
     case "fold": return foldList(e, expr, scope);
-    case "aggregate": return `a${expr.index}(x)`;
+    case "aggregate": return expr.key === null ? `a${expr.index}(x)` : `a${expr.index}(x, ${value(e, expr.key, scope)})`;
     case "trait": return `t_${expr.index}(x)`;
     case "segment": return `member(x.customer, ${expr.index})`;
+    case "points": return pointsCall(e, expr, "balance", "expiring");
+    case "tier": return tier(e, expr, scope);
+    case "variant": return `h.variantOf(x, ${expr.index}, ${constant(e, e.program.experiments[expr.index])})`;
+    case "percentile": {
+      const { among } = e.program.rankings[expr.index] as Program["rankings"][number];
+      return `(${truth(e, among, scope)} ? h.percentile(x, ${expr.index}) : null)`;
+    }
+    case "population": return `x.figures.population(${expr.index})`;
+    case "figure": return `x.figures.${expr.fn}(${expr.index}, ${JSON.stringify(expr.variant)})`;
+  }
+}
+
+function pointsCall(e: Emitter, expr: Extract<ExprNode, { k: "points" }>, balance: string, expiring: string): string {
+  const { expire } = e.program.points[expr.index] as Program["points"][number];
+  const lasting = constant(e, expire);
+  return expr.fn === "balance" ? `h.${balance}(x, ${expr.index}, ${lasting})` : `h.${expiring}(x, ${expr.index}, ${lasting}, ${constant(e, expr.within)})`;
+}
+
+function tier(e: Emitter, { fn, index }: Extract<ExprNode, { k: "tier" }>, scope: Scope): string {
+  const { levels, value: of } = e.program.tiers[index] as Program["tiers"][number];
+  switch (fn) {
+    case "rank": return `h.tierRank(x, ${index})`;
+    case "level": return `h.tierLevel(x, ${index}, ${constant(e, levels)})`;
+    case "next": return `h.tierNext(x, ${index}, ${constant(e, levels)})`;
+    case "missing": return `h.tierMissing(x, ${index}, ${constant(e, levels)}, ${value(e, of, scope)})`;
   }
 }
 
@@ -196,8 +225,9 @@ function field(e: Emitter, expr: Extract<ExprNode, { k: "field" }>, scope: Scope
     return `((${t} = ${of}) == null ? null : (${inherited ? `h.own(${t}, ${name})` : `${t}[${name}]`} ?? ${literal(e, declared.default)}))`;
   }
   if (inherited) return `h.own(${of}, ${name})`;
-  // A plain read is the fastest; `?.` costs a check that the profile's nested records and missing items need.
-  return expr.of.k === "input" || (!expr.of.maybe && !inProfile) ? `${of}[${name}]` : `${of}?.[${name}]`;
+  // A plain read is the fastest; `?.` costs a check that the profile's nested records and missing items need, and the event of a
+  // run that none may have started.
+  return (expr.of.k === "input" && (expr.of.of !== "event" || !expr.of.maybe)) || (!expr.of.maybe && !inProfile) ? `${of}[${name}]` : `${of}?.[${name}]`;
 }
 
 /** The profile or a record in it: what was not said of the customer is not there. */
@@ -349,6 +379,7 @@ function asJson(e: Emitter, code: string, type: Type, scope: Scope): string {
 
 export function readsClock(e: Emitter, expr: Expr): boolean {
   if (expr.k === "now" || (expr.k === "call" && expr.fn === "age")) return true;
+  if (expr.k === "tier" && expr.fn === "missing") return readsClock(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value);
   if (expr.k !== "trait") return children(expr).some((child) => readsClock(e, child));
   let known = e.clockOfTrait.get(expr.index);
   if (known === undefined) {
@@ -358,9 +389,28 @@ export function readsClock(e: Emitter, expr: Expr): boolean {
   return known;
 }
 
+/** Whether the value changes with every moment: it reads `now` elsewhere than in comparisons and the calendar. */
+export function changesContinuously(e: Emitter, expr: Expr): boolean {
+  switch (expr.k) {
+    case "now": return true;
+    case "trait": return changesContinuously(e, traitValue(e, expr.index));
+    case "tier": return expr.fn === "missing" && changesContinuously(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value);
+    case "compare": {
+      const others = [expr.left, expr.right].filter(({ k }) => k !== "now");
+      return others.some((other) => changesContinuously(e, other));
+    }
+    case "call": if (calendarStep(e, expr) !== null) return false; break;
+    default: break;
+  }
+  return children(expr).some((child) => changesContinuously(e, child));
+}
+
 export function children(expr: Expr): readonly Expr[] {
   switch (expr.k) {
-    case "const": case "input": case "timeOf": case "now": case "local": case "aggregate": case "trait": case "segment": return [];
+    case "const": case "input": case "timeOf": case "captured": case "timeOfCaptured": case "now": case "local": case "trait":
+    case "segment": case "points": case "tier": case "variant": case "percentile": case "population": case "figure":
+      return [];
+    case "aggregate": return expr.key === null ? [] : [expr.key];
     case "list": return expr.items;
     case "record": return expr.entries.map((entry) => entry.value);
     case "field": case "pluck": case "not": case "negate": case "addMonths": return [expr.of];
@@ -392,9 +442,15 @@ export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
   switch (expr.k) {
     case "aggregate": {
       const aggregate = e.program.aggregates[expr.index] as Program["aggregates"][number];
-      return aggregate.window.k === "life" ? null : `an${expr.index}(x)`;
+      const own = aggregate.window.k === "life" || aggregate.window.k === "run" ? null
+        : expr.key === null ? `an${expr.index}(x)` : `an${expr.index}(x, ${value(e, expr.key, scope)})`;
+      return least([own, expr.key === null ? null : next(e, expr.key, scope)]);
     }
     case "trait": return nextOfTrait(e, expr.index);
+    case "points": return pointsCall(e, expr, "nextBalance", "nextExpiring");
+    // Levels, memberships and readings are settled, and whoever settles them sees to it that it is done in time.
+    case "tier": return expr.fn === "missing" ? next(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value, scope) : null;
+    case "percentile": return next(e, (e.program.rankings[expr.index] as Program["rankings"][number]).among, scope);
     case "now": return null; // a value that always changes is never watched as such; comparisons see to it
     case "and": case "or": return nextOfMany(e, expr, scope);
     case "compare": return nextOfCompare(e, expr, scope);
@@ -467,7 +523,8 @@ function nextOfThreshold(e: Emitter, expr: Expr, op: string, limit: number, scop
   if (!["count", "distinct", "sum"].includes(aggregate.fn)) return plain;
   // `> c` ends when the value is below or at c: the next number above c is the limit.
   const bound = op === ">=" || op === "<" ? limit : nextUp(limit);
-  return `ab${inner.index}(x, ${literal(e, bound)})`;
+  if (inner.key === null) return `ab${inner.index}(x, ${literal(e, bound)})`;
+  return least([next(e, inner.key, scope), `ab${inner.index}(x, ${literal(e, bound)}, ${value(e, inner.key, scope)})`]);
 }
 
 /** The next double above a number. */
@@ -502,8 +559,10 @@ function calendarOf(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>): "
   return subject.args.some(readsState) ? null : calendarStep(e, subject);
 }
 
+const STATEFUL: ReadonlySet<ExprNode["k"]> = new Set(["aggregate", "trait", "segment", "points", "tier", "percentile", "population", "figure"]);
+
 function readsState(expr: Expr): boolean {
-  return expr.k === "aggregate" || expr.k === "trait" || expr.k === "segment" || children(expr).some(readsState);
+  return STATEFUL.has(expr.k) || children(expr).some(readsState);
 }
 
 function nextFlip(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>, scope: Scope): string {
@@ -511,4 +570,36 @@ function nextFlip(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>, scop
   const name = `m${e.extra.length}`;
   e.extra.push(conditionFunction(e, name, expr));
   return least([inside, `h.nextFlip(x, ${name}, ${calendarOf(e, expr) === "hour"})`]) as string;
+}
+
+// ---------------------------------------------------------------------------------------------------- walks
+
+/** Every node of the tree, the root first. */
+export function* nodes(root: Expr): Generator<Expr> {
+  const waiting: Expr[] = [root];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    yield next;
+    waiting.push(...children(next));
+  }
+}
+
+/** The trees that a run of the rule evaluates. */
+export function treesOfRule(rule: Rule): readonly Expr[] {
+  const ofMoments = (moments: Rule["until"]): readonly Expr[] =>
+    moments.flatMap((moment) => (moment.k === "condition" ? [moment.if] : moment.k === "event" && moment.where !== null ? [moment.where] : []));
+  const ofSteps = (steps: readonly Step[]): readonly Expr[] => steps.flatMap((step): readonly Expr[] => {
+    switch (step.k) {
+      case "wait": return [step.for];
+      case "waitTime": return [step.until];
+      case "waitClock": case "stop": return [];
+      case "waitFor": return [...ofMoments(step.moments), ...ofSteps(step.then ?? []), ...ofSteps(step.else)];
+      case "if": return [step.if, ...ofSteps(step.then), ...ofSteps(step.else)];
+      case "send": case "emit": return step.payload === null ? [] : [step.payload];
+      case "set": return [step.value];
+      case "award": return [step.amount];
+      case "take": return [step.amount, ...ofSteps(step.then), ...ofSteps(step.else)];
+      case "split": return step.branches.flatMap((branch) => ofSteps(branch.steps));
+    }
+  });
+  return [...ofMoments(rule.until), ...ofSteps(rule.steps)];
 }

@@ -10,9 +10,14 @@
  * (some 270,000 years from now) it throws its RangeError.
  */
 import { Temporal } from "temporal-polyfill";
-import type { Aggregate, ArithmeticOp, CompareOp, Expr, Field, FoldFn, Program, ScalarFn, Value } from "../../dsl/program.js";
+import type {
+  Aggregate, ArithmeticOp, CompareOp, Experiment, Expr, Field, FoldFn, Length, Points, Program, ScalarFn, Tier, Value,
+} from "../../dsl/program.js";
+import { addExactly, rounded, type ExactSum } from "../aggregates/exact-sum.js";
+import { slotOfKey, type KeyedSlot } from "../aggregates/keyed.js";
 import { kindOf } from "../aggregates/kinds.js";
-import { slotOf, type Context, type Data } from "../customer.js";
+import { slotOf, type Captured, type Context, type Data } from "../customer.js";
+import { variantOf } from "../experiments.js";
 
 const DAY_MS = 86_400_000;
 
@@ -25,7 +30,9 @@ export function interpret(program: Program, x: Context, expr: Expr, item: Value 
     case "list": return expr.items.map(of);
     case "record": return Object.fromEntries(expr.entries.map((entry) => [entry.name, of(entry.value)]));
     case "input": return inputOf(program, x, expr.of, item);
-    case "timeOf": return expr.of === "row" ? x.rowTime : x.eventTime;
+    case "timeOf": return expr.of === "row" ? x.rowTime : expr.maybe && x.event === null ? null : x.eventTime;
+    case "captured": return capturedOf(x, expr.name)?.data as Value ?? null;
+    case "timeOfCaptured": return capturedOf(x, expr.name)?.time ?? null;
     case "now": return x.now;
     case "local": return localInstant(x, expr.date, expr.ms);
     case "field": return fieldOf(of(expr.of), expr.name);
@@ -50,9 +57,41 @@ export function interpret(program: Program, x: Context, expr: Expr, item: Value 
     case "call": return call(x, expr.fn, expr.args.map(of), expr.args[0]?.type.k === "date");
     case "fold": return fold(expr.fn, of(expr.list), (each) => expr.where === null || interpret(program, x, expr.where, each) === true,
       (each) => (expr.value === null ? each : interpret(program, x, expr.value, each)));
-    case "aggregate": return aggregate(program.aggregates[expr.index] as Aggregate, expr.index, x);
+    case "aggregate": return aggregate(program.aggregates[expr.index] as Aggregate, expr.index, x, expr.key === null ? null : of(expr.key));
     case "trait": return interpret(program, x, (program.traits[expr.index] as Program["traits"][number]).value);
     case "segment": return x.customer.segments.includes(expr.index);
+    case "points": return pointsOf(program.points[expr.index] as Points, expr, x);
+    case "tier": return tierOf(program.tiers[expr.index] as Tier, expr, x, of);
+    case "variant": return variantOf(x, expr.index, program.experiments[expr.index] as Experiment);
+    case "percentile": {
+      const reading = x.customer.extras?.readings.find(({ index }) => index === expr.index);
+      const inside = isTrue((program.rankings[expr.index] as Program["rankings"][number]).among);
+      return reading === undefined || !inside ? null : x.figures.percentile(expr.index, reading.value);
+    }
+    case "population": return x.figures.population(expr.index);
+    case "figure": return x.figures[expr.fn](expr.index, expr.variant);
+  }
+}
+
+const capturedOf = (x: Context, name: string): Captured | undefined => x.run?.captured?.find((each) => each.name === name);
+
+/** The sum of the lots that have not expired; of `expiring`, of those that will have by then. */
+function pointsOf({ expire }: Points, expr: Extract<Expr, { k: "points" }>, x: Context): Value {
+  const lots = x.customer.extras?.ledgers.find(({ index }) => index === expr.index)?.lots ?? [];
+  const plus = (at: number, { ms, months }: Length): number => (months > 0 ? instantInMonths(x, at, months) : at + ms);
+  const ends = (at: number): number => (expire === null ? Infinity : plus(at, expire));
+  const counted = lots.filter(({ time }) => ends(time) > x.now && (expr.fn === "balance" || ends(time) <= plus(x.now, expr.within)));
+  return rounded(counted.reduce<ExactSum>((sum, { left }) => { addExactly(sum, left); return sum; }, []));
+}
+
+function tierOf({ levels, value }: Tier, expr: Extract<Expr, { k: "tier" }>, x: Context, of: (expr: Expr) => Value): Value {
+  const rank = x.customer.extras?.tiers.find(({ index }) => index === expr.index)?.rank ?? -1;
+  const next = levels[rank + 1];
+  switch (expr.fn) {
+    case "level": return levels[rank]?.name ?? null;
+    case "rank": return rank < 0 ? null : rank;
+    case "next": return next?.name ?? null;
+    case "missing": return next === undefined ? null : onNumbers([of(value), next.at], ([a, b]) => b - a);
   }
 }
 
@@ -101,8 +140,11 @@ function place(list: Value, at: Value): Value {
   return i >= 0 && i < items.length ? (items[i] ?? null) : null;
 }
 
-function aggregate(of: Aggregate, index: number, x: Context): Value {
-  return kindOf(of.fn).value(slotOf(x.customer, index), of.window, x);
+function aggregate(of: Aggregate, index: number, x: Context, key: Value): Value {
+  const holder = of.window.k === "run" ? x.run : x.customer;
+  const slot = holder === null ? undefined : slotOf(holder, index);
+  const own = of.by === null ? slot : slotOfKey(slot as KeyedSlot | undefined, key);
+  return kindOf(of.fn).value(own, of.window.k === "run" ? { k: "life" } : of.window, x);
 }
 
 // ---- operators ----

@@ -140,6 +140,51 @@ function pick(values: readonly Maybe[], better: (a: number | string, b: number |
   return best;
 }
 
+// ---- what is known beside events and aggregates ----
+
+/** The event that `wait for … as name` took. */
+export function captured(x: Context, name: string): Value {
+  const known = x.run?.captured?.find((each) => each.name === name);
+  return known === undefined ? null : (known.data as Value);
+}
+
+export function capturedTime(x: Context, name: string): Value {
+  return x.run?.captured?.find((each) => each.name === name)?.time ?? null;
+}
+
+type Levels = readonly { readonly name: string; readonly at: number }[];
+
+/** Place of the level that was settled last; null below the lowest one. */
+export function tierRank(x: Context, tier: number): number | null {
+  const rank = x.customer.extras?.tiers.find(({ index }) => index === tier)?.rank ?? -1;
+  return rank < 0 ? null : rank;
+}
+
+export function tierLevel(x: Context, tier: number, levels: Levels): string | null {
+  const rank = tierRank(x, tier);
+  return rank === null ? null : (levels[rank]?.name ?? null);
+}
+
+const above = (x: Context, tier: number, levels: Levels): Levels[number] | undefined => levels[(tierRank(x, tier) ?? -1) + 1];
+
+export function tierNext(x: Context, tier: number, levels: Levels): string | null {
+  return above(x, tier, levels)?.name ?? null;
+}
+
+export function tierMissing(x: Context, tier: number, levels: Levels, value: Maybe): number | null {
+  const next = above(x, tier, levels);
+  return next === undefined || typeof value !== "number" ? null : next.at - value;
+}
+
+/** Where the customer stands by the reading that was settled last. */
+export function percentile(x: Context, ranking: number): number | null {
+  const reading = x.customer.extras?.readings.find(({ index }) => index === ranking);
+  return reading === undefined ? null : x.figures.percentile(ranking, reading.value);
+}
+
+export { balance, expiring, nextBalance, nextExpiring } from "../points.js";
+export { variantOf } from "../experiments.js";
+
 // ---- folds over lists ----
 
 type Get = (item: Value) => Maybe;

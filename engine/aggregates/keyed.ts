@@ -1,0 +1,67 @@
+/**
+ * An aggregate that is kept for each value of a field (`category == event.category`): one slot a value, at most
+ * MAX_KEYS of them. When there are more, the value for which nothing came longest is forgotten.
+ */
+import { readUint, readValue, writeUint, writeValue, type Reader, type Writer } from "../codec.js";
+import type { Scalar } from "../customer.js";
+import type { Frame, Kind, Span } from "./kind.js";
+import type { Slot } from "./kinds.js";
+import type { Value } from "../../dsl/program.js";
+
+/** Most values of the field that are kept for a customer. */
+export const MAX_KEYS = 256;
+
+export interface KeyedSlot {
+  /** The value for which something came last stands last. */
+  readonly keys: Scalar[];
+  readonly slots: Slot[];
+}
+
+export const emptyKeyed = (): KeyedSlot => ({ keys: [], slots: [] });
+
+/** A row enters under `key`; answers whether anything changed. */
+export function addKeyed(kind: Kind<Slot>, of: KeyedSlot, key: Scalar, t: number, value: Value, span: Span, frame: Frame, limit: number): boolean {
+  const { keys, slots } = of;
+  const at = keys.lastIndexOf(key);
+  const slot = at < 0 ? kind.empty() : (slots[at] as Slot);
+  const changed = kind.add(slot, t, value, span, frame, limit);
+  if (at < 0 && !changed) return false; // it came too late for its window
+  if (at < 0 || at < keys.length - 1) {
+    if (at >= 0) {
+      keys.splice(at, 1);
+      slots.splice(at, 1);
+    }
+    keys.push(key);
+    slots.push(slot);
+  }
+  if (keys.length > MAX_KEYS) {
+    keys.shift();
+    slots.shift();
+    frame.overflows++;
+  }
+  return changed;
+}
+
+/** The slot of one value of the field; of null there is none. */
+export function slotOfKey(of: KeyedSlot | undefined, key: Value | undefined): Slot | undefined {
+  if (of === undefined || key == null) return undefined;
+  const at = of.keys.lastIndexOf(key as Scalar);
+  return at < 0 ? undefined : of.slots[at];
+}
+
+export function writeKeyed(kind: Kind<Slot>, w: Writer, of: KeyedSlot, base: number): void {
+  writeUint(w, of.keys.length);
+  of.keys.forEach((key, i) => {
+    writeValue(w, key);
+    kind.codec.write(w, of.slots[i] as Slot, base);
+  });
+}
+
+export function readKeyed(kind: Kind<Slot>, r: Reader, base: number): KeyedSlot {
+  const of = emptyKeyed();
+  for (let left = readUint(r); left > 0; left--) {
+    of.keys.push(readValue(r) as Scalar);
+    of.slots.push(kind.codec.read(r, base));
+  }
+  return of;
+}
