@@ -1,21 +1,42 @@
 /**
  * `eddy check`: compiles the rules and tells everything that is wrong, at once. Findings go to stderr with the lines they
- * are about; with `--json` they go to stdout as data. Errors make exit code 1, warnings alone do not.
+ * are about; with `--json` they go to stdout as data, with `--sarif` also to a file for a code host. Errors make exit
+ * code 1, warnings alone do not. `--cost` adds what the program takes in the state of a customer.
  */
+import { writeFile } from "node:fs/promises";
+
 import { summary, toJson } from "../dsl/diagnostics/render.js";
+import { toSarif } from "../dsl/diagnostics/sarif.js";
 import type { CommandCall } from "./commands.js";
-import { EXIT, type ExitCode } from "./exit.js";
-import { print, say } from "./io.js";
+import { costReport, costTable } from "./cost.js";
+import { EXIT, type ExitCode, UsageError } from "./exit.js";
+import { version } from "./home.js";
+import { type Io, print, say } from "./io.js";
 import { compileRules, showFindings, sourcesOf, type LoadedRules } from "./program.js";
 
 export async function checkCommand({ io, configuration }: CommandCall): Promise<ExitCode> {
+  const [asJson, sarif, withCost] = [configuration.get("json") === true, configuration.get("sarif"), configuration.get("cost") === true];
+  if (sarif === "-" && (asJson || withCost)) throw new UsageError("--sarif - takes standard output for itself: give --sarif a file, or leave --json and --cost away");
   const loaded = await compileRules(configuration, io);
-  if (configuration.get("json") === true) print(io, JSON.stringify(report(loaded)));
+  if (sarif !== undefined) await writeSarif(io, sarif, loaded);
+  const cost = withCost ? costReport(loaded) : null;
+  if (asJson) print(io, JSON.stringify({ ...report(loaded), ...(cost === null ? {} : { cost }) }));
   else {
     showFindings(io, loaded.diagnostics, loaded.files);
+    if (cost !== null) print(io, costTable(cost));
     say(io, closing(loaded));
   }
   return loaded.program === null ? EXIT.findings : EXIT.ok;
+}
+
+async function writeSarif(io: Io, place: string, { diagnostics, files }: LoadedRules): Promise<void> {
+  const text = JSON.stringify(toSarif(diagnostics, sourcesOf(files), version()), null, 2);
+  if (place === "-") return print(io, text);
+  try {
+    await writeFile(place, `${text}\n`);
+  } catch (error) {
+    throw new UsageError(`--sarif: ${place} cannot be written: ${(error as Error).message}`);
+  }
 }
 
 function report(loaded: LoadedRules): object {

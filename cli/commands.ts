@@ -41,8 +41,8 @@ const check: Command = {
   name: "check",
   summary: "compile the rules and say what is wrong with them",
   arguments: [rulesArgument],
-  flags: ["json"],
-  examples: ["eddy check", "eddy check rules/shop", "eddy check --json - < cart.eddy"],
+  flags: ["json", "sarif", "cost"],
+  examples: ["eddy check", "eddy check rules/shop --cost", "eddy check --sarif findings.sarif", "eddy check --json - < cart.eddy"],
   load: async () => (await import("./check.js")).checkCommand,
 };
 
@@ -50,8 +50,8 @@ const test: Command = {
   name: "test",
   summary: "run the tests that stand among the rules, on a clock of their own",
   arguments: [rulesArgument],
-  flags: [],
-  examples: ["eddy test", "eddy test rules/shop"],
+  flags: ["only", "coverage", "watch", "json", "junit"],
+  examples: ["eddy test", "eddy test rules/shop --coverage", "eddy test --watch --only cart", "eddy test --junit tests.xml"],
   load: async () => (await import("./test.js")).testCommand,
 };
 

@@ -1,11 +1,17 @@
 /** Where Eddy itself lies: its package.json, its rule libraries. The same from the sources and from what is built of them. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The path of a file that comes with Eddy, such as `rules/shop`. */
 export function homeFile(name: string): string {
   return join(home(), name);
+}
+
+/** Eddy's own version. */
+export function version(): string {
+  const { version } = JSON.parse(readFileSync(homeFile("package.json"), "utf8")) as { readonly version: string };
+  return version;
 }
 
 function home(): string {

@@ -2,13 +2,12 @@
  * The program `eddy`: reads the command line, finds the settings, runs the command and turns what happens into an exit
  * code. Data goes to stdout, everything else to stderr.
  */
-import { readFileSync } from "node:fs";
 import { Command as Parser, CommanderError, Option } from "commander";
 
 import { commands, type Command } from "./commands.js";
 import { readConfiguration } from "./config.js";
 import { EXIT, explain, type ExitCode } from "./exit.js";
-import { homeFile } from "./home.js";
+import { version } from "./home.js";
 import { say, type Io } from "./io.js";
 import { redactUrl } from "./redact.js";
 import { settings, variableOf, type SettingName } from "./settings.js";
@@ -104,8 +103,3 @@ function flag(command: Command, name: SettingName): Option {
 }
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(homeFile("package.json"), "utf8")) as { readonly version: string };
-  return version;
-}
