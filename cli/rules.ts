@@ -25,16 +25,31 @@ export async function loadRules(place: string | undefined, io: Pick<Io, "folder"
   return (await readPlace(place ?? resolve(io.folder, DEFAULT_RULES), io)).sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
+/** Changes whenever a rule file at `place` changes, comes or goes. Throws NoRules. */
+export async function rulesStamp(place: string | undefined, io: Pick<Io, "folder">): Promise<string> {
+  const paths = (await pathsAt(resolve(io.folder, place ?? DEFAULT_RULES), io)).sort();
+  const stamps = await Promise.all(paths.map(async (path) => {
+    const found = await stat(path).catch(() => null);
+    return found === null ? path : `${path} ${found.size} ${found.mtimeMs} ${found.ino}`;
+  }));
+  return stamps.join("\n");
+}
+
 async function readPlace(place: string, io: Pick<Io, "folder" | "stdin">): Promise<SourceFile[]> {
   if (place === "-") return [{ file: "<stdin>", text: await readAll(io.stdin) }];
-  const path = resolve(io.folder, place);
+  const paths = await pathsAt(resolve(io.folder, place), io);
+  return Promise.all(paths.map(async (each) => ({ file: nameOf(each, io.folder), text: await readText(each, io.folder) })));
+}
+
+/** The files that are meant. */
+async function pathsAt(path: string, io: Pick<Io, "folder">): Promise<string[]> {
   const kind = await stat(path).catch(() => null);
   if (kind === null) {
     throw new NoRules(`there is no file or folder ${nameOf(path, io.folder)}: name the folder that holds your *${RULE_ENDING} files, such as "eddy check ./rules"`);
   }
   const paths = kind.isDirectory() ? await filesBelow(path) : [path];
   if (paths.length === 0) throw new NoRules(`there are no *${RULE_ENDING} files in ${nameOf(path, io.folder)} or the folders below it`);
-  return Promise.all(paths.map(async (each) => ({ file: nameOf(each, io.folder), text: await readText(each, io.folder) })));
+  return paths;
 }
 
 async function filesBelow(folder: string): Promise<string[]> {

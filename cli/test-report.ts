@@ -6,17 +6,19 @@
  *       nothing of the kind happened by 2026-03-03 11:00 (Europe/Warsaw)
  *       what happened:
  *         11:00 send email "cart_reminder" { name: "Ava" } (rule cart_recovery)
+ *           name is "Ava", not "Eva"
  *       what waits:
  *         rule cart_recovery until 2026-03-04 11:00
  */
 import type { Span } from "../dsl/ast.js";
-import { linesOf, positionIn, type Lines } from "../dsl/diagnostics/lines.js";
+import { linesOf, positionIn, type Lines, type Position } from "../dsl/diagnostics/lines.js";
 import type { Sources } from "../dsl/diagnostics/render.js";
-import type { Failure, Happening, Outcome } from "../engine/testing/outcome.js";
-import { shownHappening, shownInstant, shownValue } from "../engine/testing/show.js";
+import type { Failure, Happening, Nearest, Outcome } from "../engine/testing/outcome.js";
+import { shownDifference, shownHappening, shownInstant, shownValue } from "../engine/testing/show.js";
 
 export interface TestReport {
   readonly sources: Sources;
+  position(span: Span): Position;
   /** `rules/shop/cart.eddy:51`. */
   place(span: Span): string;
   /** What stands there, in one line. */
@@ -30,9 +32,10 @@ export function testReport(sources: Sources): TestReport {
     if (found === undefined) known.set(file, (found = linesOf(sources.get(file) ?? "")));
     return found;
   };
+  const position = ({ file, start }: Span): Position => positionIn(lines(file), start);
   return {
-    sources,
-    place: ({ file, start }) => `${file}:${positionIn(lines(file), start).line}`,
+    sources, position,
+    place: (span) => `${span.file}:${position(span).line}`,
     text: ({ file, start, end }) => (sources.get(file) ?? "").slice(start, end).replace(/#[^\n\r]*/g, " ").replace(/\s+/g, " ").trim(),
   };
 }
@@ -40,18 +43,15 @@ export function testReport(sources: Sources): TestReport {
 const indented = (depth: number, lines: readonly string[]): readonly string[] => lines.map((line) => " ".repeat(2 * depth) + line);
 
 /** A test that failed, with everything in it that did. Ends with an empty line. */
-export function failureText(report: TestReport, { test, failures }: Outcome): string {
-  return [
-    `${report.place(test.span)}: ${test.name}`,
-    ...failures.flatMap((failure) => [
-      ...indented(1, [`${report.place(failure.span)}: ${report.text(failure.span)}`]),
-      ...indented(2, explanation(report, failure)),
-    ]),
-    "",
-  ].join("\n");
-}
+export const failureText = (report: TestReport, { test, failures }: Outcome): string =>
+  [`${report.place(test.span)}: ${test.name}`, ...failures.flatMap((failure) => indented(1, failureLines(report, failure))), ""].join("\n");
 
-function explanation(report: TestReport, failure: Failure): readonly string[] {
+/** One expectation that was not met: where, what, and what happened instead. */
+export const failureLines = (report: TestReport, failure: Failure): readonly string[] =>
+  [`${report.place(failure.span)}: ${report.text(failure.span)}`, ...indented(1, insteadLines(report, failure)), ...indented(1, failure.explanation)];
+
+/** What happened instead. The first line says it in short. */
+export function insteadLines(report: TestReport, failure: Failure): readonly string[] {
   const { why, happened, values, waiting, elsewhere, zone, customer, now } = failure;
   const when = shownInstant(now, zone);
   const lines = [`${reason(failure)} ${customer === "" ? "" : `for "${customer}" `}by ${when} (${zone.name})`];
@@ -61,7 +61,8 @@ function explanation(report: TestReport, failure: Failure): readonly string[] {
     case "cut": return [`effects of effects went on without an end and were cut at ${when}`];
     case "false":
       lines[0] = `this is not so ${customer === "" ? "" : `for "${customer}" `}at ${when} (${zone.name})`;
-      lines.push(...indented(1, values.map(({ span, value, type }) => `${report.text(span)} = ${shownValue(value, type, zone)}`)));
+      lines.push(...indented(1, values.map(({ span, value, type, isCondition }) =>
+        `${report.text(span)} ${isCondition ? "is" : "="} ${shownValue(value, type, zone)}`)));
       lines.push(...happenings("what happened", happened, failure));
       break;
     case "more happened": lines.push(...indented(1, why.actions.map((one) => happening(one, failure)))); break;
@@ -79,8 +80,23 @@ function reason({ why, happened }: Failure): string {
   return happened.length === 0 ? "nothing happened" : "nothing of the kind happened";
 }
 
-const happenings = (title: string, happened: readonly Happening[], failure: Failure): readonly string[] =>
-  happened.length === 0 ? [] : [`${title}:`, ...indented(1, happened.map((one) => happening(one, failure)))];
+function happenings(title: string, happened: readonly Happening[], failure: Failure): readonly string[] {
+  if (happened.length === 0) return [];
+  const near = failure.why.k === "no such action" ? failure.why.nearest : null;
+  return [`${title}:`, ...indented(1, happened.flatMap((one) => [happening(one, failure), ...(one === near?.action ? indented(1, differing(near, failure)) : [])]))];
+}
+
+/** So many of them are told; who sees more has another action in front of them. */
+const MOST_DIFFERENCES = 8;
+
+function differing({ differences, expectedAt }: Nearest, { zone }: Failure): readonly string[] {
+  const more = differences.length - MOST_DIFFERENCES;
+  return [
+    ...(expectedAt === null ? [] : [`at another time than ${shownInstant(expectedAt, zone)}`]),
+    ...differences.slice(0, MOST_DIFFERENCES).map(shownDifference),
+    ...(more > 0 ? [`and ${more} more differences`] : []),
+  ];
+}
 
 function happening(one: Happening, { zone, now }: Failure): string {
   // The day is said where it is another one than the step's.
@@ -98,11 +114,12 @@ export function idleText(rules: readonly string[], segments: readonly string[]):
   return lines.length === 0 ? null : `${lines.join("\n")}\n`;
 }
 
-/** `47 tests passed (0.2 s)`. */
-export function closing(outcomes: readonly Outcome[], ms: number): string {
+/** `47 tests passed (0.2 s)`; `only`: what their names were to hold. */
+export function closing(outcomes: readonly Outcome[], ms: number, only?: string): string {
   const failed = outcomes.filter(({ failures }) => failures.length > 0).length;
   const passed = outcomes.length - failed;
   const took = `(${(ms / 1000).toFixed(1)} s)`;
+  if (outcomes.length === 0 && only !== undefined) return `there is no test with ${JSON.stringify(only)} in its name`;
   if (outcomes.length === 0) return "there are no tests: write `test \"…\" { … }` beside a rule";
   if (failed === 0) return `${counted(passed)} passed ${took}`;
   return `${counted(failed)} failed, ${passed} passed ${took}`;

@@ -12,6 +12,32 @@ export interface TestSuite {
   readonly program: Program;
   /** In source order. */
   readonly tests: readonly Test[];
+  readonly places: Places;
+}
+
+/** Where the parts of the program stand that tests may touch. In source order. */
+export interface Places {
+  readonly rules: readonly RulePlace[];
+  readonly segments: readonly { readonly name: string; readonly span: Span }[];
+}
+
+export interface RulePlace {
+  readonly name: string;
+  /** Of the name. */
+  readonly span: Span;
+  readonly branches: readonly BranchPlace[];
+}
+
+/** A way that a step may take. */
+export interface BranchPlace {
+  /** The step's key in the program. */
+  readonly step: string;
+  /** `then`, `else`, or the variant of a `split`. */
+  readonly way: string;
+  /** What decides: `if vip`, `wait for session_started up to 7 days`, `split cart_offer`. */
+  readonly decision: Span;
+  /** Of the steps behind `else`, of a variant's name; of what decides, where there are none. */
+  readonly span: Span;
 }
 
 export interface Test {
@@ -87,4 +113,6 @@ export type Expectation =
 export interface ValueBehind {
   readonly span: Span;
   readonly value: Expr;
+  /** It is one of the conditions that `and`, `or` and `not` join: it holds or does not. */
+  readonly isCondition: boolean;
 }

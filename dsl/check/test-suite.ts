@@ -2,14 +2,19 @@
 
 import type { Expr } from "../program.js";
 import type { Expectation, Given, GivenRecord, Test, TestEvent, TestLine, TestSuite } from "../tests.js";
-import { type Parts, assembled } from "./assemble.js";
+import { assembled } from "./assemble.js";
+import type { Parts } from "./parts.js";
+import { placesOf } from "./test-places.js";
 
 type Place = (of: Expr) => Expr;
 
 /** `parts` has the aggregates that the tests ask for. */
 export function suiteOf(parts: Parts, tests: readonly Test[]): TestSuite {
   const { program, placed } = assembled(parts);
-  return { program, tests: tests.map((test) => ({ ...test, lines: test.lines.map((line) => placedLine(line, placed)) })) };
+  return {
+    program, places: placesOf(parts.declared, program),
+    tests: tests.map((test) => ({ ...test, lines: test.lines.map((line) => placedLine(line, placed)) })),
+  };
 }
 
 function placedLine(line: TestLine, place: Place): TestLine {
@@ -26,7 +31,7 @@ const placedEvent = (event: TestEvent, place: Place): TestEvent => ({ ...event, 
 function placedExpectation(what: Expectation, place: Place): Expectation {
   switch (what.k) {
     case "action": return { ...what, payload: what.payload === null ? null : placedRecord(what.payload, place) };
-    case "condition": return { ...what, if: place(what.if), values: what.values.map(({ span, value }) => ({ span, value: place(value) })) };
+    case "condition": return { ...what, if: place(what.if), values: what.values.map((behind) => ({ ...behind, value: place(behind.value) })) };
     case "suppressed": case "nothing": case "nothing else": return what;
   }
 }

@@ -17,7 +17,7 @@ import { valuesBehind } from "./test-values.js";
 /** Null where something in it is wrong; what has been reported. */
 export function readTest(world: World, written: ast.TestDeclaration): Test | null {
   const rules = rulesOf(world, written);
-  const reader: Reader = { world, site: siteIn(world), sent: isWhole(world, rules) ? sentBy(rules) : null, stepped: false, customer: "", begun: new Set(), profiles: new Set() };
+  const reader: Reader = { world, site: { ...siteIn(world), place: "test" }, sent: isWhole(world, rules) ? sentBy(rules) : null, stepped: false, customer: "", begun: new Set(), profiles: new Set() };
   const lines = written.lines.map((line) => readLine(reader, line));
   const there = lines.filter((line): line is TestLine => line !== null);
   if (!written.lines.some(({ k }) => k === "expect")) world.report("W0013", written.name.span, "this test expects nothing of anyone, so it cannot fail");

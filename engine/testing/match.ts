@@ -11,6 +11,33 @@ export function matches(wanted: Json, value: Json | undefined): boolean {
   return Object.entries(wanted).every(([name, part]) => matches(part, own(value, name)));
 }
 
+/** One place in which something expected and what came differ. Undefined: there is nothing. */
+export interface Difference {
+  /** `items[0].price`; "" where they differ as wholes. */
+  readonly path: string;
+  readonly expected: Json | undefined;
+  readonly found: Json | undefined;
+}
+
+/** All places in which `value` is not what is wanted of it; none where it matches. */
+export function differences(wanted: Json, value: Json | undefined, path = ""): readonly Difference[] {
+  if (matches(wanted, value)) return [];
+  if (isList(wanted) && isList(value)) {
+    const length = Math.max(wanted.length, value.length);
+    return Array.from({ length }, (_, i) => i).flatMap((i) => inside(wanted[i], value[i], `${path}[${i}]`));
+  }
+  if (isRecord(wanted) && isRecord(value)) {
+    return Object.entries(wanted).flatMap(([name, part]) => differences(part, own(value, name), path === "" ? name : `${path}.${name}`));
+  }
+  return [{ path, expected: wanted, found: value }];
+}
+
+/** Of an item: one that is there beyond those expected differs as well. */
+const inside = (wanted: Json | undefined, value: Json | undefined, path: string): readonly Difference[] =>
+  wanted === undefined || value === undefined ? [{ path, expected: wanted, found: value }] : differences(wanted, value, path);
+
+const isRecord = (value: Json | undefined): value is JsonRecord => typeof value === "object" && value !== null && !isList(value);
+
 const own = (record: JsonRecord, name: string): Json | undefined => (Object.hasOwn(record, name) ? record[name] : undefined);
 
 /** Expectations and the places of the things that they use up. */

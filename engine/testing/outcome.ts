@@ -1,17 +1,20 @@
 /** What came of a test. Texts are left to whoever reports. */
 import type { Span } from "../../dsl/ast.js";
 import type { Type, Value } from "../../dsl/program.js";
-import type { SuppressionReason, Test } from "../../dsl/tests.js";
+import type { Expectation, SuppressionReason, Test } from "../../dsl/tests.js";
+import type { Customer } from "../customer.js";
+import type { Evaluator } from "../evaluate.js";
 import type { Zone } from "../zone.js";
+import type { Touched } from "./coverage.js";
 import type { Json } from "./data.js";
+import type { Difference } from "./match.js";
 
 export interface Outcome {
   readonly test: Test;
   /** In the order of the lines; none: it passed. */
   readonly failures: readonly Failure[];
-  /** Rules that started and segments that somebody entered, by name. */
-  readonly started: ReadonlySet<string>;
-  readonly entered: ReadonlySet<string>;
+  /** What of the program it has touched. */
+  readonly touched: Touched;
 }
 
 /** Something that happened to a customer. */
@@ -21,8 +24,11 @@ export type Happening = { readonly customer: string; readonly at: number } & (
   | { readonly k: "change"; readonly segment: string; readonly entered: boolean }
 );
 
+export type Action = Extract<Happening, { readonly k: "action" }>;
+
 export type Why =
-  | { readonly k: "no such action" }
+  /** `nearest`: what happened to the customer in the step and differs least; null where nothing was alike. */
+  | { readonly k: "no such action"; readonly nearest: Nearest | null }
   | { readonly k: "not suppressed" }
   /** Something happened where nothing was expected, or nothing else. */
   | { readonly k: "more happened"; readonly actions: readonly Happening[] }
@@ -32,6 +38,24 @@ export type Why =
   | { readonly k: "refused"; readonly because: string }
   /** Effects of effects were cut. */
   | { readonly k: "cut" };
+
+/** An action of the kind expected that another expectation has not used up, and how it differs. */
+export interface Nearest {
+  /** One of Failure.happened. */
+  readonly action: Action;
+  /** The instant that was expected, where that is another one; else null. */
+  readonly expectedAt: number | null;
+  readonly differences: readonly Difference[];
+}
+
+export interface ShownValue {
+  readonly span: Span;
+  readonly type: Type;
+  readonly value: Value;
+  /** As a payload would carry it. */
+  readonly json: Json;
+  readonly isCondition: boolean;
+}
 
 export interface Failure {
   /** The line, as far as it is to blame. */
@@ -44,11 +68,28 @@ export interface Failure {
   readonly zone: Zone;
   /** What happened to the customer in the step, in order. */
   readonly happened: readonly Happening[];
-  readonly values: readonly { readonly span: Span; readonly value: Value; readonly type: Type }[];
+  readonly values: readonly ShownValue[];
   /** Runs of the customer that wait. */
   readonly waiting: readonly { readonly rule: string; readonly until: number }[];
   /** What was expected and came to somebody else in the step, or in an earlier step. */
   readonly elsewhere: readonly Happening[];
   /** No event of the customer has come yet. */
   readonly unseen: boolean;
+  /** What an Explain had to say, line by line. */
+  readonly explanation: readonly string[];
 }
+
+/**
+ * The customer as they are when an expectation fails. It holds for the length of the call only: the test goes on, and
+ * its customers change.
+ */
+export interface FailedMoment {
+  readonly expectation: Expectation;
+  readonly why: Why;
+  readonly evaluator: Evaluator;
+  readonly customer: Customer;
+  readonly now: number;
+}
+
+/** Tells more about an expectation that failed; its lines stand below the failure. */
+export type Explain = (moment: FailedMoment) => readonly string[];

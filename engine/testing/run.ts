@@ -15,8 +15,9 @@ import { BAD, lastFault, merged } from "../schema.js";
 import { engineStats } from "../stats.js";
 import { DAY_MS, addMonths, instantOf } from "../zone.js";
 import { eventData, expected, profilePatch, type Json, type Moment, type Shown } from "./data.js";
-import { claim, matches, noClaims, type Claims } from "./match.js";
-import type { Failure, Happening, Outcome, Why } from "./outcome.js";
+import { nothingTouched, type Touched } from "./coverage.js";
+import { claim, differences, matches, noClaims, type Claims } from "./match.js";
+import type { Action, Explain, Failure, Happening, Nearest, Outcome, Why } from "./outcome.js";
 import type { Reader, TestProgram } from "./program.js";
 
 /** Whom a test concerns that names nobody; no customer can be called so. */
@@ -24,14 +25,12 @@ const SOMEBODY = "";
 
 type ExpectLine = Extract<TestLine, { readonly k: "expect" }>;
 type ActionExpectation = Extract<Expectation, { readonly k: "action" }>;
-type Action = Extract<Happening, { readonly k: "action" }>;
-
 interface Running {
   readonly program: TestProgram;
   readonly partition: Partition;
   readonly failures: Failure[];
-  readonly started: Set<string>;
-  readonly entered: Set<string>;
+  readonly touched: Touched;
+  readonly explain: Explain | null;
   customer: string;
   /** Records handed to the partition so far. */
   sequence: number;
@@ -44,15 +43,16 @@ interface Running {
   cut: boolean;
 }
 
-export function runTest(program: TestProgram, test: Test): Outcome {
-  const t = begin(program);
+/** `explain` is asked about each expectation that fails, at that moment. */
+export function runTest(program: TestProgram, test: Test, explain: Explain | null = null): Outcome {
+  const t = begin(program, explain);
   for (const line of test.lines) {
     if (!runLine(t, line)) break;
   }
-  return { test, failures: t.failures, started: t.started, entered: t.entered };
+  return { test, failures: t.failures, touched: t.touched };
 }
 
-function begin(program: TestProgram): Running {
+function begin(program: TestProgram, explain: Explain | null): Running {
   const { compiled } = program;
   const happens = (what: Happening): void => void t.happened.push(what);
   const partition = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, engineStats(), {
@@ -61,14 +61,14 @@ function begin(program: TestProgram): Running {
     suppressed: ({ customer, at, rule, channel, template, reason }) => happens({ k: "suppressed", customer, at, rule, channel, template, reason }),
     change({ customer, at, segment, entered }) {
       const name = compiled.segments[segment]?.name ?? "";
-      if (entered) t.entered.add(name);
+      (entered ? t.touched.entered : t.touched.left).add(name);
       happens({ k: "change", customer, at, segment: name, entered });
     },
-    started: (rule) => void t.started.add(rule),
+    started: (rule) => void t.touched.started.add(rule),
     chainCut() { t.cut = true; },
   });
   const t: Running = {
-    program, partition, failures: [], started: new Set(), entered: new Set(), customer: SOMEBODY, sequence: 0,
+    program, partition, explain, failures: [], touched: nothingTouched(), customer: SOMEBODY, sequence: 0,
     happened: [], before: [], claims: new Map(), unmet: [], cut: false,
   };
   return t;
@@ -189,7 +189,9 @@ function look(t: Running, line: ExpectLine): void {
   if (why === null) return;
   const elsewhere = line.what.k === "action" && why.k === "no such action" ? foundElsewhere(t, line.what) : [];
   const values = line.what.k === "condition" ? valuesBehind(t, line.what) : [];
-  t.failures.push({ ...failure(t, line.span, why), elsewhere, values });
+  const { evaluator, clock } = t.partition;
+  const explanation = t.explain?.({ expectation: line.what, why, evaluator, customer: customerOf(t), now: clock }) ?? [];
+  t.failures.push({ ...failure(t, line.span, why), elsewhere, values, explanation });
 }
 
 /** Why the expectation is not met; null where it is. */
@@ -202,7 +204,7 @@ function unmet(t: Running, what: Expectation): Why | null {
       return actions.length === 0 ? null : { k: "more happened", actions };
     }
     case "nothing else": {
-      const actions = leftOver(t, mine);
+      const actions = leftOver(t, mine, t.unmet);
       return actions.length === 0 ? null : { k: "more happened", actions };
     }
     case "suppressed":
@@ -211,17 +213,20 @@ function unmet(t: Running, what: Expectation): Why | null {
       const fits = fitting(t, what);
       if (claimed(t, mine, (one) => one.k === "action" && fits(one) && (what.at === null || one.at === wallClock(t, what.at)))) return null;
       t.unmet.push({ customer: t.customer, what });
-      return { k: "no such action" };
+      return { k: "no such action", nearest: nearest(t, what, leftOver(t, mine, [])) };
     }
   }
 }
 
 const valueNow = (t: Running, of: Expr): unknown => read(t.partition.evaluator, customerOf(t), t.partition.clock, readerOf(t, of).value);
 
+const payloadOf = (t: Running, { payload }: ActionExpectation): Json =>
+  payload === null ? {} : expected(payload, shownTo(t, customerOf(t), t.partition.clock));
+
 /** Whether an action is the one expected, whenever it happened and to whom. */
 function fitting(t: Running, what: ActionExpectation): (action: Action) => boolean {
-  const payload = what.payload === null ? null : expected(what.payload, shownTo(t, customerOf(t), t.partition.clock));
-  return (action) => isAlike(action, what) && (payload === null || matches(payload, action.payload));
+  const payload = payloadOf(t, what);
+  return (action) => isAlike(action, what) && matches(payload, action.payload);
 }
 
 const isAlike = (action: Action, what: ActionExpectation): boolean => action.channel === what.channel && action.template === what.template;
@@ -232,11 +237,22 @@ function claimed(t: Running, mine: readonly Happening[], fits: (one: Happening) 
   return claim(claims, mine.flatMap((one, place) => (fits(one) ? [place] : [])));
 }
 
-/** Actions that no expectation has used up. One that nearly met one is told with that one, and not again. */
-function leftOver(t: Running, mine: readonly Happening[]): readonly Happening[] {
+/** Of those alike the one with the fewest differences; of equals the first. */
+function nearest(t: Running, what: ActionExpectation, actions: readonly Action[]): Nearest | null {
+  const payload = payloadOf(t, what);
+  const at = what.at === null ? null : wallClock(t, what.at);
+  const near = actions.filter((action) => isAlike(action, what)).map((action) => ({
+    action, expectedAt: at === action.at ? null : at, differences: differences(payload, action.payload),
+  }));
+  const distance = (one: Nearest): number => one.differences.length + (one.expectedAt === null ? 0 : 1);
+  return near.sort((a, b) => distance(a) - distance(b))[0] ?? null;
+}
+
+/** Actions that no expectation has used up. One that nearly met one of `unmet` is told with that one, and not again. */
+function leftOver(t: Running, mine: readonly Happening[], unmet: Running["unmet"]): readonly Action[] {
   const holder = t.claims.get(t.customer)?.holder;
   const left = mine.filter((one, place): one is Action => one.k === "action" && holder?.has(place) !== true);
-  for (const { customer, what } of t.unmet) {
+  for (const { customer, what } of unmet) {
     const near = customer === t.customer ? left.findIndex((action) => isAlike(action, what)) : -1;
     if (near >= 0) left.splice(near, 1);
   }
@@ -254,8 +270,9 @@ function foundElsewhere(t: Running, what: ActionExpectation): readonly Happening
 
 function valuesBehind(t: Running, what: Extract<Expectation, { readonly k: "condition" }>): Failure["values"] {
   const customer = customerOf(t);
-  return what.values.map(({ span, value }) => ({
-    span, type: value.type, value: read(t.partition.evaluator, customer, t.partition.clock, readerOf(t, value).value) ?? null,
+  const { evaluator, clock } = t.partition;
+  return what.values.map(({ span, value, isCondition }) => ({
+    span, isCondition, type: value.type, value: read(evaluator, customer, clock, readerOf(t, value).value) ?? null, json: shownTo(t, customer, clock)(value),
   }));
 }
 
@@ -265,7 +282,7 @@ function failure(t: Running, span: Failure["span"], why: Why): Failure {
   return {
     span, why, customer: t.customer, now: clock, zone: customer.zone,
     happened: t.happened.filter((one) => one.customer === t.customer),
-    values: [], elsewhere: [], unseen: customer.firstSeen === Infinity,
+    values: [], elsewhere: [], explanation: [], unseen: customer.firstSeen === Infinity,
     waiting: customer.runs.map(({ rule, deadline }) => ({ rule: t.program.compiled.rules[rule]?.name ?? "", until: deadline })),
   };
 }

@@ -3,6 +3,7 @@ import type { Type, Value } from "../../dsl/program.js";
 import { dateText } from "../compile/runtime.js";
 import { DAY_MS, dateAt, offsetAt, type Zone } from "../zone.js";
 import { isList, type Json } from "./data.js";
+import type { Difference } from "./match.js";
 import type { Happening } from "./outcome.js";
 
 const LONGEST = 300;
@@ -66,4 +67,13 @@ export function shownHappening(one: Happening): string {
     case "suppressed": return `suppressed ${one.channel} by ${one.reason}: ${JSON.stringify(one.template)}`;
     case "change": return `${one.entered ? "enter" : "leave"} ${one.segment}`;
   }
+}
+
+/** `items[0].sku is "mug", not "pot"`. */
+export function shownDifference({ path, expected, found }: Difference): string {
+  const what = path === "" ? "it" : path;
+  if (expected === undefined) return `${what} is there as well: ${shownPayload(found ?? null)}`;
+  if (found === undefined || found === null) return `${what} is missing, not ${shownPayload(expected)}`;
+  if (expected === null) return `${what} is ${shownPayload(found)}, not missing`;
+  return `${what} is ${shownPayload(found)}, not ${shownPayload(expected)}`;
 }

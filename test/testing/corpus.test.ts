@@ -64,7 +64,7 @@ function runCorpus(): Run {
   for (const one of suite.tests) {
     const written = kept.find((each): each is TestDeclaration => each.k === "test" && each.span === one.span);
     const outcome = runTest(programOf(one), one);
-    const missing = rules.find((rule) => rule.span.file === one.span.file && couldStart(rule, mentions(written?.lines), outcome.entered));
+    const missing = rules.find((rule) => rule.span.file === one.span.file && couldStart(rule, mentions(written?.lines), outcome.touched.entered));
     const capped = one.lines.some((line) => line.k === "expect" && line.what.k === "suppressed" && line.what.reason === "cap");
     if (missing !== undefined) leftOut.set(nameOf(one.span, one.name), `the rule "${missing.name.text}" is not supported`);
     else if (capped) leftOut.set(nameOf(one.span, one.name), "caps of channels are not supported");

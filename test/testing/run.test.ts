@@ -423,7 +423,7 @@ describe("the rules that run", () => {
   test("and each test has a program of its own", () => {
     const two = ran(base, cart(`${one} ${block("", `expect emit "one"`)} ${block("with other", `expect emit "one" expect emit "other"`)}`));
     expect(two.told).toBe("");
-    expect(two.outcomes.map(({ started }) => [...started].sort())).toEqual([["one"], ["one", "other"]]);
+    expect(two.outcomes.map(({ touched }) => [...touched.started].sort())).toEqual([["one"], ["one", "other"]]);
     expect({ rules: two.idleRules, segments: two.idleSegments }).toEqual({ rules: ["third"], segments: [] });
   });
   test("nothing is left of a test in the next one", () => {
@@ -471,7 +471,7 @@ describe("conditions", () => {
     ` };
     const [outcome] = ran(one).outcomes;
     const shown = outcome?.failures[0]?.values.map(({ span, value }) => [one.text.slice(span.start, span.end), value]);
-    expect(shown).toEqual([["huge", false], ["since(last(e).time)", 0], ["big", false], ["sum_of_n", 7], ["double", 14]]);
+    expect(shown).toEqual([["since(last(e).time) > 90 minutes", false], ["huge", false], ["since(last(e).time)", 0], ["big", false], ["sum_of_n", 7], ["double", 14]]);
   });
 });
 
