@@ -15,10 +15,13 @@
  * level of an empty history (see `settleFirst`), and a new tier on an old customer announces nothing.
  */
 import type { Value } from "../dsl/program.js";
+import { enqueue, type Agenda } from "./agenda.js";
 import type { Compiled, CompiledHeld, CompiledPopulation, CompiledRanking, CompiledSegment, CompiledTier, CompiledWatch } from "./compile/compiled.js";
 import { same } from "./compile/runtime.js";
 import { extrasOf, isMember, lowerBound, type Context, type Customer, type Holding } from "./customer.js";
 import { DAY_MS, addMonths } from "./zone.js";
+
+export { agenda, enqueue, enqueueAll, type Agenda } from "./agenda.js";
 
 export type FlipKind = "enter" | "leave" | "up" | "down" | "change";
 
@@ -32,36 +35,6 @@ export interface Flip {
 export interface FiguresSink {
   reading(ranking: number, before: number | null, after: number | null): void;
   contribution(population: number, before: number | null, after: number | null): void;
-}
-
-/** Ranks waiting to be settled: sorted, each once. */
-export interface Agenda {
-  readonly ranks: number[];
-  readonly waiting: Uint8Array;
-}
-
-export function agenda(ranks: number): Agenda {
-  return { ranks: [], waiting: new Uint8Array(ranks) };
-}
-
-export function enqueue(agenda: Agenda, ranks: readonly number[]): void {
-  const { waiting } = agenda;
-  for (let i = 0; i < ranks.length; i++) {
-    const rank = ranks[i] as number;
-    if (waiting[rank] === 1) continue;
-    waiting[rank] = 1;
-    const list = agenda.ranks;
-    if (list.length === 0 || rank > (list[list.length - 1] as number)) list.push(rank);
-    else list.splice(lowerBound(list, rank), 0, rank);
-  }
-}
-
-export function enqueueAll(agenda: Agenda): void {
-  agenda.ranks.length = 0;
-  for (let rank = 0; rank < agenda.waiting.length; rank++) {
-    agenda.ranks.push(rank);
-    agenda.waiting[rank] = 1;
-  }
 }
 
 /**

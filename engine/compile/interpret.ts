@@ -75,12 +75,13 @@ export function interpret(program: Program, x: Context, expr: Expr, item: Value 
 
 const capturedOf = (x: Context, name: string): Captured | undefined => x.run?.captured?.find((each) => each.name === name);
 
-/** The sum of the lots that have not expired; of `expiring`, of those that will have by then. */
+/** The sum of the lots that have not expired; of `expiring`, of those whose end less the time asked for has come. */
 function pointsOf({ expire }: Points, expr: Extract<Expr, { k: "points" }>, x: Context): Value {
   const lots = x.customer.extras?.ledgers.find(({ index }) => index === expr.index)?.lots ?? [];
-  const plus = (at: number, { ms, months }: Length): number => (months > 0 ? instantInMonths(x, at, months) : at + ms);
-  const ends = (at: number): number => (expire === null ? Infinity : plus(at, expire));
-  const counted = lots.filter(({ time }) => ends(time) > x.now && (expr.fn === "balance" || ends(time) <= plus(x.now, expr.within)));
+  const shifted = (at: number, { ms, months }: Length, sign: 1 | -1): number => (months > 0 ? instantInMonths(x, at, sign * months) : at + sign * ms);
+  const ends = (at: number): number => (expire === null ? Infinity : shifted(at, expire, 1));
+  const isExpiring = (end: number): boolean => end < Infinity && expr.fn === "expiring" && shifted(end, expr.within, -1) <= x.now;
+  const counted = lots.filter(({ time }) => ends(time) > x.now && (expr.fn === "balance" || isExpiring(ends(time))));
   return rounded(counted.reduce<ExactSum>((sum, { left }) => { addExactly(sum, left); return sum; }, []));
 }
 
