@@ -6,36 +6,42 @@
  * state written under an older program still finds its way: by key, never by position. What the present program no
  * longer has is dropped when the state is read.
  *
- * Form (version 1): version, layout, firstSeen, wake, index, profile, slots, segments, holdings, runs, starts, seen.
+ * Form (version 2): version, layout, firstSeen, wake, index, profile, slots, segments, holdings, runs, starts, seen,
+ * extras (engine/state-extras.ts). Version 1 is read too: it had no extras, and its runs only waited for a time.
  * A newer version than is known here is refused (StateTooNew).
  */
 import type { Value } from "../dsl/program.js";
-import { kindOf } from "./aggregates/kinds.js";
+import { readKeyed, writeKeyed, type KeyedSlot } from "./aggregates/keyed.js";
+import { kindOf, type Slot } from "./aggregates/kinds.js";
 import {
-  StateCorrupt, readByte, readFields, readInt, readText, readUint, readInt32, reader,
+  StateCorrupt, readByte, readFields, readInt, readText, readUint, readInt32, readValue, reader,
   writeByte, writeInt, writeText, writeUint, writeInts32, writeValue, type Reader, type Writer,
 } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
-import { SEEN_EVENTS, newCustomer, type Customer } from "./customer.js";
+import { standingKey } from "./compile/steps.js";
+import { SEEN_EVENTS, newCustomer, type Captured, type Customer, type Run, type Scalar, type Slots } from "./customer.js";
 import { zoneOfProfile } from "./evaluate.js";
+import { extrasLayoutOf, extrasTranslation, readExtras, writeExtras, type ExtrasLayout, type ExtrasTranslation } from "./state-extras.js";
 import { zoneOf } from "./zone.js";
 
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 export class StateTooNew extends Error { override readonly name = "StateTooNew"; }
 
 /** What the numbers in a state mean. */
-export interface Layout {
-  readonly aggregates: readonly { readonly key: string; readonly fn: string }[];
+export interface Layout extends Partial<ExtrasLayout> {
+  /** `keyed`: one slot for each value of a field. */
+  readonly aggregates: readonly { readonly key: string; readonly fn: string; readonly keyed?: boolean }[];
   readonly segments: readonly string[];
   readonly rules: readonly { readonly name: string; readonly ops: readonly (string | null)[] }[];
 }
 
 export function layoutOf(compiled: Compiled): Layout {
   return {
-    aggregates: compiled.program.aggregates.map((aggregate) => ({ key: aggregate.key, fn: aggregate.fn })),
+    aggregates: compiled.program.aggregates.map(({ key, fn, by }) => (by === null ? { key, fn } : { key, fn, keyed: true })),
     segments: compiled.program.segments.map((segment) => segment.name),
-    rules: compiled.rules.map((rule) => ({ name: rule.name, ops: rule.ops.map((op) => (op.k === "wait" ? op.key : null)) })),
+    rules: compiled.rules.map((rule) => ({ name: rule.name, ops: rule.ops.map(standingKey) })),
+    ...extrasLayoutOf(compiled),
   };
 }
 
@@ -48,6 +54,7 @@ export interface Translation {
   readonly segments: readonly number[];
   readonly rules: readonly number[];
   readonly ops: readonly (readonly number[])[];
+  readonly extras: ExtrasTranslation;
 }
 
 export function translation(layout: Layout, compiled: Compiled): Translation {
@@ -62,9 +69,10 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
     aggregates: layout.aggregates.map((aggregate) => aggregates.get(aggregate.key) ?? -1),
     segments: layout.segments.map((name) => segments.get(name) ?? -1),
     rules: ruleNumbers,
+    extras: extrasTranslation(layout, extrasLayoutOf(compiled), ruleNumbers),
     ops: layout.rules.map((rule, i) => {
       const ops = present.rules[ruleNumbers[i] as number]?.ops ?? [];
-      // A run goes on behind its wait: the position behind the wait with the same key.
+      // A run goes on behind the step at which it stands: behind the one with the same key.
       return [-1, ...rule.ops.map((key) => (key === null || !ops.includes(key) ? -1 : ops.indexOf(key) + 1))];
     }),
   };
@@ -92,12 +100,7 @@ export function writeCustomer(w: Writer, customer: Customer, layout: number, com
   writeInstant(w, customer.wake, base);
   writeInstant(w, customer.indexed, base);
   writeValue(w, customer.profile as Value);
-  writeUint(w, customer.slotIds.length);
-  for (let i = 0; i < customer.slotIds.length; i++) {
-    const aggregate = customer.slotIds[i] as number;
-    writeUint(w, aggregate);
-    (compiled.kinds[aggregate] as Compiled["kinds"][number]).codec.write(w, customer.slots[i] as object, base);
-  }
+  writeSlots(w, customer, base, compiled);
   writeUint(w, customer.segments.length);
   for (const segment of customer.segments) writeUint(w, segment);
   writeUint(w, customer.holdings.length);
@@ -106,15 +109,7 @@ export function writeCustomer(w: Writer, customer: Customer, layout: number, com
     writeInt(w, holding.since - base);
   }
   writeUint(w, customer.runs.length);
-  for (const run of customer.runs) {
-    writeUint(w, run.rule);
-    writeUint(w, run.at);
-    writeInt(w, run.startedAt - base);
-    writeInt(w, run.eventTime - base);
-    writeInstant(w, run.deadline, base);
-    writeText(w, run.cause);
-    writeValue(w, run.event as Value);
-  }
+  for (const run of customer.runs) writeRun(w, run, base, compiled);
   writeUint(w, customer.starts.length);
   for (const starts of customer.starts) {
     writeUint(w, starts.rule);
@@ -123,6 +118,54 @@ export function writeCustomer(w: Writer, customer: Customer, layout: number, com
   }
   writeUint(w, customer.seenNext);
   writeInts32(w, customer.seen);
+  writeExtras(w, customer.extras, base);
+}
+
+function writeSlots(w: Writer, of: Slots, base: number, compiled: Compiled): void {
+  writeUint(w, of.slotIds.length);
+  for (let i = 0; i < of.slotIds.length; i++) {
+    const aggregate = of.slotIds[i] as number;
+    const slot = of.slots[i] as Slot;
+    const kind = compiled.kinds[aggregate] as Compiled["kinds"][number];
+    writeUint(w, aggregate);
+    if (compiled.program.aggregates[aggregate]?.by == null) kind.codec.write(w, slot, base);
+    else writeKeyed(kind, w, slot as KeyedSlot, base);
+  }
+}
+
+// What a run has beside what every run has.
+const HAS_KEY = 1;
+const HAS_CAPTURED = 2;
+const IS_HELD = 4;
+const HAS_SLOTS = 8;
+const NO_EVENT = 16;
+
+function writeRun(w: Writer, run: Run, base: number, compiled: Compiled): void {
+  const { captured, held } = run;
+  writeUint(w, run.rule);
+  writeUint(w, run.at);
+  writeInt(w, run.startedAt - base);
+  writeInt(w, run.eventTime - base);
+  writeInstant(w, run.deadline, base);
+  writeText(w, run.cause);
+  writeByte(w, (run.key === null ? 0 : HAS_KEY) | (captured === null ? 0 : HAS_CAPTURED) | (held === null ? 0 : IS_HELD)
+    | (run.slotIds.length === 0 ? 0 : HAS_SLOTS) | (run.event === null ? NO_EVENT : 0));
+  if (run.event !== null) writeValue(w, run.event as Value);
+  if (run.key !== null) writeValue(w, run.key);
+  if (captured !== null) {
+    writeUint(w, captured.length);
+    for (const { name, data, time } of captured) {
+      writeText(w, name);
+      writeInt(w, time - base);
+      writeValue(w, data as Value);
+    }
+  }
+  if (held !== null) {
+    writeInt(w, held.since - base);
+    writeUint(w, held.order);
+    writeValue(w, held.payload);
+  }
+  if (run.slotIds.length > 0) writeSlots(w, run, base, compiled);
 }
 
 /** `translations` by the number of the layout. */
@@ -142,9 +185,12 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   customer.indexed = readInstant(r, base);
   customer.profile = readFields(r);
   customer.zone = zoneOfProfile(compiled, customer.profile);
-  readSlots(r, customer, base, t);
+  readSlots(r, customer, id, base, t);
   readMemberships(r, customer, base, t);
-  readRuns(r, customer, base, t);
+  for (let left = readUint(r); left > 0; left--) {
+    const run = version === 1 ? readFirstRun(r, base, t) : readRun(r, id, base, t);
+    if (run.rule >= 0 && run.at >= 0) customer.runs.push(run);
+  }
   for (let left = readUint(r); left > 0; left--) {
     const rule = t.rules[readUint(r)] ?? -1;
     const times: number[] = [];
@@ -154,24 +200,26 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   customer.seenNext = readUint(r);
   const count = Math.min(customer.seenNext, SEEN_EVENTS);
   for (let i = 0; i < count * 2; i++) customer.seen.push(readInt32(r));
+  if (version > 1) customer.extras = readExtras(r, base, t.extras);
   if (r.at !== r.end) throw new StateCorrupt(`customer ${id}: ${r.end - r.at} bytes too many`);
   return customer;
 }
 
-function readSlots(r: Reader, customer: Customer, base: number, t: Translation): void {
+function readSlots(r: Reader, into: Slots, id: string, base: number, t: Translation): void {
   const found: { id: number; slot: object }[] = [];
   for (let left = readUint(r); left > 0; left--) {
     const number = readUint(r);
     const known = t.layout.aggregates[number];
-    if (known === undefined) throw new StateCorrupt(`customer ${customer.id}: the state refers to aggregate ${number} of ${t.layout.aggregates.length}`);
-    const slot = kindOf(known.fn as Parameters<typeof kindOf>[0]).codec.read(r, base);
-    const id = t.aggregates[number] as number;
-    if (id >= 0) found.push({ id, slot });
+    if (known === undefined) throw new StateCorrupt(`customer ${id}: the state refers to aggregate ${number} of ${t.layout.aggregates.length}`);
+    const kind = kindOf(known.fn as Parameters<typeof kindOf>[0]);
+    const slot = known.keyed === true ? readKeyed(kind, r, base) : kind.codec.read(r, base);
+    const place = t.aggregates[number] as number;
+    if (place >= 0) found.push({ id: place, slot });
   }
   if (!t.same) found.sort((a, b) => a.id - b.id);
-  for (const { id, slot } of found) {
-    customer.slotIds.push(id);
-    customer.slots.push(slot);
+  for (const { id: place, slot } of found) {
+    into.slotIds.push(place);
+    into.slots.push(slot);
   }
 }
 
@@ -189,17 +237,36 @@ function readMemberships(r: Reader, customer: Customer, base: number, t: Transla
   }
 }
 
-function readRuns(r: Reader, customer: Customer, base: number, t: Translation): void {
-  for (let left = readUint(r); left > 0; left--) {
-    const number = readUint(r);
-    const position = readUint(r);
-    const startedAt = base + readInt(r);
-    const eventTime = base + readInt(r);
-    const deadline = readInstant(r, base);
-    const cause = readText(r);
-    const event = readFields(r);
-    const rule = t.rules[number] ?? -1;
-    const at = t.ops[number]?.[position] ?? -1;
-    if (rule >= 0 && at >= 0) customer.runs.push({ rule, at, startedAt, eventTime, deadline, cause, event });
-  }
+/** A rule or a place of -1: the program has no such step any more. */
+function readPlace(r: Reader, base: number, t: Translation): Pick<Run, "rule" | "at" | "startedAt" | "eventTime" | "deadline" | "cause"> {
+  const number = readUint(r);
+  const position = readUint(r);
+  const startedAt = base + readInt(r);
+  const eventTime = base + readInt(r);
+  const deadline = readInstant(r, base);
+  return { rule: t.rules[number] ?? -1, at: t.ops[number]?.[position] ?? -1, startedAt, eventTime, deadline, cause: readText(r) };
+}
+
+function readRun(r: Reader, id: string, base: number, t: Translation): Run {
+  const place = readPlace(r, base, t);
+  const has = readByte(r);
+  const run: Run = {
+    ...place,
+    event: (has & NO_EVENT) !== 0 ? null : readFields(r),
+    key: (has & HAS_KEY) === 0 ? null : (readValue(r) as Scalar),
+    captured: (has & HAS_CAPTURED) === 0 ? null : Array.from({ length: readUint(r) }, () => readCaptured(r, base)),
+    held: (has & IS_HELD) === 0 ? null : { since: base + readInt(r), order: readUint(r), payload: readValue(r) },
+    slotIds: [], slots: [],
+  };
+  if ((has & HAS_SLOTS) !== 0) readSlots(r, run, id, base, t);
+  return run;
+}
+
+function readCaptured(r: Reader, base: number): Captured {
+  return { name: readText(r), time: base + readInt(r), data: readFields(r) };
+}
+
+/** As version 1 wrote them. */
+function readFirstRun(r: Reader, base: number, t: Translation): Run {
+  return { ...readPlace(r, base, t), event: readFields(r), key: null, captured: null, held: null, slotIds: [], slots: [] };
 }
