@@ -12,7 +12,8 @@ export type Doc =
   | { readonly k: "piece"; readonly piece: Piece; readonly text: string; readonly column: Column | null; readonly bare: boolean }
   /** Only if its group stands in one line. */
   | { readonly k: "flat"; readonly text: string }
-  | { readonly k: "space" }
+  /** Where a comment makes a line end of it, what follows stands further in, unless it is `flush`. */
+  | { readonly k: "space"; readonly flush: boolean }
   /** A line end if its group is broken, else `flat`. */
   | { readonly k: "line"; readonly flat: "" | " " }
   | { readonly k: "hard"; readonly blank: Blank }
@@ -31,7 +32,8 @@ export type Blank = "kept" | "first" | "never" | "one";
 /** Pieces of one kind in successive lines stand below one another if their author wished it. */
 export type Column = "equals" | "event";
 
-export const SPACE: Doc = { k: "space" };
+export const SPACE: Doc = { k: "space", flush: false };
+export const FLUSH_SPACE: Doc = { k: "space", flush: true };
 export const LINE: Doc = { k: "line", flat: " " };
 export const SOFT: Doc = { k: "line", flat: "" };
 export const group = (...of: readonly Doc[]): Doc => ({ k: "group", of });
@@ -69,6 +71,7 @@ export function layOut(doc: Doc): readonly Line[] {
   let line = newLine(0);
   let blank: Blank = "first";
   let gap = "";
+  let flush = false;
   const stack: Command[] = [{ indent: 0, flat: false, doc }];
 
   const turn = (indent: number, then: Blank): void => {
@@ -77,9 +80,9 @@ export function layOut(doc: Doc): readonly Line[] {
     blank = then;
     gap = "";
   };
-  /** The line is over: a comment ends it, or comments come first. It goes on further in. */
+  /** The line is over: a comment ends it, or comments come first. */
   const interrupt = (indent: number, before: boolean): void => {
-    if (line.text !== "" && (line.comment !== null || before)) turn(indent + STEP, "never");
+    if (line.text !== "" && (line.comment !== null || before)) turn(flush ? indent : indent + STEP, "never");
   };
   const remark = ({ text, blank: asked }: Remark, force: boolean): void => {
     line.blankBefore = blankHere(blank, asked, force);
@@ -94,6 +97,7 @@ export function layOut(doc: Doc): readonly Line[] {
     if (line.text === "") line.blankBefore = blankHere(blank, piece.blank, force && before.length === 0);
     else line.text += gap;
     gap = "";
+    flush = false;
     if (column !== null && line.text !== "" && line.stop === null) line.stop = { column, at: line.text.length, wide: piece.wide };
     line.text += text;
     if (piece.after !== null) line.comment = { text: piece.after.text, wide: piece.afterWide };
@@ -111,7 +115,10 @@ export function layOut(doc: Doc): readonly Line[] {
         case "group": push(doc.of, indent, flat || fits(doc.of, stack, indent, gap, line)); break;
         case "piece": put(doc.piece, doc.text, doc.column, doc.bare, indent); break;
         case "flat": if (flat) line.text += doc.text; break;
-        case "space": gap = " "; break;
+        case "space":
+          gap = " ";
+          ({ flush } = doc);
+          break;
         case "line": if (flat) gap = doc.flat; else turn(indent, "never"); break;
         case "hard": turn(indent, doc.blank); break;
         case "remarks": for (const one of doc.of) remark(one, false); break;

@@ -2,7 +2,7 @@
 
 import type { Clause, Fork, IfStep, RuleDeclaration, Schedule, Step, WaitForStep } from "../ast.js";
 import { cap } from "./declarations.js";
-import { type Doc, group, LINE, SPACE } from "./document.js";
+import { type Doc, FLUSH_SPACE, group, LINE, SPACE } from "./document.js";
 import { expression, moment, object, value } from "./expressions.js";
 import type { Cursor } from "./source.js";
 import { block, duration, optional, word, words } from "./words.js";
@@ -62,15 +62,14 @@ function waitFor(c: Cursor, s: WaitForStep): Doc {
 }
 
 /** `{ … } else { … }`. */
-const fork = (c: Cursor, one: Fork): Doc => [steps(c, one.then), optional(one.else, (other) => [word(c), SPACE, steps(c, other)])];
+const fork = (c: Cursor, one: Fork): Doc => [steps(c, one.then), one.else === null ? [] : [FLUSH_SPACE, word(c), SPACE, steps(c, one.else)]];
 
 /** The `{` behind a condition of several lines begins a line, so that condition and steps are told apart. */
 function choice(c: Cursor, one: IfStep): Doc {
   const head: Doc = [group(word(c), SPACE, expression(c, one.if), LINE), steps(c, one.then)];
-  return [head, optional(one.else, (other) => {
-    const keyword = word(c);
-    // `else if` is a tree like `else { if }`: which it is, the text says.
-    const [only] = other;
-    return [keyword, SPACE, c.peek() === "if" && only?.k === "if" ? choice(c, only) : steps(c, other)];
-  })];
+  if (one.else === null) return head;
+  const keyword: Doc = [FLUSH_SPACE, word(c), SPACE];
+  const [only] = one.else;
+  // `else if` is a tree like `else { if }`: which it is, the text says.
+  return [head, keyword, c.peek() === "if" && only?.k === "if" ? choice(c, only) : steps(c, one.else)];
 }

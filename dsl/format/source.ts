@@ -85,6 +85,7 @@ export function cursor(all: readonly Piece[]): Cursor {
   const pieces: Growing[] = all.map((piece) => ({ ...piece, before: [...piece.before] }));
   const closing = matches(pieces);
   let at = 0;
+  let last: Growing | null = null;
   const here = (): Growing => {
     const piece = pieces[at];
     if (piece === undefined) throw new LayoutError("the formatter ran past the end of the file. This is a bug in Eddy; please report it with the file");
@@ -94,18 +95,17 @@ export function cursor(all: readonly Piece[]): Cursor {
   return {
     peek: () => pieces[at]?.token?.text ?? "",
     take: () => {
-      const piece = here();
+      last = here();
       at++;
-      return piece;
+      return last;
     },
     drop: () => {
       const { before, after, afterWide } = here();
-      const [last, following] = [pieces[at - 1], pieces[at + 1]];
       at++;
-      if (last !== undefined && last.after === null && before.length === 0) {
+      if (last !== null && last.after === null && before.length === 0) {
         last.after = after;
         last.afterWide = afterWide;
-      } else following?.before.unshift(...before, ...(after === null ? [] : [after]));
+      } else pieces[at]?.before.unshift(...before, ...(after === null ? [] : [after]));
     },
     brackets: (end) => {
       let count = 0;
