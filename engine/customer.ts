@@ -111,10 +111,8 @@ export interface Extras {
   contributions: { index: number; value: number }[];
   /** Day (since 1970 UTC) of the population figures by which the customer was settled last; 0: none. */
   figuresOf: number;
-  /** Schedules have been followed up to here, on the customer's clock; -Infinity: never yet. */
-  scheduledThrough: number;
-  /** By rule: the last local date (days since 1970) on which a schedule started it. */
-  scheduled: { rule: number; date: number }[];
+  /** By rule: the last local time (minutes since 1970, as if it were UTC) at which its schedule came; only what may come again. */
+  scheduled: { rule: number; local: number }[];
   /** Stamp of the newest event, where the program erases customers without events; -Infinity: unknown. */
   lastEvent: number;
 }
@@ -122,7 +120,7 @@ export interface Extras {
 export function newExtras(): Extras {
   return {
     tiers: [], watched: [], ledgers: [], sends: [], nextHeld: 0, exposures: [], readings: [], contributions: [],
-    figuresOf: 0, scheduledThrough: -Infinity, scheduled: [], lastEvent: -Infinity,
+    figuresOf: 0, scheduled: [], lastEvent: -Infinity,
   };
 }
 

@@ -75,16 +75,15 @@ const EXPOSURES = 32;
 const READINGS = 64;
 const CONTRIBUTIONS = 128;
 const FIGURES_OF = 256;
-const SCHEDULED_THROUGH = 512;
-const SCHEDULED = 1024;
-const LAST_EVENT = 2048;
-const KNOWN = 4095;
+const SCHEDULED = 512;
+const LAST_EVENT = 1024;
+const KNOWN = 2047;
 
 function maskOf(of: Extras): number {
   const some = (list: readonly unknown[], bit: number): number => (list.length > 0 ? bit : 0);
   return some(of.tiers, TIERS) | some(of.watched, WATCHED) | some(of.ledgers, LEDGERS) | some(of.sends, SENDS)
     | (of.nextHeld > 0 ? NEXT_HELD : 0) | some(of.exposures, EXPOSURES) | some(of.readings, READINGS) | some(of.contributions, CONTRIBUTIONS)
-    | (of.figuresOf > 0 ? FIGURES_OF : 0) | (Number.isFinite(of.scheduledThrough) ? SCHEDULED_THROUGH : 0) | some(of.scheduled, SCHEDULED)
+    | (of.figuresOf > 0 ? FIGURES_OF : 0) | some(of.scheduled, SCHEDULED)
     | (Number.isFinite(of.lastEvent) ? LAST_EVENT : 0);
 }
 
@@ -122,8 +121,7 @@ export function writeExtras(w: Writer, of: Extras | null, base: number): void {
   list(READINGS, of.readings, numbered);
   list(CONTRIBUTIONS, of.contributions, numbered);
   if ((mask & FIGURES_OF) !== 0) writeUint(w, of.figuresOf);
-  if ((mask & SCHEDULED_THROUGH) !== 0) writeInt(w, of.scheduledThrough - base);
-  list(SCHEDULED, of.scheduled, ({ rule, date }) => { writeUint(w, rule); writeInt(w, date); });
+  list(SCHEDULED, of.scheduled, ({ rule, local }) => { writeUint(w, rule); writeInt(w, local); });
   if ((mask & LAST_EVENT) !== 0) writeInt(w, of.lastEvent - base);
 }
 
@@ -180,11 +178,10 @@ export function readExtras(r: Reader, base: number, t: ExtrasTranslation): Extra
   each(READINGS, numbered(of.readings, t.rankings));
   each(CONTRIBUTIONS, numbered(of.contributions, t.populations));
   if ((mask & FIGURES_OF) !== 0) of.figuresOf = readUint(r);
-  if ((mask & SCHEDULED_THROUGH) !== 0) of.scheduledThrough = base + readInt(r);
   each(SCHEDULED, () => {
     const rule = placeIn(t.rules);
-    const date = readInt(r);
-    if (rule >= 0) of.scheduled.push({ rule, date });
+    const local = readInt(r);
+    if (rule >= 0) of.scheduled.push({ rule, local });
   });
   if ((mask & LAST_EVENT) !== 0) of.lastEvent = base + readInt(r);
   const byIndex = (a: { readonly index: number }, b: { readonly index: number }): number => a.index - b.index;

@@ -48,6 +48,7 @@ export interface ProgramCost {
   readonly total: Bytes;
 }
 
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 const YEAR_MS = 365 * DAY_MS;
@@ -208,9 +209,7 @@ function ruleFill(compiled: Compiled, rule: Rule, index: number, slots: SlotFor)
     const starts = capped(rule.caps, which);
     if (starts.length > 0) customer.starts.push({ rule: index, times: [...starts] });
     if (rule.schedules.length > 0) {
-      const extras = extrasOf(customer);
-      extras.scheduledThrough = NOW;
-      extras.scheduled.push({ rule: index, date: Math.floor(NOW / DAY_MS) });
+      extrasOf(customer).scheduled.push({ rule: index, local: Math.floor(NOW / MINUTE_MS) });
     }
   };
 }
