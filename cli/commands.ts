@@ -46,6 +46,15 @@ const check: Command = {
   load: async () => (await import("./check.js")).checkCommand,
 };
 
+const fmt: Command = {
+  name: "fmt",
+  summary: "bring the rules into the one canonical layout, in place",
+  arguments: [rulesArgument],
+  flags: ["check"],
+  examples: ["eddy fmt", "eddy fmt --check rules/shop", "eddy fmt - < cart.eddy"],
+  load: async () => (await import("./fmt.js")).fmtCommand,
+};
+
 const test: Command = {
   name: "test",
   summary: "run the tests that stand among the rules, on a clock of their own",
@@ -102,4 +111,4 @@ const setup: Command = {
   load: async () => (await import("./setup.js")).setupCommand,
 };
 
-export const commands: readonly Command[] = [run, check, test, replay, send, setup, inspect];
+export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect];

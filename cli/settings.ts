@@ -146,6 +146,7 @@ export const settings = {
   json: setting(null, "JSON on standard output", toggle),
   sarif: setting("OUT", "write the findings as a SARIF log to this file; - for standard output", path, { path: true }),
   cost: setting(null, "show how many bytes each aggregate and rule takes in the state of one customer", toggle),
+  check: setting(null, "write nothing, name the files that would change, and exit with 1 if there are any", toggle),
   events: setting("FILE", "the events, one CloudEvent a line; - for standard input, .gz is gzip", path, { path: true }),
   until: setting("TIME", "move the clock on to this instant after the last event", instant),
   actions: setting("OUT", "write the actions to this file; - for standard output, .gz is gzip", path, { path: true }),
