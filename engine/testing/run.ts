@@ -18,7 +18,7 @@ import { eventData, expected, profilePatch, type Json, type Moment, type Shown }
 import { nothingTouched, type Touched } from "./coverage.js";
 import { claim, differences, matches, noClaims, type Claims } from "./match.js";
 import type { Action, Explain, Failure, Happening, Nearest, Outcome, Why } from "./outcome.js";
-import type { Reader, TestProgram } from "./program.js";
+import type { TestProgram } from "./program.js";
 
 /** Whom a test concerns that names nobody; no customer can be called so. */
 const SOMEBODY = "";
@@ -107,14 +107,8 @@ const wallClock = (t: Running, { date, ms }: WallTime): number => instantOf(cust
 const later = (t: Running, from: number, { ms, months }: Delay, sign: 1 | -1 = 1): number =>
   months === 0 ? from + sign * ms : addMonths(customerOf(t).zone, from, sign * months);
 
-function readerOf(t: Running, of: Expr): Reader {
-  const reader = t.program.readers.get(of);
-  if (reader === undefined) throw new Error("a tree of a test that its program was not made with");
-  return reader;
-}
-
 const shownTo = (t: Running, customer: Customer, now: number): Shown => (of) =>
-  snapshot(read(t.partition.evaluator, customer, now, readerOf(t, of).shown) ?? null);
+  snapshot(read(t.partition.evaluator, customer, now, t.program.reader(of).shown) ?? null);
 
 function giveProfile(t: Running, given: GivenRecord, { span }: TestLine): boolean {
   const { compiled } = t.program;
@@ -218,7 +212,7 @@ function unmet(t: Running, what: Expectation): Why | null {
   }
 }
 
-const valueNow = (t: Running, of: Expr): unknown => read(t.partition.evaluator, customerOf(t), t.partition.clock, readerOf(t, of).value);
+const valueNow = (t: Running, of: Expr): unknown => read(t.partition.evaluator, customerOf(t), t.partition.clock, t.program.reader(of).value);
 
 const payloadOf = (t: Running, { payload }: ActionExpectation): Json =>
   payload === null ? {} : expected(payload, shownTo(t, customerOf(t), t.partition.clock));
@@ -272,7 +266,7 @@ function valuesBehind(t: Running, what: Extract<Expectation, { readonly k: "cond
   const customer = customerOf(t);
   const { evaluator, clock } = t.partition;
   return what.values.map(({ span, value, isCondition }) => ({
-    span, isCondition, type: value.type, value: read(evaluator, customer, clock, readerOf(t, value).value) ?? null, json: shownTo(t, customer, clock)(value),
+    span, isCondition, type: value.type, value: read(evaluator, customer, clock, t.program.reader(value).value) ?? null, json: shownTo(t, customer, clock)(value),
   }));
 }
 
