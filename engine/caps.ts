@@ -3,7 +3,7 @@
  * instants on the customer's clock (starts of a rule, messages of a channel, credits of an `earn` line), kept as a plain
  * list, oldest first. An instant t counts while now is before the end of its window, exactly as an event in an aggregate.
  *
- * Invariant: a list holds no more instants than its largest cap counts. What is asked for (`hasRoom`) and what is
+ * Invariant: a list holds no more instants than its caps count together. What is asked for (`hasRoom`) and what is
  * remembered (`remember`) are apart, because `urgent` messages count without asking.
  */
 import { DISORDER_MS, leaves } from "./aggregates/kind.js";
@@ -34,16 +34,13 @@ export function fullCap(caps: readonly Cap[], times: readonly number[], x: Prese
 
 function isFull(cap: Cap, times: readonly number[], { now, zone }: Present): boolean {
   if (times.length < cap.count) return false;
-  // Calendar months let instants leave in another order than they came, but never by more than so much.
-  const disorder = cap.window.k === "months" ? DISORDER_MS : 0;
+  const end = leavesCap(cap, zone, times[times.length - cap.count] as number);
+  // Later ones leave later, but that calendar months may put them in disorder, never by more than so much.
+  if (cap.window.k !== "months" || end > now + DISORDER_MS) return now < end;
+  if (end + DISORDER_MS <= now) return false;
   let counted = 0;
-  for (let i = times.length - 1; i >= 0; i--) {
-    const end = leavesCap(cap, zone, times[i] as number);
-    if (now < end) {
-      if (++counted >= cap.count) return true;
-    } else if (end + disorder <= now) return false;
-  }
-  return false;
+  for (const t of times) if (now < leavesCap(cap, zone, t)) counted++;
+  return counted >= cap.count;
 }
 
 /** Adds now, and drops what no cap can count any more. */
