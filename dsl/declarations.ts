@@ -39,14 +39,19 @@ function cut(tokens: readonly Token[], recovering: boolean): readonly Cut[] | nu
   const starts: number[] = [];
   let depth = 0;
   let within = "";
+  let opened = false;
   for (const [i, token] of tokens.entries()) {
     const mayBegin = token.type === "soft" && (depth === 0 || (recovering && token.first && !(within === "test" && token.text === "profile")));
-    const found = mayBegin && begins(tokens, i);
+    // `tier x by profile {`: what a tier goes by has no brackets of its own, so these are the tier's.
+    const isValue = within === "tier" && token.text === "profile" && !token.first && !opened;
+    const found = mayBegin && !isValue && begins(tokens, i);
     if (found) depth = 0;
     if (found || i === 0) {
       starts.push(i);
       within = token.text;
+      opened = false;
     }
+    opened ||= token.text === "{";
     if (token.type === "mark") depth = Math.max(0, depth + bracket(token.text));
   }
   if (depth !== 0 && !recovering) return null;

@@ -27,6 +27,8 @@ export interface Expected {
   readonly literals: readonly string[];
   /** A plain name and nothing else could stand here. */
   readonly nameOnly: boolean;
+  /** The one type of token that could stand here, and no word or mark; null: several things could. */
+  readonly only: string | null;
 }
 
 const VALUE = "a value";
@@ -81,6 +83,7 @@ export function expectedIn(column: Column, productions: Productions): Expected {
     phrase: sentence([...phrases]),
     literals: [...literals],
     nameOnly: literals.size === 0 && types.size === 1 && types.has("name"),
+    only: literals.size === 0 && types.size === 1 ? ([...types][0] ?? null) : null,
   };
 }
 

@@ -262,6 +262,7 @@ const HABITS: readonly (readonly [RegExp, string])[] = [
   [/^\u2260/, "write `!=`"],
   [/^\u2264/, "write `<=`"],
   [/^\u2265/, "write `>=`"],
+  [/^\p{Sc}/u, "a number stands alone, without a currency"],
   [/^\p{L}/u, "names are made of a-z, 0-9 and _"],
 ];
 

@@ -101,7 +101,7 @@ function parseNext(found: Found, rest: Cut, garbled: boolean): number {
   const end = outcome.k === "stopped" ? resume(tokens, { start: outcome.at, end: rest.end }, head.text) : rest.end;
   found.broken.push(brokenAt(tokens, { start: rest.start, end }));
   if (outcome.k === "refused") diagnostics.push(outcome.because);
-  else if (!garbled) diagnostics.push(outcome.k === "stopped" ? unexpected(tokens, outcome.at, outcome.column, rest) : tooEarly(tokens, outcome.column, rest, found.lines));
+  else if (!garbled) diagnostics.push(outcome.k === "stopped" ? unexpected(tokens, outcome.at, outcome.column, rest, found.lines) : tooEarly(tokens, outcome.column, rest, found.lines));
   return end;
 }
 
@@ -136,7 +136,9 @@ function outOfBounds(tokens: readonly Token[], { start: from, end }: Cut): Diagn
 
 function brokenAt(tokens: readonly Token[], { start: from, end }: Cut): BrokenDeclaration {
   const [head, next] = [tokens[from], tokens[from + 1]];
-  const name: Name | null = next !== undefined && next.type === "name" && from + 1 < end ? { text: next.text, span: next.span } : null;
+  // A keyword that was taken for a name is remembered too: its uses are no mistakes of their own.
+  const isWord = next !== undefined && (next.type === "name" || next.type === "soft" || next.type === "hard");
+  const name: Name | null = isWord && from + 1 < end ? { text: next.text, span: next.span } : null;
   const span = spanFrom(head, tokens[end - 1]);
   return { k: "broken", kind: kindOf(head?.text ?? "") ?? "rule", name, span };
 }

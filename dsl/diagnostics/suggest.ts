@@ -6,20 +6,23 @@
 /** Names longer than this are nobody's slip of the finger. */
 const LONGEST = 80;
 
-/** How far a name of this length may be from what was meant. */
-const limit = (length: number): number => (length <= 2 ? 1 : Math.max(1, Math.floor(length / 3)));
+/** How far names of these lengths may be apart: of words of two letters, one changed letter makes another word. */
+function limit(length: number, other: number): number {
+  const shorter = Math.min(length, other);
+  return shorter <= 2 ? 0 : Math.max(1, Math.floor(Math.min(length, shorter + 1) / 3));
+}
 
 /** The candidate nearest to `name`, or null if none is near. A candidate equal to `name` is no suggestion. */
 export function nearest(name: string, candidates: Iterable<string>): string | null {
   if (name.length > LONGEST) return null;
   let best: string | null = null;
-  let least = limit(name.length);
+  let least = Infinity;
   const wanted = name.toLowerCase();
   for (const candidate of candidates) {
-    if (candidate === name || candidate.length > LONGEST || Math.abs(candidate.length - name.length) > least) continue;
+    const allowed = limit(name.length, candidate.length);
+    if (candidate === name || candidate.length > LONGEST || Math.abs(candidate.length - name.length) > allowed) continue;
     const far = distance(wanted, candidate.toLowerCase());
-    // A word of which nothing is left is another word.
-    if (far > least || far >= Math.max(name.length, candidate.length)) continue;
+    if (far > allowed || far > least) continue;
     if (best === null || far < least || candidate < best) best = candidate;
     least = far;
   }

@@ -5,11 +5,12 @@
 import type { Span } from "../ast.js";
 import { MAX_DEPTH, MAX_NESTING, MAX_TOKENS } from "../bounds.js";
 import { bracket, type Cut, DECLARATION_WORDS } from "../declarations.js";
-import { type Column, expectedIn, type Productions } from "../expected.js";
+import { type Column, type Expected, expectedIn, type Productions } from "../expected.js";
 import { rules } from "../grammar.generated.js";
 import type { Token } from "../lexer.js";
 import { type Diagnostic, diagnostic } from "./codes.js";
-import { lineAt, type Lines } from "./lines.js";
+import { hintFor } from "./habits.js";
+import { lineAt, type Lines, lineText } from "./lines.js";
 import { nearest } from "./suggest.js";
 
 const NOWHERE: Span = { file: "", start: 0, end: 0 };
@@ -32,7 +33,7 @@ export function tooTall(head: Token | undefined): Diagnostic {
   });
 }
 
-export const lonelyBracket = (token: Token): Diagnostic => diagnostic("E0013", token.span, `this ${quoted(token.text)} closes nothing`);
+export const lonelyBracket = (token: Token): Diagnostic => diagnostic("E0013", token.span, `this ${quoted(token.text)} closes nothing`, { label: "take it away, or open a bracket before" });
 
 export function noDeclaration(token: Token, after: Token | undefined): Diagnostic {
   const meant = nearest(token.text, DECLARATION_WORDS);
@@ -43,7 +44,7 @@ export function noDeclaration(token: Token, after: Token | undefined): Diagnosti
 }
 
 /** `at`: the token that could not stand there; `column`: what could have. */
-export function unexpected(tokens: readonly Token[], at: number, column: Column, cut: Cut): Diagnostic {
+export function unexpected(tokens: readonly Token[], at: number, column: Column, cut: Cut, lines: () => Lines): Diagnostic {
   const token = tokens[at];
   const expected = expectedIn(column, productions);
   if (token === undefined) return diagnostic("E0007", NOWHERE, `expected ${expected.phrase}`);
@@ -51,7 +52,7 @@ export function unexpected(tokens: readonly Token[], at: number, column: Column,
     return diagnostic("E0009", token.span, `${quoted(token.text)} is a word of the language and no name`, { label: "choose another name" });
   }
   return diagnostic("E0007", token.span, `expected ${expected.phrase}, not ${quoted(token.text)}`, {
-    label: hint(at > cut.start ? tokens[at - 1] : undefined, token, tokens[at + 1], expected.literals),
+    label: hintAt(tokens, at, cut, expected, lines),
   });
 }
 
@@ -59,53 +60,40 @@ export function unexpected(tokens: readonly Token[], at: number, column: Column,
 export function tooEarly(tokens: readonly Token[], column: Column, cut: Cut, lines: () => Lines): Diagnostic {
   const [head, last] = [tokens[cut.start], tokens[cut.end - 1]];
   const end = last?.span.end ?? 0;
-  const open = unclosed(tokens, cut);
-  return diagnostic("E0008", { file: head?.span.file ?? "", start: end, end }, `the ${head?.text ?? "declaration"} ends too early: expected ${expectedIn(column, productions).phrase}`, {
+  const open = unclosed(tokens, cut, lines);
+  const expected = expectedIn(column, productions);
+  return diagnostic("E0008", { file: head?.span.file ?? "", start: end, end }, `the ${head?.text ?? "declaration"} ends too early: expected ${expected.phrase}`, {
+    label: open === null ? hintAt(tokens, cut.end, cut, expected, lines) : undefined,
     notes: open === null ? [] : [`the ${quoted(open.text)} in line ${lineAt(lines(), open.span.start) + 1} is not closed`],
   });
 }
 
-function unclosed(tokens: readonly Token[], { start: from, end }: Cut): Token | null {
+const hintAt = (tokens: readonly Token[], at: number, cut: Cut, { literals, only }: Expected, lines: () => Lines): string | undefined =>
+  hintFor({ tokens, at, cut, possible: literals, stringOnly: only === "string", clockOnly: only === "clock", lines });
+
+/** The bracket that was left open; where line breaks tell more than the brackets do, the one that they tell of. */
+function unclosed(tokens: readonly Token[], { start: from, end }: Cut, lines: () => Lines): Token | null {
   const open: Token[] = [];
-  for (const token of tokens.slice(from, end)) {
+  let suspect: Token | null = null;
+  for (const [i, token] of tokens.slice(from, end).entries()) {
     const turn = bracket(token.text);
     if (turn === 1) open.push(token);
-    else if (turn === -1) open.pop();
+    else if (turn === -1) {
+      const opened = open.pop();
+      // It closes something that began further to the right: most likely that one's own bracket is missing.
+      if (suspect === null && opened !== undefined && beginsItsLine(token, tokens[from + i - 1], lines()) && indentOf(token, lines()) < indentOf(opened, lines())) suspect = opened;
+    }
   }
-  return open.at(-1) ?? null;
+  return open.length === 0 ? null : (suspect ?? open.at(-1) ?? null);
 }
+
+const beginsItsLine = (token: Token, before: Token | undefined, lines: Lines): boolean =>
+  before === undefined || lineAt(lines, before.span.start) < lineAt(lines, token.span.start);
+
+/** White space at the beginning of the line in which the token stands. */
+const indentOf = ({ span }: Token, lines: Lines): number => /^[ \t]*/.exec(lineText(lines, lineAt(lines, span.start)))?.[0].length ?? 0;
 
 const LONGEST_QUOTE = 40;
 function quoted(text: string): string {
   return `\`${text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text}\``;
-}
-
-// What people write out of habit, and what it is here.
-const HABITS: Readonly<Record<string, string>> = {
-  elif: "write `else if`", elsif: "write `else if`", elseif: "write `else if`",
-  otherwise: "write `else`", unless: "write `if not`", is: "write `==`", equals: "write `==`", has: "write `contains`",
-};
-
-const COMPARISONS: ReadonlySet<string> = new Set(["==", "!=", "<", "<=", ">", ">=", "in", "contains", "like"]);
-
-/** What was most likely meant. */
-function hint(before: Token | undefined, token: Token, after: Token | undefined, possible: readonly string[]): string | undefined {
-  const pair = `${before?.text ?? ""}${token.text}`;
-  const touching = before !== undefined && before.span.end === token.span.start;
-  if (touching && pair === "//") return "comments begin with `#`";
-  if (touching && pair === "===") return "write `==`";
-  if (touching && pair === "||") return "write `or`";
-  if (touching && before.type === "date" && /^[tT]\d/.test(token.text)) return "write a space: `2026-03-02 10:00`";
-  if (token.text === "|" && possible.includes("or")) return "write `or`";
-  if (token.type === "number" && after?.text === ":" && !possible.includes("%")) return "times of day have two digits each: `09:00`";
-  if (token.text === ":" && before?.type === "number" && after?.type === "number") return "times of day have two digits each: `09:00`";
-  if (COMPARISONS.has(token.text) && possible.includes("and")) return "comparisons are not chained: join them with `and`";
-  if (token.text === "=" && possible.includes("==")) return "did you mean `==`?";
-  if (token.text === "=" && possible.includes(":")) return "did you mean `:`?";
-  if (token.text === ":" && possible.includes("=")) return "did you mean `=`?";
-  // A word of the language is no misspelling of another.
-  if (token.type !== "name") return undefined;
-  const habit = Object.hasOwn(HABITS, token.text) ? HABITS[token.text] : undefined;
-  const meant = nearest(token.text, possible.filter((word) => /^[a-z]/.test(word)));
-  return meant === null ? habit : `did you mean ${quoted(meant)}?`;
 }
