@@ -45,6 +45,8 @@ export interface Test {
   readonly span: Span;
   /** The rules that run, by name; all other declarations are there. */
   readonly rules: readonly string[];
+  /** Of experiments (indexes into the program's): the variant that everybody has in this test. */
+  readonly variants: readonly { readonly experiment: number; readonly variant: string }[];
   /** The first of them that is a step is an `at`, and no expectation stands before it. */
   readonly lines: readonly TestLine[];
 }
@@ -104,6 +106,8 @@ export type Expectation =
     /** Null: at any instant that the step covers. */
     readonly at: WallTime | null;
   }
+  /** A message that quiet hours have held back in the step, whatever became of it since. */
+  | { readonly k: "held"; readonly channel: string; readonly template: string }
   | { readonly k: "suppressed"; readonly channel: string; readonly reason: SuppressionReason }
   | { readonly k: "nothing" }
   | { readonly k: "nothing else" }

@@ -6,13 +6,14 @@
 
 import type * as ast from "../ast.js";
 import type { Aggregate, AggregateFn, Expr, Type, Window } from "../program.js";
-import { lintTruth } from "./conditions.js";
-import { type DeclaredEvent, UNSUPPORTED_EVENTS } from "./declared.js";
+import type { DeclaredEvent } from "./declared.js";
 import { windowOf } from "./durations.js";
-import { type WrittenWindow, check, condition, windowBehind } from "./expressions.js";
+import { type WrittenWindow, check, windowBehind } from "./expressions.js";
+import { type Filter, UNFILTERED, readFilter } from "./filters.js";
 import { valueType } from "./folds.js";
 import { beginsUnknown, beginsWithEvent, fieldOf, innerNames, notInFilter, pathOf } from "./names.js";
-import { type Site, siteIn, unsupported } from "./site.js";
+import { retained } from "./retention.js";
+import { type Site, siteIn } from "./site.js";
 import { didYouMean } from "../diagnostics/suggest.js";
 import * as tree from "./trees.js";
 import { BOOLEAN, DURATION, NUMBER, type RecordType, listOf } from "./types.js";
@@ -39,7 +40,7 @@ interface Rows {
   readonly value: Expr | null;
   /** The path ends at the list whose items are the rows. */
   readonly wholeItems: boolean;
-  readonly where: Expr | null;
+  readonly filter: Filter;
 }
 
 export function aggregateOver(site: Site, written: ast.CallExpression, window: WrittenWindow | null): Expr | null {
@@ -55,7 +56,8 @@ export function aggregateOver(site: Site, written: ast.CallExpression, window: W
   const limit = limitOf(site, fn, written);
   const rows = rowsOf(site, fn, argument);
   if (limit === undefined || rows === null) return null;
-  return made(site, fn, rows, argument, window?.window ?? { k: "life" }, limit, written.span);
+  const over = retained(rows.event, window, site.world.report);
+  return over === null ? null : made(site, fn, rows, argument, over, limit, written.span);
 }
 
 /** n of `recent(x, n)`, null for the others, undefined where the arguments are wrong. */
@@ -83,12 +85,11 @@ function limitOf(site: Site, fn: AggregateFn, written: ast.CallExpression): numb
 
 /** What an event's own brackets see. Nothing outside shines in. */
 function rowSite(site: Site, row: DeclaredEvent): Site {
-  return { ...siteIn(site.world, site.needs), row, start: site.start, filter: FILTER, unknown: site.unknown };
+  return { ...siteIn(site.world, site.needs), place: site.place, row, start: site.start, captured: site.captured, filter: FILTER, unknown: site.unknown };
 }
 
 export function eventOf(site: Site, name: ast.Name): DeclaredEvent | null {
   const { declared, report, used } = site.world;
-  if (UNSUPPORTED_EVENTS.has(name.text)) return unsupported(report, `\`${name.text}\` in rules`, name.span);
   const event = declared.events.get(name.text);
   if (event !== undefined) {
     used.add(name.text);
@@ -114,23 +115,17 @@ function rowsOf(site: Site, fn: AggregateFn, argument: ast.Argument): Rows | nul
   const asValue = walked.wholeItems && (fn === "first" || fn === "last") && argument.where === null && argument.of === null;
   const items = asValue ? null : walked.items;
   const inner: Site = items === null ? outer : { ...outer, item: walked.item };
-  const where = argument.where === null ? null : filter(inner, argument.where);
-  if (argument.where !== null && where === null) return null;
+  const filter = argument.where === null ? UNFILTERED : readFilter(site, inner, argument.where);
+  if (filter === null) return null;
   if (argument.of === null) {
     const value = asValue ? walked.list : walked.value;
-    return { event, items, site: inner, value, wholeItems: walked.wholeItems && !asValue, where };
+    return { event, items, site: inner, value, wholeItems: walked.wholeItems && !asValue, filter };
   }
   if (walked.value !== null && walked.value.k !== "input") {
     return site.world.report("E0205", rest.at(-1)?.span ?? root.span, "behind `of` stands an event or a list in one", { label: `as in of ${root.text}` });
   }
   const value = check(inner, argument.value);
-  return value === null ? null : { event, items, site: inner, value, wholeItems: false, where };
-}
-
-function filter(site: Site, written: ast.Expression): Expr | null {
-  const checked = condition(site, written);
-  if (checked !== null) lintTruth(site.world, checked, written.span);
-  return checked;
+  return value === null ? null : { event, items, site: inner, value, wholeItems: false, filter };
 }
 
 interface Walked {
@@ -155,7 +150,7 @@ function walk(site: Site, event: DeclaredEvent, path: readonly ast.Name[]): Walk
     names.push(name.text);
     at = next;
     if (at.type.k !== "list") continue;
-    if (items !== null) return unsupported(site.world.report, "a list within a list, in an aggregate,", name.span);
+    if (items !== null) return site.world.report("E0225", name.span, "an aggregate looks through one list, and this lies in another one", { label: `the rows are the items of "${items.join(".")}"` });
     items = [...names];
     list = at;
     item = { type: at.type.of, maybe: at.type.maybe };
@@ -167,12 +162,12 @@ function walk(site: Site, event: DeclaredEvent, path: readonly ast.Name[]): Walk
 
 function made(site: Site, fn: Exclude<AggregateFn, "absence">, rows: Rows, argument: ast.Argument, window: Window, limit: number | null, span: ast.Span): Expr | null {
   const { report } = site.world;
-  const { value, event } = rows;
+  const { value, event, filter: { where, by, key } } = rows;
   const intern = (type: Type, maybe: boolean, over: Partial<Aggregate> = {}): Expr =>
-    reference(site, { fn, event: event.name, items: rows.items, where: rows.where, value: null, window, by: null, limit, type, maybe, ...over });
+    reference(site, { fn, event: event.name, items: rows.items, where, value: null, window, by, limit, type, maybe, ...over }, key);
   switch (fn) {
     case "count": case "any": {
-      const counted = value !== null && !rows.wholeItems && value.maybe ? tree.both(rows.where, tree.compare("!=", value, tree.missing)) : rows.where;
+      const counted = value !== null && !rows.wholeItems && value.maybe ? tree.both(where, tree.compare("!=", value, tree.missing)) : where;
       return intern(fn === "any" ? BOOLEAN : NUMBER, false, { where: counted });
     }
     case "gap":
@@ -192,8 +187,8 @@ function made(site: Site, fn: Exclude<AggregateFn, "absence">, rows: Rows, argum
 
 const exampleField = (record: RecordType): string => record.fields.find(({ type }) => type.k === "number")?.name ?? record.fields[0]?.name ?? "time";
 
-function reference(site: Site, aggregate: Omit<Aggregate, "key">): Expr {
-  return tree.node({ k: "aggregate", index: site.world.aggregate(aggregate), key: null }, aggregate.type, aggregate.maybe);
+function reference(site: Site, aggregate: Omit<Aggregate, "key">, key: Expr | null): Expr {
+  return tree.node({ k: "aggregate", index: site.world.aggregate(aggregate), key }, aggregate.type, aggregate.maybe);
 }
 
 /**
@@ -224,10 +219,13 @@ export function aggregateField(site: Site, written: ast.DotExpression, behind: W
   const row = tree.node({ k: "input", of: "row" }, rows.event.record, false);
   const field = fieldOf(rows.site, row, written.field);
   if (field === null) return null;
-  const shared: Omit<Aggregate, "key" | "value" | "type" | "maybe"> = { fn, event: rows.event.name, items: rows.items, where: rows.where, window: window?.window ?? { k: "life" }, by: null, limit: null };
-  if (!field.maybe) return reference(site, { ...shared, value: field, type: field.type, maybe: true });
+  const over = retained(rows.event, window, site.world.report);
+  if (over === null) return null;
+  const { where, by, key } = rows.filter;
+  const shared: Omit<Aggregate, "key" | "value" | "type" | "maybe"> = { fn, event: rows.event.name, items: rows.items, where, window: over, by, limit: null };
+  if (!field.maybe) return reference(site, { ...shared, value: field, type: field.type, maybe: true }, key);
   const kept = tree.record([{ name: written.field.text, value: field }]);
-  const whole = reference(site, { ...shared, value: kept, type: kept.type, maybe: true });
+  const whole = reference(site, { ...shared, value: kept, type: kept.type, maybe: true }, key);
   return tree.node({ k: "field", of: whole, name: written.field.text }, field.type, true);
 }
 
@@ -244,9 +242,11 @@ export function absence(site: Site, written: ast.NoExpression): Expr | null {
   const { on } = written;
   if (site.filter !== null) return notInFilter(site, "aggregates", written.span);
   const event = eventOf(site, on.event);
-  const window = windowOf(written.for, site.world.report);
-  const where = event === null || on.where === null ? null : filter(rowSite(site, event), on.where);
-  if (event === null || window === null || (on.where !== null && where === null)) return null;
-  return reference(site, { fn: "absence", event: event.name, items: null, where, value: null, window, by: null, limit: null, type: BOOLEAN, maybe: false });
+  const length = windowOf(written.for, site.world.report);
+  const window = event === null || length === null ? length : retained(event, { window: length, span: written.for.span }, site.world.report);
+  const filter = event === null || on.where === null ? UNFILTERED : readFilter(site, rowSite(site, event), on.where);
+  if (event === null || window === null || filter === null) return null;
+  const { where, by, key } = filter;
+  return reference(site, { fn: "absence", event: event.name, items: null, where, value: null, window, by, limit: null, type: BOOLEAN, maybe: false }, key);
 }
 

@@ -1,21 +1,26 @@
 // Syntax trees in, the checked program out. All findings of all files at once; no program where one is an error.
 //
-// The order of the work: names are gathered, traits checked (each when it is first needed), then segments, channels and
-// rules; then the order of traits and segments is made, which finds cycles; then tests are read, of which nothing gets
-// into the program; then everything is put together.
+// The order of the work: names are gathered, traits and tiers checked (each when it is first needed), then segments,
+// everything else that has a name, and rules; then the order of traits, segments and tiers is made, which finds cycles;
+// then tests are read, of which nothing gets into the program; then everything is put together.
 
 import type * as ast from "../ast.js";
 import type { Diagnostic } from "../diagnostics/codes.js";
-import type { Aggregate, Channel, Expr, Population, Program, Ranking } from "../program.js";
+import type { Aggregate, Expr, Metric, Population, Program, Ranking, Tier } from "../program.js";
 import type { Test, TestSuite } from "../tests.js";
 import { assemble } from "./assemble.js";
 import { type Declared, byCodeUnits, gather } from "./declared.js";
+import { readExperiment } from "./experiments.js";
 import { aggregateKey } from "./keys.js";
 import { lintUnused } from "./lints.js";
+import { readMetric } from "./metrics.js";
 import { inOrder } from "./order.js";
 import type { Parts } from "./parts.js";
+import { readChannels } from "./policies.js";
+import { readPoints } from "./points.js";
+import { refuseNested } from "./rankings.js";
 import { readRule } from "./rules.js";
-import { readChannel, readSegment } from "./segments.js";
+import { readSegment } from "./segments.js";
 import { type CheckedTrait, type World, reportInto } from "./site.js";
 import { suiteOf } from "./test-suite.js";
 import { readTest } from "./tests.js";
@@ -37,13 +42,15 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   const diagnostics: Diagnostic[] = [];
   const report = reportInto(diagnostics);
   const declared = gather(declarations, broken, report);
-  const table = aggregateTable();
+  const table = aggregateTable(declared);
   const watches: Expr[] = [];
   const rankings: Omit<Ranking, "key">[] = [];
   const rankingNeeds = new Map<string, ReadonlySet<string>>();
   const populations: Omit<Population, "key">[] = [];
   const traits = traitTable(declared, () => world);
+  const [traitNames, tierNames] = [[...declared.traitIndex.keys()], [...declared.tierIndex.keys()]];
   const used = new Set<string>();
+  let metrics: readonly Metric[] = [];
   const world: World = {
     declared, report, used, ...table,
     watch: placing(watches), population: placing(populations),
@@ -53,20 +60,30 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
       return index;
     },
     trait: traits.resolve,
+    tier: traits.tier,
+    traitAt: (index) => traits.resolve(traitNames[index] ?? ""),
+    tierAt: (index) => traits.tier(tierNames[index] ?? ""),
+    metric: (name) => metrics.find((metric) => metric.name === name) ?? null,
     spans: new WeakMap(),
     written: new Set(),
   };
-  for (const name of resolutionOrder(declared)) traits.resolve(name);
-  const needs = new Map<string, ReadonlySet<string>>([...traits.needs].map(([name, own]) => [`trait ${name}`, own]));
+  for (const name of resolutionOrder(declared)) {
+    if (declared.tiers.has(name)) traits.tier(name);
+    else traits.resolve(name);
+  }
+  const needs = new Map<string, ReadonlySet<string>>(traits.needs);
   const segments = sorted(declared.segments).map((written) => {
     const own = new Set<string>();
     needs.set(`segment ${written.name.text}`, own);
     return readSegment(world, written, own);
   });
-  const policies = sorted(declared.channels).map((written) => readChannel(world, written));
-  const channels = policies.map(({ name }, index): Channel => ({ name, policies: [index] }));
+  const points = sorted(declared.points).map((written) => readPoints(world, written));
+  const experiments = sorted(declared.experiments).map((written) => readExperiment(world, written));
+  const { channels, policies } = readChannels(world);
+  metrics = sorted(declared.metrics).map((written) => readMetric(world, written)).filter((metric): metric is Metric => metric !== null);
   const rules = declared.rules.map((written) => readRule(world, written));
   reportCycles(world, new Map([...needs, ...rankingNeeds]));
+  refuseNested(world, rankings, new Map([...needs, ...rankingNeeds]));
   reportTooDeep(world, traits.tooDeep, diagnostics);
   const isWrong = (): boolean => broken.length > 0 || diagnostics.some(({ severity }) => severity === "error");
   if (!isWrong()) lintUnused(world);
@@ -77,13 +94,14 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   const tests = declared.tests.map((written) => readTest(world, written)).filter((test): test is Test => test !== null);
   const places = placesOf(world, table.all);
   if (isWrong()) return { program: null, diagnostics, tests: declared.tests, suite: () => null, places };
-  const checkedTraits = [...declared.traitIndex.keys()].flatMap((name): readonly CheckedTrait[] => {
+  const tiers = tierNames.map((name) => traits.tier(name)).filter((tier): tier is Tier => tier !== null);
+  const checkedTraits = traitNames.flatMap((name): readonly CheckedTrait[] => {
     const trait = traits.resolve(name);
     return trait === null ? [] : [trait];
   });
   const parts: Parts = {
-    declared, used, retain: null, aggregates: table.all, watches, rankings, populations,
-    traits: checkedTraits, segments, points: [], tiers: [], experiments: [], metrics: [], channels, policies, rules,
+    declared, used, retain: declared.retain, aggregates: table.all, watches, rankings, populations,
+    traits: checkedTraits, segments, points, tiers, experiments, metrics, channels, policies, rules,
     needs: new Map([...needs, ...rankingNeeds]),
   };
   return { program: assemble({ ...parts, ...own }), diagnostics, tests: declared.tests, suite: () => suiteOf(parts, tests), places };
@@ -116,7 +134,7 @@ const sorted = <T>(byName: ReadonlyMap<string, T>): readonly T[] =>
 const placing = <T>(all: T[]) => (one: T): number => all.push(one) - 1;
 
 /** Equal aggregates stand once. */
-function aggregateTable(): Pick<World, "aggregate" | "counts"> & { readonly all: readonly Aggregate[] } {
+function aggregateTable({ points }: Declared): Pick<World, "aggregate" | "counts"> & { readonly all: readonly Aggregate[] } {
   const all: Aggregate[] = [];
   const byKey = new Map<string, number>();
   return {
@@ -129,7 +147,10 @@ function aggregateTable(): Pick<World, "aggregate" | "counts"> & { readonly all:
       all.push({ key, ...found });
       return all.length - 1;
     },
-    counts: (index) => all[index]?.fn === "count" || all[index]?.fn === "distinct",
+    counts: (index) => {
+      const found = all[index];
+      return found !== undefined && (found.fn === "count" || found.fn === "distinct" || (found.fn === "sum" && points.has(found.event)));
+    },
   };
 }
 
@@ -149,7 +170,7 @@ function reportCycles({ declared, report }: World, needs: ReadonlyMap<string, Re
   }
 }
 
-function declarationOf({ traits, segments }: Declared, name: string): ast.Name | undefined {
+function declarationOf({ traits, tiers, segments }: Declared, name: string): ast.Name | undefined {
   const [kind, text = ""] = name.split(" ");
-  return kind === "trait" ? traits.get(text)?.name : segments.get(text)?.name;
+  return (kind === "trait" ? traits : kind === "tier" ? tiers : segments).get(text)?.name;
 }

@@ -18,6 +18,12 @@ export function watchedCondition(site: Site, written: ast.Expression, lint = tru
   return settled.value;
 }
 
+/** A value that must know when it changes by time alone. */
+export function watchedValue(site: Site, written: ast.Expression): Expr | null {
+  const settled = traitValue(site, written);
+  return settled === null ? null : settled.continuous ? refused(site.world, written.span) : settled.value;
+}
+
 /** A condition that is looked at once, at an instant that is given. */
 export function momentaryCondition(site: Site, written: ast.Expression): Expr | null {
   const checked = condition(site, written);

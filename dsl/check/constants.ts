@@ -49,7 +49,7 @@ function ofThings(op: string, bound: number): boolean | null {
 
 const isNumberOfThings = (of: Expr, counts: Counts): boolean =>
   (of.k === "fold" && (of.fn === "count" || of.fn === "distinct")) || (of.k === "call" && of.fn === "length" && !of.maybe) ||
-  (of.k === "aggregate" && counts(of.index));
+  (of.k === "aggregate" && counts(of.index)) || of.k === "points";
 
 function knownValue(of: Expr): Value | undefined {
   if (of.k === "const") return of.value;

@@ -1,24 +1,31 @@
 // What the program declares: one namespace, gathered before anything is looked into.
 //
-// Declarations of one event, and of the profile, are joined here. Names of broken declarations, and of what this
-// version cannot run, are known, so that their uses are no findings of their own.
+// Declarations of one event, and of the profile, are joined here. Names of broken declarations are known, so that their
+// uses are no findings of their own.
 
 import type * as ast from "../ast.js";
-import type { EventType, Field, Type } from "../program.js";
+import type { EventType, Field, Length, Type } from "../program.js";
+import { positiveLength } from "./durations.js";
 import { FORBIDDEN_FIELDS, readRecord } from "./fields.js";
 import { FUNCTION_NAMES } from "./words.js";
-import { type Report, unsupported } from "./site.js";
+import type { Report } from "./site.js";
 import { BOOLEAN, NUMBER, type RecordType, STRING, listOf, plainField } from "./types.js";
 
 export interface DeclaredEvent {
   readonly name: string;
   readonly wire: string;
   readonly record: RecordType;
+  /** How far back it may be counted; null: as far as there is anything. */
+  readonly retain: Length | null;
   /** Null for those that the language knows. */
   readonly declared: ast.Name | null;
 }
 
-export type NameKind = "event" | "trait" | "segment" | "channel" | "rule" | "unsupported" | "broken";
+export type NameKind = "event" | "trait" | "segment" | "channel" | "channels" | "rule" | "points" | "tier" | "experiment" | "metric" | "unsupported" | "broken";
+
+/** What the name stands for, as the label of a finding: `"vip" is a segment`. */
+export const whatItIs = (name: string, kind: NameKind): string =>
+  kind === "points" ? `"${name}" are points` : kind === "channels" ? `"${name}" is a group of channels` : `"${name}" is ${article(kind)}`;
 
 export interface Declared {
   readonly events: ReadonlyMap<string, DeclaredEvent>;
@@ -26,15 +33,25 @@ export interface Declared {
   readonly traits: ReadonlyMap<string, ast.TraitDeclaration>;
   readonly segments: ReadonlyMap<string, ast.SegmentDeclaration>;
   readonly channels: ReadonlyMap<string, ast.ChannelDeclaration>;
+  readonly groups: ReadonlyMap<string, ast.ChannelsDeclaration>;
+  readonly points: ReadonlyMap<string, ast.PointsDeclaration>;
+  readonly tiers: ReadonlyMap<string, ast.TierDeclaration>;
+  readonly experiments: ReadonlyMap<string, ast.ExperimentDeclaration>;
+  readonly metrics: ReadonlyMap<string, ast.MetricDeclaration>;
   readonly rules: readonly ast.RuleDeclaration[];
   readonly tests: readonly ast.TestDeclaration[];
-  /** Declarations that this version cannot run. */
-  readonly unsupported: readonly ast.Declaration[];
   readonly names: ReadonlyMap<string, NameKind>;
-  /** By name: the place of a segment or channel in the program. */
+  /** By name: the place in the program. Traits get their final one in assemble.ts. */
   readonly segmentIndex: ReadonlyMap<string, number>;
   readonly channelIndex: ReadonlyMap<string, number>;
   readonly traitIndex: ReadonlyMap<string, number>;
+  readonly pointsIndex: ReadonlyMap<string, number>;
+  readonly tierIndex: ReadonlyMap<string, number>;
+  readonly experimentIndex: ReadonlyMap<string, number>;
+  /** Of channels and of groups of them. */
+  readonly policyIndex: ReadonlyMap<string, number>;
+  /** `profile retain D`: a customer without events for so long is erased. */
+  readonly retain: Length | null;
   /** A declaration of the profile could not be read, so it may have more fields. */
   readonly brokenProfile: boolean;
   /** `tags` is among the profile's fields only because the language knows it. */
@@ -46,7 +63,6 @@ export const PROFILE_UPDATED = "profile_updated";
 const KNOWN_EVENTS: ReadonlySet<string> = new Set([PROFILE_UPDATED, "customer_identified", "customer_erased"]);
 /** Event types that begin so are the engine's. */
 const OWN = "eddy_";
-export const UNSUPPORTED_EVENTS: ReadonlySet<string> = new Set(["customer_identified", "customer_erased"]);
 
 /** `tag` and `untag` edit it, so it needs no declaration. */
 export const TAGS: Field = { ...plainField("tags", listOf(STRING, false), false), default: [] };
@@ -65,7 +81,11 @@ export function gather(declarations: readonly ast.Declaration[], broken: readonl
   const channels = new Map<string, ast.ChannelDeclaration>();
   const rules: ast.RuleDeclaration[] = [];
   const tests: ast.TestDeclaration[] = [];
-  const others: ast.Declaration[] = [];
+  const groups = new Map<string, ast.ChannelsDeclaration>();
+  const points = new Map<string, ast.PointsDeclaration>();
+  const tiers = new Map<string, ast.TierDeclaration>();
+  const experiments = new Map<string, ast.ExperimentDeclaration>();
+  const metrics = new Map<string, ast.MetricDeclaration>();
 
   const takes = (name: ast.Name, kind: NameKind, what: string): boolean => {
     if (FUNCTION_NAMES.has(name.text)) report("E0102", name.span, `"${name.text}" is a function of the language`);
@@ -99,27 +119,46 @@ export function gather(declarations: readonly ast.Declaration[], broken: readonl
       case "channel": if (takes(declaration.name, "channel", "channel")) channels.set(declaration.name.text, declaration); break;
       case "rule": takes(declaration.name, "rule", "rule"); rules.push(declaration); break;
       case "test": tests.push(declaration); break;
-      case "channels": case "points": case "tier": case "experiment": case "metric":
-        takes(declaration.name, "unsupported", declaration.k);
-        others.push(declaration);
-        unsupported(report, `\`${declaration.k}\``, declaration.name.span);
+      case "channels": if (takes(declaration.name, "channels", "group of channels")) groups.set(declaration.name.text, declaration); break;
+      case "points": if (takes(declaration.name, "points", "points")) points.set(declaration.name.text, declaration); break;
+      case "tier": if (takes(declaration.name, "tier", "tier")) tiers.set(declaration.name.text, declaration); break;
+      case "experiment": if (takes(declaration.name, "experiment", "experiment")) experiments.set(declaration.name.text, declaration); break;
+      case "metric": if (takes(declaration.name, "metric", "metric")) metrics.set(declaration.name.text, declaration); break;
     }
   }
   const profile = joinProfile(profiles, report);
   return {
     ...profile,
     events: joinEvents(events, profile.profile, report),
-    traits, segments, channels, rules, tests,
+    traits, segments, channels, groups, points, tiers, experiments, metrics, rules, tests,
+    retain: agreedLength(profiles.map(({ retain }) => retain), "the profile", report),
     brokenProfile: broken.some(({ kind }) => kind === "profile"),
-    unsupported: others,
     names: new Map([...taken].map(([name, { kind }]) => [name, kind])),
     segmentIndex: indexByName(segments.keys()),
     channelIndex: indexByName(channels.keys()),
     traitIndex: indexByName(traits.keys()),
+    pointsIndex: indexByName(points.keys()),
+    tierIndex: indexByName(tiers.keys()),
+    experimentIndex: indexByName(experiments.keys()),
+    policyIndex: indexByName([...channels.keys(), ...groups.keys()]),
   };
 }
 
 const article = (what: string): string => (/^[aeiou]/.test(what) ? `an ${what}` : what === "channels" || what === "points" ? what : `a ${what}`);
+
+/** `retain D`, wherever it stands: of several declarations one is enough, and those that say it must agree. */
+function agreedLength(written: readonly (ast.DurationLiteral | null)[], what: string, report: Report): Length | null {
+  let agreed: Length | null = null;
+  for (const literal of written) {
+    const length = literal === null ? null : positiveLength(literal, report);
+    if (literal === null || length === null) continue;
+    if (agreed !== null && (agreed.ms !== length.ms || agreed.months !== length.months)) {
+      report("E0110", literal.span, `another declaration of ${what} retains it for another time`);
+    }
+    agreed ??= length;
+  }
+  return agreed;
+}
 
 // ---- events ----
 
@@ -129,15 +168,19 @@ function joinEvents(declared: ReadonlyMap<string, readonly ast.EventDeclaration[
   for (const [name, all] of declared) {
     const [first] = all;
     if (first === undefined) continue;
-    for (const { retain } of all) if (retain !== null) unsupported(report, "`retain`", retain.span);
+    const retain = agreedLength(all.map((each) => each.retain), `the event "${name}"`, report);
     const wire = wireOf(all, report);
     const other = byWire.get(wire);
     if (other !== undefined) report("E0111", first.from?.span ?? first.name.span, `"${other}" and "${name}" are both called "${wire}" on the wire`);
     byWire.set(wire, name);
     const record = joinFields(all.flatMap(({ type }) => (type === null ? [] : [type])), `the event "${name}"`, report);
-    events.set(name, { name, wire, record, declared: first.name });
+    events.set(name, { name, wire, record, retain, declared: first.name });
   }
-  events.set(PROFILE_UPDATED, { name: PROFILE_UPDATED, wire: PROFILE_UPDATED, record: allOptional(profile), declared: null });
+  // What these two do to a customer is the engine's; for rules they are events like others.
+  const identified: RecordType = { k: "record", fields: [plainField("anonymous_id", STRING, false)] };
+  events.set("customer_identified", { name: "customer_identified", wire: "customer_identified", record: identified, retain: null, declared: null });
+  events.set("customer_erased", { name: "customer_erased", wire: "customer_erased", record: { k: "record", fields: [] }, retain: null, declared: null });
+  events.set(PROFILE_UPDATED, { name: PROFILE_UPDATED, wire: PROFILE_UPDATED, record: allOptional(profile), retain: null, declared: null });
   return events;
 }
 
@@ -195,8 +238,7 @@ function allOptional(record: RecordType): RecordType {
 // ---- the profile ----
 
 function joinProfile(profiles: readonly ast.ProfileDeclaration[], report: Report): { readonly profile: RecordType; readonly impliedTags: boolean } {
-  for (const { retain, type } of profiles) {
-    if (retain !== null) unsupported(report, "`retain`", retain.span);
+  for (const { type } of profiles) {
     for (const field of type.fields) checkKnown(field, report);
   }
   const { fields } = joinFields(profiles.map(({ type }) => type), "the profile", report);

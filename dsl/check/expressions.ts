@@ -8,9 +8,11 @@ import { isAggregateOf, absence, aggregateField, aggregateOver } from "./aggrega
 import { fixedLength, windowOf } from "./durations.js";
 import { daysOf } from "./fields.js";
 import { call } from "./functions.js";
-import { bareName, beginsWithEvent, fieldOf, pathOf } from "./names.js";
+import { bareName, beginsWithEvent, fieldOf, innerName, pathOf, silent } from "./names.js";
 import { binary, minus } from "./operators.js";
-import { type Site, unsupported } from "./site.js";
+import { expiring, pointsFigure } from "./points.js";
+import type { Site } from "./site.js";
+import { tierField } from "./tiers.js";
 import * as tree from "./trees.js";
 import { DATE, NUMBER, TIME, describe, join } from "./types.js";
 import type { Window } from "../program.js";
@@ -59,8 +61,12 @@ export function windowBehind(site: Site, written: ast.OverExpression | ast.ThisE
     return window === null ? null : { window, span: written.window.span };
   }
   const { period, span } = written.period;
-  if (period === "run") return unsupported(report, "`this run`", span);
-  return { window: { k: "period", unit: period }, span };
+  if (period !== "run") return { window: { k: "period", unit: period }, span };
+  switch (site.place) {
+    case "run": return { window: { k: "run" }, span };
+    case "start": return report("E0224", span, "the run has not begun here, so nothing can have happened in it", { label: "what the run counts is asked in its steps, in `until` and in `wait for`" });
+    default: return report("E0224", span, "`this run` is known only in rules", { label: "elsewhere write `over 7 days` or `this week`" });
+  }
 }
 
 type PlainForm = Exclude<ast.Expression, ast.OverExpression | ast.ThisExpression | ast.CallExpression | ast.DotExpression | ast.IndexExpression>;
@@ -88,7 +94,7 @@ function plain(site: Site, written: PlainForm): Expr | null {
       return of === null ? null : tree.not(of);
     }
     case "minus": return minus(site, written);
-    case "within": return unsupported(report, "`within`", written.window.span);
+    case "within": return expiring(site, written);
     case "no": return absence(site, written);
   }
 }
@@ -147,7 +153,12 @@ function dot(site: Site, written: ast.DotExpression, window: WrittenWindow | nul
       const all = path.map(({ text }) => text).join(".");
       return report("E0112", written.span, `"${root.text}" stands for all events of that name, so it has no one "${second.text}"`, { label: `write last(${all}), or another aggregate` });
     }
-    if (root !== undefined && window !== null && declared.names.get(root.text) === "unsupported") return null;
+    const kind = root === undefined || innerName(silent(site), root) !== undefined ? undefined : declared.names.get(root.text);
+    if (root !== undefined && second !== undefined && path.length === 2) {
+      if (kind === "points") return pointsFigure(site, root, second, window);
+      if (kind === "tier") return windowless(site, window, () => tierField(site, root, second));
+    }
+    if (window !== null && kind === "broken") return null;
   }
   const field = aggregateField(site, written, window);
   if (field !== undefined) return field;

@@ -3,14 +3,18 @@
 import type * as ast from "../ast.js";
 import { didYouMean } from "../diagnostics/suggest.js";
 import type { Expr, ScalarFn, Type } from "../program.js";
+import { whatItIs } from "./declared.js";
+import { figureOf, variantOf } from "./experiments.js";
 import { check } from "./expressions.js";
 import { fold } from "./folds.js";
+import { populationOf } from "./metrics.js";
 import { beginsWithEvent, innerName, notInFilter, pathOf } from "./names.js";
 import { computed } from "./operators.js";
-import { type Site, unsupported } from "./site.js";
+import { ranked } from "./rankings.js";
+import type { Site } from "./site.js";
 import * as tree from "./trees.js";
 import { BOOLEAN, DATE, NUMBER, STRING, WEEKDAY, describe, isOrdered, join } from "./types.js";
-import { FUNCTION_NAMES, POPULATION_WORDS, isAggregate, isFold, isScalarFunction } from "./words.js";
+import { FUNCTION_NAMES, isAggregate, isFold, isScalarFunction } from "./words.js";
 
 export function call(site: Site, written: ast.CallExpression): Expr | null {
   const { of: { text: name, span }, arguments: given } = written;
@@ -23,14 +27,20 @@ export function call(site: Site, written: ast.CallExpression): Expr | null {
     given.forEach(({ value }) => check(site, value));
     return report("E0217", written.span, `\`${name}\` looks at an event`, { label: `as in ${name === "gap" ? "gap(order_placed)" : name === "top" ? "top(order_placed.currency)" : "recent(product_viewed.sku, 5)"}` });
   }
-  if (POPULATION_WORDS.has(name)) return unsupported(report, `\`${name}\``, span);
+  switch (name) {
+    case "percentile": case "quintile": return ranked(site, written, name);
+    case "customers": case "total": case "mean": return populationOf(site, written, name);
+    case "variant": return variantOf(site, written);
+    case "exposed": case "value": return figureOf(site, written, name);
+    default: break;
+  }
   if (name === "since" || isScalarFunction(name)) return scalar(site, written, name);
   if (name === "now") return report("E0206", written.span, "`now` is written without brackets");
   // An event in the brackets says that an aggregate was meant, and is no mistake of its own.
   for (const { value } of given) if (!beginsWithEvent(site, pathOf(value) ?? [])) check(site, value);
   const kind = declared.names.get(name);
-  if (kind === "broken" || kind === "unsupported") return null;
-  const what = kind === undefined ? undefined : `"${name}" is ${kind === "event" ? "an event" : `a ${kind}`}`;
+  if (kind === "broken") return null;
+  const what = kind === undefined ? undefined : whatItIs(name, kind);
   return report("E0108", span, `there is no function "${name}"`, { label: what ?? didYouMean(name, FUNCTION_NAMES) });
 }
 

@@ -1,11 +1,10 @@
 // What is declared and never used.
 
-import type { Declared } from "./declared.js";
 import { mentions } from "./mentions.js";
 import type { World } from "./site.js";
 
 export function lintUnused({ declared, used, report }: World): void {
-  const elsewhere = mentionedElsewhere(declared);
+  const elsewhere = mentions(declared.tests);
   for (const { name } of declared.traits.values()) {
     if (!used.has(name.text) && !elsewhere.has(name.text)) report("W0001", name.span, `nothing uses the trait "${name.text}"`);
   }
@@ -16,6 +15,3 @@ export function lintUnused({ declared, used, report }: World): void {
     if (!used.has(name.text) && !elsewhere.has(name.text)) report("W0003", name.span, `nothing uses the channel "${name.text}"`);
   }
 }
-
-/** In tests, and in what this version does not look into. */
-const mentionedElsewhere = ({ tests, unsupported }: Declared): ReadonlySet<string> => new Set([...mentions(tests), ...mentions(unsupported)]);

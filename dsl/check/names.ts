@@ -1,13 +1,16 @@
 // What a bare name means, innermost first, and what a field is of.
 //
 // Inside `where` and inside an aggregate's brackets: a field of the list item looked at, then of the event looked at,
-// whose own time is `time`. Then `event`, `profile` and `now`, then traits and segments.
+// whose own time is `time`. Then `event`, `profile` and `now`, then traits, segments, points and tiers.
 
 import type * as ast from "../ast.js";
 import { didYouMean } from "../diagnostics/suggest.js";
 import type { Expr, Field } from "../program.js";
-import { PROFILE_UPDATED, TAGS } from "./declared.js";
-import { type Site, quoted } from "./site.js";
+import { TAGS } from "./declared.js";
+import { metricOf } from "./metrics.js";
+import { balanceOf } from "./points.js";
+import { type Site, type Start, quoted } from "./site.js";
+import { levelOf } from "./tiers.js";
 import { SPECIAL_NAMES } from "./words.js";
 import { node, now } from "./trees.js";
 import { BOOLEAN, type RecordType, TIME, describe, listOf } from "./types.js";
@@ -15,7 +18,7 @@ import { BOOLEAN, type RecordType, TIME, describe, listOf } from "./types.js";
 export function bareName(site: Site, name: ast.Name): Expr | null {
   const inner = innerName(site, name);
   if (inner === undefined) return outerName(site, name);
-  if (inner !== null && site.filter === null && ["trait", "segment"].includes(site.world.declared.names.get(name.text) ?? "")) {
+  if (inner !== null && site.filter === null && ["trait", "segment", "points", "tier"].includes(site.world.declared.names.get(name.text) ?? "")) {
     site.world.report("W0010", name.span, `"${name.text}" is the field here, not the ${site.world.declared.names.get(name.text)} of that name`);
   }
   return inner;
@@ -38,6 +41,8 @@ function outerName(site: Site, name: ast.Name): Expr | null {
   const { text, span } = name;
   const { world } = site;
   if (site.unknown.has(text)) return null;
+  const came = site.captured.get(text);
+  if (came !== undefined) return capturedOf(site, name, came);
   if (text === "event") return startedBy(site, span);
   if (text === "profile" || text === "now") {
     if (site.filter !== null) return notInFilter(site, `\`${text}\``, span);
@@ -47,7 +52,12 @@ function outerName(site: Site, name: ast.Name): Expr | null {
   switch (kind) {
     case "trait": return site.filter === null ? traitOf(site, text) : notInFilter(site, `the trait "${text}"`, span, text);
     case "segment": return site.filter === null ? segmentOf(site, text) : notInFilter(site, `the segment "${text}"`, span, text);
+    case "points": return balanceOf(site, name);
+    case "tier": return levelOf(site, name);
+    case "metric": return metricOf(site, name);
     case "broken": case "unsupported": return null;
+    case "experiment": return world.report("E0112", span, `"${text}" is an experiment, which is no value by itself`, { label: `the customer's variant is variant(${text})` });
+    case "channels": return world.report("E0112", span, `"${text}" is a group of channels, which is no value`);
     case "event": return world.report("E0112", span, `"${text}" is an event, which is no value by itself`, { label: `write any(${text}) or count(${text})` });
     case "channel": case "rule": return world.report("E0112", span, `"${text}" is a ${kind}, which is no value`);
     case undefined: return unknownName(site, name);
@@ -70,23 +80,31 @@ function segmentOf(site: Site, name: string): Expr {
   return node({ k: "segment", index: site.world.declared.segmentIndex.get(name) ?? 0 }, BOOLEAN, false);
 }
 
+/** What a filter compares a field with sees the run's events and nothing else of the run. */
+export const SEES_EVENT = "what a field is compared with in a filter";
+
+/** An event that `wait for … as name` has taken. */
+function capturedOf(site: Site, { text, span }: ast.Name, { type, maybe }: Start): Expr | null {
+  if (site.filter !== null && site.filter !== SEES_EVENT) return notInFilter(site, `"${text}"`, span, text);
+  return type === null ? null : node({ k: "captured", name: text }, type, maybe);
+}
+
 /** `event`: what started the run. */
 function startedBy(site: Site, span: ast.Span): Expr | null {
   const { report } = site.world;
+  if (site.place === "change") return report("E0114", span, "there is no `event` here: this is about the customer, before anything starts");
   if (site.start === null) {
     return site.filter === null
       ? report("E0114", span, "`event` is known only in rules: it is the event that started one")
       : notInFilter(site, "`event`", span);
   }
-  if (site.filter === "the filter of an aggregate") {
-    return report("E0302", span, "`event` in the filter of an aggregate is not supported by this version of Eddy");
-  }
-  if (site.filter !== null) return notInFilter(site, "`event`", span);
+  if (site.filter !== null && site.filter !== SEES_EVENT) return notInFilter(site, "`event`", span);
   if (site.start.type === null) return report("E0114", span, "no event starts this rule, so there is no `event`");
   return node({ k: "input", of: "event" }, site.start.type, site.start.maybe);
 }
 
 export const notInFilter = (site: Site, what: string, span: ast.Span, name?: string): null => {
+  if (site.place === "metric") return site.world.report("E0311", span, `a metric is about all customers together, so ${what} cannot stand here`, { label: "inside `customers(…)`, `total(…)` or `mean(…)` it can" });
   const near = name === undefined ? undefined : didYouMean(name, innerNames(site));
   return site.world.report("E0113", span, `${site.filter ?? "a filter"} sees only the event's own fields and constants, not ${what}`, { label: near });
 };
@@ -100,7 +118,7 @@ export function innerNames({ item, row }: Site): readonly string[] {
 function unknownName(site: Site, { text, span }: ast.Name): null {
   const { declared, report } = site.world;
   const inner = innerNames(site);
-  const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys(), ...declared.events.keys(), ...SPECIAL_NAMES] : [];
+  const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys(), ...declared.points.keys(), ...declared.tiers.keys(), ...declared.events.keys(), ...site.captured.keys(), ...SPECIAL_NAMES] : [];
   const label = didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
   if (site.row !== null && site.filter !== null) return report("E0107", span, `"${site.row.name}" has no field "${text}"`, { label });
   const what = inner.length > 0 ? "field, trait or segment" : "trait or segment";
@@ -123,6 +141,7 @@ export function fieldOf(site: Site, of: Expr, name: ast.Name): Expr | null {
   if (of.k === "input" && name.text === "time" && (of.of === "row" || of.of === "event")) {
     return node({ k: "timeOf", of: of.of }, TIME, of.maybe);
   }
+  if (of.k === "captured" && name.text === "time") return node({ k: "timeOfCaptured", name: of.name }, TIME, of.maybe);
   if (of.k === "input" && of.of === "profile") site.world.used.add(`profile.${name.text}`);
   if (type.k === "record") {
     const field = fieldNamed(type, name.text);
@@ -143,13 +162,13 @@ export const fieldNamed = (record: RecordType, name: string): Field | null => re
 function unknownField(site: Site, of: Expr, record: RecordType, { text, span }: ast.Name): null {
   const { report, declared } = site.world;
   if (record === declared.profile && declared.brokenProfile) return null;
-  if (of.k === "input" && of.of === "event") {
-    const lacking = site.start?.partly.get(text);
-    if (lacking !== undefined) {
-      return report("E0107", span, `not every event that starts this rule has a field "${text}"`, { notes: [`it is not, or not of the same type, in ${quoted(lacking)}`] });
-    }
+  const ran = of.k === "input" && of.of === "event" ? site.start : of.k === "captured" ? site.captured.get(of.name) : undefined;
+  const lacking = ran?.partly.get(text);
+  if (lacking !== undefined) {
+    const which = of.k === "captured" ? `is waited for as "${of.name}"` : "starts this rule";
+    return report("E0107", span, `not every event that ${which} has a field "${text}"`, { notes: [`it is not, or not of the same type, in ${quoted(lacking)}`] });
   }
-  const whose = of.k !== "input" ? "there is" : of.of === "profile" ? "the profile has" : of.of === "event" ? "the event has" : of.of === "row" ? `"${site.row?.name ?? ""}" has` : "there is";
+  const whose = of.k === "captured" ? `"${of.name}" has` : of.k !== "input" ? "there is" : of.of === "profile" ? "the profile has" : of.of === "event" ? "the event has" : of.of === "row" ? `"${site.row?.name ?? ""}" has` : "there is";
   return report("E0107", span, `${whose} no field "${text}"`, { label: didYouMean(text, fieldNames(record)) });
 }
 
@@ -167,18 +186,20 @@ export function pathOf(written: ast.Expression): readonly ast.Name[] | null {
 /** Whether a path begins with an event, and with nothing that lies further in. */
 export function beginsWithEvent(site: Site, path: readonly ast.Name[]): boolean {
   const [root] = path;
-  if (root === undefined || site.unknown.has(root.text)) return false;
-  return (root.text === PROFILE_UPDATED || site.world.declared.names.get(root.text) === "event") && innerName(silent(site), root) === undefined;
+  if (root === undefined || site.unknown.has(root.text) || site.captured.has(root.text)) return false;
+  const { names, events } = site.world.declared;
+  const isEvent = (names.get(root.text) ?? (events.has(root.text) ? "event" : undefined)) === "event";
+  return isEvent && innerName(silent(site), root) === undefined;
 }
 
 /** Whether a path begins with a name that means nothing here. */
 export function beginsUnknown(site: Site, path: readonly ast.Name[]): boolean {
   const [root] = path;
-  if (root === undefined || site.unknown.has(root.text) || SPECIAL_NAMES.includes(root.text) || site.world.declared.names.has(root.text)) return false;
+  if (root === undefined || site.unknown.has(root.text) || site.captured.has(root.text) || SPECIAL_NAMES.includes(root.text) || site.world.declared.names.has(root.text)) return false;
   return innerName(silent(site), root) === undefined;
 }
 
 // Asking what a name means must not find anything wrong with it.
-const silent = (site: Site): Site => ({ ...site, world: { ...site.world, report: () => null } });
+export const silent = (site: Site): Site => ({ ...site, world: { ...site.world, report: () => null } });
 
 export const impliedTagsUsed = (used: ReadonlySet<string>): boolean => used.has(`profile.${TAGS.name}`);

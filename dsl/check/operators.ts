@@ -6,6 +6,7 @@ import type { ArithmeticOp, CompareOp, Expr, Type } from "../program.js";
 import { isCalendar, lengthOf, withoutLength } from "./durations.js";
 import { check, condition } from "./expressions.js";
 import type { Site } from "./site.js";
+import { comparedByRank } from "./tiers.js";
 import * as tree from "./trees.js";
 import { BOOLEAN, DATE, DURATION, NUMBER, TIME, comparable, describe, disjoint, isOrdered, join } from "./types.js";
 
@@ -57,18 +58,25 @@ function comparison(site: Site, written: Binary, op: CompareOp): Expr | null {
   const sides = pair(site, written);
   if (sides === null) return null;
   const [left, right] = sides;
+  if (op === "==" || op === "!=") return equality(site, written, op, left, right);
   const { report } = site.world;
-  if (!comparable(left.type, right.type)) {
-    return report("E0201", written.span, `this compares ${describe(left.type)} with ${describe(right.type)}`, { label: conversion(left.type, right.type) });
-  }
-  if (op === "==" || op === "!=") {
-    if (disjoint(left.type, right.type)) return neverThat(site, written, left, right);
-    warnNeverMissing(site, left, right, written);
-    warnNeverMissing(site, right, left, written);
-    return tree.compare(op, left, right);
-  }
+  if (!comparable(left.type, right.type)) return incomparable(site, written, left, right);
+  const byRank = comparedByRank(site, op, sides, written);
+  if (byRank !== undefined) return byRank;
   const odd = [left, right].find(({ type }) => !isOrdered(type));
   if (odd !== undefined) return report("E0202", written.op.span, `${describe(odd.type)} is neither more nor less than another`);
+  return tree.compare(op, left, right);
+}
+
+const incomparable = (site: Site, { span }: Binary, left: Expr, right: Expr): null =>
+  site.world.report("E0201", span, `this compares ${describe(left.type)} with ${describe(right.type)}`, { label: conversion(left.type, right.type) });
+
+/** `==` or `!=` of two sides that have been checked. */
+export function equality(site: Site, written: Binary, op: "==" | "!=", left: Expr, right: Expr): Expr | null {
+  if (!comparable(left.type, right.type)) return incomparable(site, written, left, right);
+  if (disjoint(left.type, right.type)) return neverThat(site, written, left, right);
+  warnNeverMissing(site, left, right, written);
+  warnNeverMissing(site, right, left, written);
   return tree.compare(op, left, right);
 }
 

@@ -1,12 +1,12 @@
-// Segments and channels: conditions that are watched.
+// Segments: conditions that are watched.
 
 import type * as ast from "../ast.js";
-import type { Expr, Held, Policy, Segment } from "../program.js";
+import type { Expr, Held, Segment } from "../program.js";
 import { watchedCondition } from "./conditions.js";
 import { knownTruth } from "./constants.js";
 import { positiveLength } from "./durations.js";
 import { keyOf } from "./keys.js";
-import { type World, siteIn, unsupported } from "./site.js";
+import { type World, siteIn } from "./site.js";
 import * as tree from "./trees.js";
 
 const NEVER: Held = { if: tree.truth(false), forMs: 0, forMonths: 0 };
@@ -36,27 +36,4 @@ function lintSegment(world: World, name: ast.Name, enter: Held, leave: Held | nu
   else if (leave !== null && leave.forMs + leave.forMonths === 0 && keyOf(leave.if) === keyOf(enter.if)) nobody("what begins the membership ends it at the same time");
   else if (leave !== null && truth(leave.if) === false) everlasting("what ends the membership is never true");
   else if (leave === null && truth(enter.if) === true) everlasting("its condition is always true");
-}
-
-export function readChannel(world: World, written: ast.ChannelDeclaration): Policy {
-  const when: Expr[] = [];
-  let conditions = 0;
-  for (const line of written.policy) {
-    switch (line.k) {
-      case "when": {
-        conditions++;
-        // `when true` is how one says that everyone may be reached.
-        const condition = watchedCondition(siteIn(world), line.if, line.if.k !== "true");
-        if (condition !== null) when.push(condition);
-        break;
-      }
-      case "quiet": unsupported(world.report, "`quiet`", line.span); break;
-      case "quietif": unsupported(world.report, "`quiet`", line.span); break;
-      case "cap": unsupported(world.report, "`at most` of a channel", line.span); break;
-    }
-  }
-  if (conditions === 0) {
-    world.report("W0007", written.name.span, `"${written.name.text}" reaches everyone, with or without consent`, { label: "write `when CONDITION`, or `when true`" });
-  }
-  return { name: written.name.text, when, quiet: [], caps: [] };
 }

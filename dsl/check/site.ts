@@ -5,7 +5,7 @@
 
 import type * as ast from "../ast.js";
 import { type Diagnostic, type DiagnosticCode, diagnostic } from "../diagnostics/codes.js";
-import type { Aggregate, Expr, Population, Ranking, Type } from "../program.js";
+import type { Aggregate, Expr, Metric, Population, Ranking, Tier, Type } from "../program.js";
 import type { Declared, DeclaredEvent } from "./declared.js";
 import type { RecordType } from "./types.js";
 
@@ -37,6 +37,12 @@ export interface World {
   readonly report: Report;
   /** Null where the trait is wrong itself, or just being checked (a cycle, reported elsewhere). */
   readonly trait: (name: string) => CheckedTrait | null;
+  readonly tier: (name: string) => Tier | null;
+  /** By the index that trees have. */
+  readonly traitAt: (index: number) => CheckedTrait | null;
+  readonly tierAt: (index: number) => Tier | null;
+  /** Only when all of them have been read: in tests. */
+  readonly metric: (name: string) => Metric | null;
   /** Index of an equal aggregate, or of this one from now on. */
   readonly aggregate: (aggregate: Omit<Aggregate, "key">) => number;
   /** Places of these in the lists of all that were met; equal ones are joined when the program is put together. */
@@ -66,9 +72,9 @@ export interface Start {
 
 /**
  * Where an expression stands: in a declaration that speaks of the customer at any time, before a rule's run (`when`,
- * `per`), in a run (steps and what ends it), in what is compared with its past (`change`), in a metric or in a test.
+ * `per`), in a run (steps and what ends it), in what is compared with its past (`change`), in a metric, in what is ranked, or in a test.
  */
-export type Place = "declaration" | "start" | "run" | "change" | "metric" | "test";
+export type Place = "declaration" | "start" | "run" | "change" | "metric" | "ranking" | "test";
 
 export interface Site {
   readonly world: World;
@@ -83,7 +89,7 @@ export interface Site {
   readonly captured: ReadonlyMap<string, Start>;
   /** What sees only its own event's fields and constants, as messages call it; null where everything is seen. */
   readonly filter: string | null;
-  /** Traits and segments that this declaration refers to: `trait x`, `segment y`. */
+  /** What this declaration refers to: `trait x`, `segment y`, `tier z`, `ranking 0`. */
   readonly needs: Set<string>;
   /** Names that stand for something this version cannot run; nothing is said about their use. */
   readonly unknown: ReadonlySet<string>;

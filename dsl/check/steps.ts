@@ -2,20 +2,20 @@
 
 import type * as ast from "../ast.js";
 import { didYouMean } from "../diagnostics/suggest.js";
-import type { Expr, Step, Type } from "../program.js";
+import { type Expr, HOLDOUT, type Step, type Type } from "../program.js";
 import { momentaryCondition, momentaryValue } from "./conditions.js";
-import { TAGS } from "./declared.js";
-import { isCalendar, lengthOf } from "./durations.js";
+import { TAGS, whatItIs } from "./declared.js";
+import { experimentNamed, isVariant } from "./experiments.js";
 import { fieldNamed, fieldOf } from "./names.js";
-import { computed } from "./operators.js";
-import { type Site, between, unsupported } from "./site.js";
+import type { Site, World } from "./site.js";
 import * as tree from "./trees.js";
 import { type RecordType, describe, fits, listOf, STRING } from "./types.js";
+import { type Captures, readWait, readWaitFor } from "./waits.js";
 
 const UNKEYED = { key: "" } as const;
 
-/** Those that can be run; what is wrong or not supported has been reported. */
-export function readSteps(site: Site, written: readonly ast.Step[]): readonly Step[] {
+/** What is wrong is left out, and has been reported. `captures` gets the events that waits give names to. */
+export function readSteps(site: Site, written: readonly ast.Step[], captures: Captures): readonly Step[] {
   const steps: Step[] = [];
   let inner = site;
   let stopped = false;
@@ -25,79 +25,114 @@ export function readSteps(site: Site, written: readonly ast.Step[]): readonly St
       site.world.report("W0006", each.span, "this step is never reached");
       told = true;
     }
-    const step = readStep(inner, each);
+    const { step, after } = readStep({ site: inner, captures }, each);
     if (step !== null) steps.push(step);
-    stopped ||= stops(each);
-    if (each.k === "waitfor" && each.as !== null) inner = { ...inner, unknown: new Set([...inner.unknown, each.as.text]) };
+    inner = after;
+    stopped ||= stops(site.world, each);
   }
   return steps;
 }
 
 /** Whether every way through the step ends the run. */
-function stops(step: ast.Step): boolean {
-  if (step.k === "stop") return true;
-  return step.k === "if" && step.else !== null && step.then.some(stops) && step.else.some(stops);
+function stops(world: World, step: ast.Step): boolean {
+  const all = (steps: readonly ast.Step[] | null): boolean => steps !== null && steps.some((each) => stops(world, each));
+  switch (step.k) {
+    case "stop": return true;
+    case "if": return all(step.then) && all(step.else);
+    case "waitfor": case "take": return step.fork !== null && all(step.fork.then) && all(step.fork.else);
+    case "split": {
+      const arms = world.declared.experiments.get(step.experiment.text)?.lines.flatMap((line) => (line.k === "arm" && line.name.text !== HOLDOUT ? [line.name.text] : []));
+      return arms !== undefined && arms.every((arm) => all(step.branches.find(({ name }) => name.text === arm)?.steps ?? null));
+    }
+    default: return false;
+  }
 }
 
-function readStep(site: Site, written: ast.Step): Step | null {
-  const { report } = site.world;
+interface Reader {
+  readonly site: Site;
+  readonly captures: Captures;
+}
+
+interface Read {
+  readonly step: Step | null;
+  /** As the steps behind it see it. */
+  readonly after: Site;
+}
+
+function readStep(reader: Reader, written: ast.Step): Read {
+  const { site, captures } = reader;
+  if (written.k !== "waitfor") return { step: readPlain(reader, written), after: site };
+  const { step, after } = readWaitFor(site, written, captures, (inner, steps) => readSteps(inner, steps, captures));
+  // With a block the name is known there alone.
+  return { step, after: written.fork === null ? after : site };
+}
+
+function readPlain(reader: Reader, written: Exclude<ast.Step, ast.WaitForStep>): Step | null {
+  const { site } = reader;
   switch (written.k) {
-    case "wait": return readWait(site, written);
-    case "if": return readIf(site, written);
+    case "wait": case "waitclock": case "waitday": case "waittime": return readWait(site, written);
+    case "if": return readIf(reader, written);
     case "send": return readSend(site, written);
     case "emit": return readEmit(site, written);
     case "set": return readSet(site, written);
     case "tag": return setTags(site, written.tag.value, true);
     case "untag": return setTags(site, written.tag.value, false);
-    case "stop": return { ...UNKEYED, k: "stop" };
-    case "waitclock": case "waitday": case "waittime": return unsupported(report, "`wait until`", written.span);
-    case "waitfor": {
-      unsupported(report, "`wait for`", between(written.span, written.within.span));
-      const known = written.as === null ? site : { ...site, unknown: new Set([...site.unknown, written.as.text]) };
-      return readFork(known, written.fork);
+    case "award": {
+      const change = readAmount(site, written);
+      return change === null ? null : { ...UNKEYED, k: "award", ...change };
     }
-    case "award": return unsupported(report, "`award`", written.span);
-    case "take":
-      unsupported(report, "`take`", between(written.span, written.points.span));
-      return readFork(site, written.fork);
-    case "split":
-      unsupported(report, "`split`", between(written.span, written.experiment.span));
-      for (const { steps } of written.branches) readSteps(site, steps);
-      return null;
+    case "take": return readTake(reader, written);
+    case "split": return readSplit(reader, written);
+    case "stop": return { ...UNKEYED, k: "stop" };
   }
 }
 
-/** The blocks of a step that cannot be run have findings of their own. */
-function readFork(site: Site, fork: ast.Fork | null): null {
-  if (fork === null) return null;
-  readSteps(site, fork.then);
-  if (fork.else !== null) readSteps(site, fork.else);
-  return null;
+// ---- points and experiments ----
+
+function readAmount(site: Site, { k, amount: written, points: { text, span } }: ast.AwardStep | ast.TakeStep): { readonly points: number; readonly amount: Expr } | null {
+  const { declared, report, used } = site.world;
+  const amount = momentaryValue(site, written);
+  const points = declared.pointsIndex.get(text);
+  if (points === undefined) {
+    const kind = declared.names.get(text);
+    if (kind === "broken") return null;
+    return report("E0117", span, `there are no points "${text}"`, { label: kind === undefined ? didYouMean(text, declared.points.keys()) : whatItIs(text, kind) });
+  }
+  used.add(text);
+  if (amount === null) return null;
+  if (amount.type.k !== "number") return report("E0205", written.span, `\`${k}\` takes a number of points, this is ${describe(amount.type)}`);
+  if (amount.k === "const" && !(typeof amount.value === "number" && amount.value > 0)) return report("E0215", written.span, `\`${k}\` takes more than 0 points`);
+  return { points, amount };
 }
 
-function readWait(site: Site, { for: written }: ast.WaitStep): Step | null {
-  if (written.k === "duration" && isCalendar(written)) {
-    // How long some months are is known when the wait begins: until the same day so many months on.
-    const length = lengthOf(written, site.world.report);
-    if (length === null) return null;
-    const end = tree.node({ k: "addMonths", of: tree.now, months: length.months }, tree.now.type, false);
-    const wait = computed("-", end, tree.now);
-    return wait === null ? null : { ...UNKEYED, k: "wait", for: wait };
-  }
-  const value = momentaryValue(site, written);
-  if (value === null) return null;
-  if (value.type.k !== "duration") {
-    return site.world.report("E0205", written.span, `\`wait\` takes a duration, this is ${describe(value.type)}`, {
-      label: value.type.k === "number" ? "a duration has a unit: `2 hours`" : undefined,
-    });
-  }
-  return { ...UNKEYED, k: "wait", for: value };
+function readTake({ site, captures }: Reader, written: ast.TakeStep): Step | null {
+  const change = readAmount(site, written);
+  const then = readSteps(site, written.fork?.then ?? [], captures);
+  const otherwise = readSteps(site, written.fork?.else ?? [], captures);
+  return change === null ? null : { ...UNKEYED, k: "take", ...change, then, else: otherwise };
 }
 
-function readIf(site: Site, written: ast.IfStep): Step | null {
+function readSplit({ site, captures }: Reader, written: ast.SplitStep): Step | null {
+  const { world } = site;
+  const experiment = experimentNamed(world, written.experiment);
+  if (experiment !== null) world.used.add(experiment.name);
+  const branches: { readonly variant: string; readonly steps: readonly Step[] }[] = [];
+  for (const { name, steps: inner } of written.branches) {
+    const steps = readSteps(site, inner, captures);
+    if (experiment === null || !isVariant(world, experiment, { value: name.text, span: name.span })) continue;
+    if (name.text === HOLDOUT) world.report("E0321", name.span, "the holdout gets nothing: its runs end at the `split`", { label: "leave it out, or give the variant another name" });
+    else if (branches.some(({ variant }) => variant === name.text)) world.report("E0101", name.span, `the variant "${name.text}" stands twice in this \`split\``);
+    else branches.push({ variant: name.text, steps });
+  }
+  return experiment === null ? null : { ...UNKEYED, k: "split", experiment: experiment.index, branches };
+}
+
+// ---- conditions and messages ----
+
+function readIf({ site, captures }: Reader, written: ast.IfStep): Step | null {
   const condition = momentaryCondition(site, written.if);
-  const then = readSteps(site, written.then);
-  const otherwise = written.else === null ? [] : readSteps(site, written.else);
+  const then = readSteps(site, written.then, captures);
+  const otherwise = readSteps(site, written.else ?? [], captures);
   return condition === null ? null : { ...UNKEYED, k: "if", if: condition, then, else: otherwise };
 }
 
@@ -109,8 +144,8 @@ function readSend(site: Site, written: ast.SendStep): Step | null {
   const channel = declared.channelIndex.get(text);
   if (channel === undefined) {
     const kind = declared.names.get(text);
-    if (kind === "broken" || kind === "unsupported") return null;
-    return report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : `"${text}" is ${kind === "event" ? "an event" : `a ${kind}`}` });
+    if (kind === "broken") return null;
+    return report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : whatItIs(text, kind) });
   }
   used.add(text);
   if (written.payload !== null && payload === null) return null;

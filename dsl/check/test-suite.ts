@@ -32,7 +32,7 @@ function placedExpectation(what: Expectation, place: Place): Expectation {
   switch (what.k) {
     case "action": return { ...what, payload: what.payload === null ? null : placedRecord(what.payload, place) };
     case "condition": return { ...what, if: place(what.if), values: what.values.map((behind) => ({ ...behind, value: place(behind.value) })) };
-    case "suppressed": case "nothing": case "nothing else": return what;
+    case "held": case "suppressed": case "nothing": case "nothing else": return what;
   }
 }
 

@@ -4,38 +4,54 @@
 import type * as ast from "../ast.js";
 import type { ValueBehind } from "../tests.js";
 import { check } from "./expressions.js";
+import { metricSite } from "./metrics.js";
 import type { Site } from "./site.js";
 
 const MOST_VALUES = 16;
 const MOST_CONDITIONS = 6;
 
+/** An expression, and where it stands. */
+interface Part {
+  readonly site: Site;
+  readonly of: ast.Expression;
+}
+
 /** Those that stand in the condition come first. Nothing is reported: the condition has been checked. */
 export function valuesBehind(site: Site, condition: ast.Expression): readonly ValueBehind[] {
-  const silent: Site = { ...site, world: { ...site.world, report: () => null } };
-  const { traits, segments } = site.world.declared;
+  const here: Site = { ...site, world: { ...site.world, report: () => null } };
   const known = new Set<string>();
   const found: ValueBehind[] = [];
   for (const joined of conditions(condition)) {
-    const value = joined === condition || isPart(joined) ? null : check(silent, joined);
+    const value = joined === condition || isPart(joined) ? null : check(here, joined);
     if (value !== null && found.length < MOST_CONDITIONS) found.push({ span: joined.span, value, isCondition: true });
   }
-  const waiting: ast.Expression[] = [condition];
+  const waiting: Part[] = [{ site: here, of: condition }];
   for (let next = waiting.shift(); next !== undefined && found.length < MOST_VALUES; next = waiting.shift()) {
-    for (const part of parts(next)) {
+    for (const part of parts(next.of)) {
       const name = part.k === "name" ? part.name.text : null;
       if (name !== null && known.has(name)) continue;
       if (name !== null) known.add(name);
-      const value = found.length < MOST_VALUES ? check(silent, part) : null;
+      const value = found.length < MOST_VALUES ? check(next.site, part) : null;
       if (value !== null) found.push({ span: part.span, value, isCondition: false });
-      const trait = name === null ? undefined : traits.get(name);
-      const segment = name === null ? undefined : segments.get(name);
-      // A trait that is one aggregate and nothing else is told by its name.
-      if (trait !== undefined && !isPart(trait.value)) waiting.push(trait.value);
-      if (trait !== undefined && trait.value.k === "name") waiting.push(trait.value);
-      if (segment !== undefined) waiting.push(segment.enter.if, ...(segment.leave === null ? [] : [segment.leave.if]));
+      const root = name ?? (part.k === "dot" && part.of.k === "name" ? part.of.name.text : null);
+      if (root !== null) waiting.push(...behind(here, root));
     }
   }
   return found;
+}
+
+/** What the name is made of, where that is not shown by the name itself. */
+function behind(site: Site, name: string): readonly Part[] {
+  const { traits, segments, tiers, metrics } = site.world.declared;
+  const [trait, segment, tier, metric] = [traits.get(name), segments.get(name), tiers.get(name), metrics.get(name)];
+  const at = (of: ast.Expression): Part => ({ site, of });
+  return [
+    // A trait that is one aggregate and nothing else is told by its name.
+    ...(trait !== undefined && (!isPart(trait.value) || trait.value.k === "name") ? [at(trait.value)] : []),
+    ...(segment === undefined ? [] : [at(segment.enter.if), ...(segment.leave === null ? [] : [at(segment.leave.if)])]),
+    ...(tier === undefined ? [] : [at(tier.value)]),
+    ...(metric === undefined ? [] : [{ site: metricSite(site.world), of: metric.value }]),
+  ];
 }
 
 /** What `and`, `or` and `not` join. */

@@ -7,22 +7,27 @@ import { didYouMean, nearest } from "../diagnostics/suggest.js";
 import { SUPPRESSION_REASONS, type Delay, type Expectation, type SuppressionReason, type Test, type TestEvent, type TestLine, type WallTime } from "../tests.js";
 import { eventOf } from "./aggregates.js";
 import { momentaryCondition } from "./conditions.js";
-import { UNSUPPORTED_EVENTS, byCodeUnits } from "./declared.js";
+import { byCodeUnits } from "./declared.js";
 import { lengthOf, positiveLength } from "./durations.js";
+import { experimentNamed, isVariant } from "./experiments.js";
 import { daysOf } from "./fields.js";
-import { type Site, type World, siteIn, unsupported } from "./site.js";
+import { type Site, type World, between, siteIn } from "./site.js";
 import { readFields, readPayload } from "./test-data.js";
 import { valuesBehind } from "./test-values.js";
 
 /** Null where something in it is wrong; what has been reported. */
 export function readTest(world: World, written: ast.TestDeclaration): Test | null {
   const rules = rulesOf(world, written);
-  const reader: Reader = { world, site: { ...siteIn(world), place: "test" }, sent: isWhole(world, rules) ? sentBy(rules) : null, stepped: false, customer: "", begun: new Set(), profiles: new Set() };
+  const reader: Reader = { world, site: { ...siteIn(world), place: "test" }, sent: isWhole(world, rules) ? sentBy(rules) : null, stepped: false, customer: "", begun: new Set(), profiles: new Set(), variants: new Map() };
   const lines = written.lines.map((line) => readLine(reader, line));
-  const there = lines.filter((line): line is TestLine => line !== null);
+  const there = lines.filter((line): line is TestLine => line !== null && line !== "settled");
+  const whole = !lines.includes(null);
   if (!written.lines.some(({ k }) => k === "expect")) world.report("W0013", written.name.span, "this test expects nothing of anyone, so it cannot fail");
-  if (rules === null || there.length < lines.length) return null;
-  return { name: written.name.value, span: written.span, rules: rules.map(({ name }) => name.text).sort(byCodeUnits), lines: there };
+  if (rules === null || !whole) return null;
+  return {
+    name: written.name.value, span: written.span, rules: rules.map(({ name }) => name.text).sort(byCodeUnits), lines: there,
+    variants: [...reader.variants].map(([experiment, variant]) => ({ experiment, variant })),
+  };
 }
 
 /** Rules that could not be read may do anything. */
@@ -84,12 +89,15 @@ interface Reader {
   stepped: boolean;
   /** Whom the next lines concern. */
   customer: string;
+  /** By experiment. */
+  readonly variants: Map<number, string>;
   /** Customers who have had an event, and those who have been given a profile. */
   readonly begun: Set<string>;
   readonly profiles: Set<string>;
 }
 
-function readLine(reader: Reader, written: ast.TestLine): TestLine | null {
+/** "settled": it is no line of its own but holds for the whole test. */
+function readLine(reader: Reader, written: ast.TestLine): TestLine | "settled" | null {
   const { world, site } = reader;
   const { span } = written;
   switch (written.k) {
@@ -97,7 +105,7 @@ function readLine(reader: Reader, written: ast.TestLine): TestLine | null {
       reader.customer = written.id.value;
       if (written.id.value === "") return world.report("E0306", written.id.span, "a customer needs a name");
       return { span, k: "customer", id: written.id.value };
-    case "variant": return unsupported(world.report, "`variant`", span);
+    case "variant": return readVariant(reader, written);
     case "profile": {
       const value = readFields(site, written.value, world.declared.profile, "the profile");
       if (reader.begun.has(reader.customer)) return world.report("E0309", span, "a profile stands before the customer's first event", { label: "later it is changed by `profile_updated { … }`" });
@@ -127,6 +135,14 @@ function readLine(reader: Reader, written: ast.TestLine): TestLine | null {
   }
 }
 
+function readVariant({ world, variants }: Reader, { experiment: name, name: written, span }: ast.VariantLine): "settled" | null {
+  const experiment = experimentNamed(world, name);
+  if (experiment === null || !isVariant(world, experiment, written)) return null;
+  if (variants.has(experiment.index)) return world.report("E0304", span, `the variant of "${experiment.name}" is given twice in this test`, { label: "it holds for all customers of the test" });
+  variants.set(experiment.index, written.value);
+  return "settled";
+}
+
 const wallTime = ({ date, clock }: ast.InstantLiteral): WallTime => ({ date: daysOf(date), ms: clock.ms });
 
 /** Undefined: the step has no event; null: something is wrong with it. */
@@ -135,7 +151,6 @@ function readEvent(reader: Reader, written: ast.Happening | null): TestEvent | n
   const { site } = reader;
   const { event: name, data, late, span } = written;
   reader.begun.add(reader.customer);
-  if (UNSUPPORTED_EVENTS.has(name.text)) return unsupported(site.world.report, `\`${name.text}\``, name.span);
   const event = eventOf(site, name);
   if (event === null) {
     // What it says may be wrong by itself as well.
@@ -156,7 +171,7 @@ function readExpectation(reader: Reader, written: ast.Expected): Expectation | n
     case "timed": return readAction(reader, written.action, wallTime(written.at));
     case "nothing": return { k: "nothing" };
     case "nothingelse": return { k: "nothing else" };
-    case "heldmsg": return unsupported(world.report, "`expect held`", written.span);
+    case "heldmsg": return readHeld(reader, written);
     case "suppressed": {
       const { text, span } = written.reason;
       const channel = channelNamed(world, written.channel);
@@ -171,24 +186,32 @@ function readExpectation(reader: Reader, written: ast.Expected): Expectation | n
   }
 }
 
+function readHeld(reader: Reader, { channel, template }: ast.ExpectedHeld): Expectation | null {
+  if (!channelNamed(reader.world, channel)) return null;
+  lintUnsent(reader, `send ${channel.text} ${JSON.stringify(template.value)}`, between(channel.span, template.span));
+  return { k: "held", channel: channel.text, template: template.value };
+}
+
 const reasonLabel = (text: string): string => didYouMean(text, SUPPRESSION_REASONS satisfies readonly SuppressionReason[]) ?? "`consent`, `cap` or `ended`";
 
 function readAction(reader: Reader, written: ast.ExpectedAction, at: WallTime | null): Expectation | null {
-  const { site, world, sent } = reader;
+  const { site, world } = reader;
   const payload = written.payload === null ? null : readPayload(site, written.payload);
   if (written.k === "send" && !channelNamed(world, written.channel)) return null;
-  const text = actionText(written);
-  if (sent !== null && !sent.has(text)) {
-    const near = nearest(text, sent);
-    world.report("W0014", written.span, "no rule of this test does that", {
-      label: near === null ? undefined : `did you mean \`${near}\`?`,
-      notes: ["a test runs the rules of its own file, and those named after `with`"],
-    });
-  }
+  lintUnsent(reader, actionText(written), written.span);
   if (written.payload !== null && payload === null) return null;
   return written.k === "send"
     ? { k: "action", channel: written.channel.text, template: written.template.value, payload, at }
     : { k: "action", channel: null, template: written.name.value, payload, at };
+}
+
+function lintUnsent({ world, sent }: Reader, text: string, span: ast.Span): void {
+  if (sent === null || sent.has(text)) return;
+  const near = nearest(text, sent);
+  world.report("W0014", span, "no rule of this test does that", {
+    label: near === null ? undefined : `did you mean \`${near}\`?`,
+    notes: ["a test runs the rules of its own file, and those named after `with`"],
+  });
 }
 
 /** Whether there is such a channel; what there is not has been reported. */

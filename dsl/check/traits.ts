@@ -1,13 +1,14 @@
-// Traits: each checked once, when something first refers to it.
+// Traits, and tiers, whose levels expressions read alike: each checked once, when something first refers to it.
 
 import type * as ast from "../ast.js";
-import type { Expr } from "../program.js";
+import type { Expr, Tier } from "../program.js";
 import { traitValue } from "./conditions.js";
 import type { Declared } from "./declared.js";
 import { mentions } from "./mentions.js";
 import { pathOf } from "./names.js";
 import { ordered } from "./order.js";
 import { type CheckedTrait, type World, siteIn } from "./site.js";
+import { readTier } from "./tiers.js";
 import { nodes } from "./trees.js";
 
 /** Trees that change continuously are copied to where they are used; beyond this many nodes that goes too far. */
@@ -17,7 +18,8 @@ const DEEPEST = 4;
 
 export interface TraitTable {
   readonly resolve: (name: string) => CheckedTrait | null;
-  /** What each trait refers to, as `trait x` and `segment y`. */
+  readonly tier: (name: string) => Tier | null;
+  /** What each `trait x` and `tier y` refers to, as Site has it. */
   readonly needs: ReadonlyMap<string, ReadonlySet<string>>;
   /** Those that were needed too far down, so that those above have not been checked to the end. */
   readonly tooDeep: ReadonlySet<string>;
@@ -25,18 +27,19 @@ export interface TraitTable {
 
 export function traitTable(declared: Declared, world: () => World): TraitTable {
   const known = new Map<string, CheckedTrait | null>();
+  const knownTiers = new Map<string, Tier | null>();
   const needs = new Map<string, Set<string>>();
   const tooDeep = new Set<string>();
   let depth = 0;
-  const resolve = (name: string): CheckedTrait | null => {
-    const before = known.get(name);
+  const resolving = <T>(all: ReadonlyMap<string, T | null>, checkOne: (name: string) => T | null) => (name: string): T | null => {
+    const before = all.get(name);
     if (before !== undefined) return before;
     if (depth > DEEPEST) {
       tooDeep.add(name);
       return null;
     }
     depth++;
-    const checked = checkTrait(name);
+    const checked = checkOne(name);
     depth--;
     return checked;
   };
@@ -46,7 +49,7 @@ export function traitTable(declared: Declared, world: () => World): TraitTable {
     // Whoever asks for it meanwhile stands in a circle, which is found when the order is made.
     known.set(name, null);
     const own = new Set<string>();
-    needs.set(name, own);
+    needs.set(`trait ${name}`, own);
     const settled = traitValue(siteIn(world(), own), declaration.value);
     if (settled === null) return null;
     if (settled.continuous && count(settled.value) > LARGEST_COPY) {
@@ -57,7 +60,17 @@ export function traitTable(declared: Declared, world: () => World): TraitTable {
     known.set(name, checked);
     return checked;
   };
-  return { resolve, needs, tooDeep };
+  const checkTier = (name: string): Tier | null => {
+    const declaration = declared.tiers.get(name);
+    if (declaration === undefined) return null;
+    knownTiers.set(name, null);
+    const own = new Set<string>();
+    needs.set(`tier ${name}`, own);
+    const tier = readTier(world(), declaration, own);
+    knownTiers.set(name, tier);
+    return tier;
+  };
+  return { resolve: resolving(known, checkTrait), tier: resolving(knownTiers, checkTier), needs, tooDeep };
 }
 
 function count(tree: Expr): number {
@@ -67,13 +80,13 @@ function count(tree: Expr): number {
 }
 
 /**
- * All traits, those that others mention first: so that checking one rarely means checking another in its middle, and
+ * All traits and tiers, those that others mention first: so that checking one rarely means checking another in its middle, and
  * ten thousand in a row never means ten thousand calls in a row.
  */
-export function resolutionOrder({ traits, names }: Declared): readonly string[] {
-  const isTrait = (name: string): boolean => traits.has(name);
+export function resolutionOrder({ traits, tiers, names }: Declared): readonly string[] {
+  const valueOf = (name: string): ast.Expression | undefined => (traits.get(name) ?? tiers.get(name))?.value;
   const seesEventOnly = (node: object): boolean => "k" in node && node.k === "argument" && beginsWith(node as ast.Argument, (name) => names.get(name) === "event");
-  return ordered([...traits.keys()], (name) => [...mentions(traits.get(name)?.value, seesEventOnly)].filter((other) => other !== name && isTrait(other))).order;
+  return ordered([...traits.keys(), ...tiers.keys()], (name) => [...mentions(valueOf(name), seesEventOnly)].filter((other) => other !== name && valueOf(other) !== undefined)).order;
 }
 
 function beginsWith({ of, value }: ast.Argument, isEvent: (name: string) => boolean): boolean {

@@ -13,7 +13,9 @@ export const TIME: Type = { k: "time" };
 export const DATE: Type = { k: "date" };
 export const DURATION: Type = { k: "duration" };
 export const NULL: Type = { k: "null" };
-export const WEEKDAY: Type = { k: "string", of: ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] };
+/** Counted from 0 where they are counted. */
+export const WEEKDAYS: readonly string[] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+export const WEEKDAY: Type = { k: "string", of: WEEKDAYS };
 
 export type ListType = Extract<Type, { readonly k: "list" }>;
 export type RecordType = Extract<Type, { readonly k: "record" }>;

@@ -20,7 +20,7 @@ export const isFold = (word: string): word is FoldFn => FOLDS.includes(word);
 export const isScalarFunction = (word: string): word is ScalarFn => SCALAR_FUNCTIONS.has(word);
 
 /** Of all customers together, and of experiments. */
-export const POPULATION_WORDS: ReadonlySet<string> = new Set([
+const POPULATION_WORDS: ReadonlySet<string> = new Set([
   "percentile", "quintile", "customers", "total", "mean", "variant", "exposed", "value",
 ]);
 

@@ -134,6 +134,26 @@ const table = {
     title: "a rule that is not declared",
     explanation: "A test runs the rules of its own file and those that it names after `with`. No file of the program declares a rule of this name.",
   },
+  E0116: {
+    title: "a tier that is not declared",
+    explanation: "`up` and `down` stand behind the name of a tier, and no file of the program declares one of this name.",
+  },
+  E0117: {
+    title: "points that are not declared",
+    explanation: "`award` and `take` are followed by the name of points, and no file of the program declares any of this name.",
+  },
+  E0118: {
+    title: "an experiment that is not declared",
+    explanation: "`split` and `variant(…)` take the name of an experiment, and no file of the program declares one of this name.",
+  },
+  E0119: {
+    title: "a variant that the experiment does not have",
+    explanation: "The variants of an experiment are those that its declaration gives a share, `holdout` among them if it is there.",
+  },
+  E0120: {
+    title: "a name for what is no event",
+    explanation: "`as name` gives a name to the event that came. A membership, a tier or a value that changes is no event and has no fields.",
+  },
 
   // ---- E02xx: types and values ----
   E0201: {
@@ -212,6 +232,30 @@ const table = {
     title: "a reason that messages are not suppressed for",
     explanation: "A message that is not sent was suppressed by `consent` (the channel's `when` is false), by a `cap`, or because its run `ended` while it was held.",
   },
+  E0220: {
+    title: "counted further back than the event is kept",
+    explanation: "`event x retain D` says how far back x may be counted. A window over it may not be longer, whatever the calendar; without a window, D is the window.",
+  },
+  E0221: {
+    title: "a figure of points that does not say for which time",
+    explanation: "`stars` is the balance, `stars.earned over D` what was earned, and `stars.expiring within D` what of the balance expires within D: a time must be given.",
+  },
+  E0222: {
+    title: "what is not a level compared by rank",
+    explanation: "`<` and `>` compare the levels of a tier by their order in it. Only levels of the same tier have one; `==` and `!=` compare any texts.",
+  },
+  E0223: {
+    title: "a filter that is about the run in another way",
+    explanation: "In a rule one part of an aggregate's filter may be `FIELD == expression of event`: the aggregate is then kept for each value of that field, and the run asks for one of them. Nothing but `==` can do that, and only for one field.",
+  },
+  E0224: {
+    title: "`this run` where there is none",
+    explanation: "`this run` counts from the start of the run on. So it stands in the steps of a rule, in `until` and in `wait for`, and neither where nothing has started yet (`when`, `per`) nor outside of rules.",
+  },
+  E0225: {
+    title: "an aggregate through two lists",
+    explanation: "The rows of an aggregate are events, or the items of one list in them. Items within items are looked at with a word over a list: `sum(sum(parts.price) of order_placed.items)`.",
+  },
 
   // ---- E03xx: structure ----
   E0301: {
@@ -250,6 +294,38 @@ const table = {
   E0309: {
     title: "a profile that comes too late",
     explanation: "`profile { … }` says what is known of a customer before their first event. What changes later comes as an event: `profile_updated { … }`.",
+  },
+  E0310: {
+    title: "quiet hours that are none",
+    explanation: "`quiet 21:00 to 08:00` begins at the one time of day and ends before the other. Two equal times leave nothing between them.",
+  },
+  E0311: {
+    title: "something of one customer in a metric",
+    explanation: "A metric is a figure of all customers together. Traits, segments and whatever else one customer has stand in it inside `customers(…)`, `total(…)` and `mean(…)` only.",
+  },
+  E0312: {
+    title: "shares that do not make a hundred",
+    explanation: "Each customer is in exactly one variant of an experiment, so the shares of all variants, `holdout` included, make 100 %.",
+  },
+  E0313: {
+    title: "levels that do not rise",
+    explanation: "The levels of a tier stand from the lowest to the highest, and each begins above the one before it.",
+  },
+  E0314: {
+    title: "a ranking made of another ranking",
+    explanation: "Where customers stand among all is announced once a day, for all rankings at once. So `percentile` and `quintile` may not look at others, nor at traits, segments or tiers that use one.",
+  },
+  E0315: {
+    title: "a figure of all customers where there is one",
+    explanation: "`customers`, `total` and `mean` stand in metrics. Metrics by their names, `exposed` and `value` stand in tests. Rules, traits and segments look at one customer.",
+  },
+  E0320: {
+    title: "a value that never stands still, watched for change",
+    explanation: "`change` tells the moment at which a value becomes another one. `since(t)` and what is calculated from it becomes another one all the time. Watch a comparison (`change since(t) > 7 days`) or whole days (`change date(now) - date(t)`).",
+  },
+  E0321: {
+    title: "a branch for the holdout",
+    explanation: "The holdout is there to be compared with: its customers get nothing, and a run of theirs ends at `split`.",
   },
 
   // ---- W0xxx: lints ----

@@ -154,6 +154,26 @@ const table: Readonly<Record<ReportedCode, Example>> = {
     `rule thanks { on order_placed  emit "thanks" }\ntest "thanks" with thank {\n  at 2026-03-02 10:00 order_placed\n  expect emit "thanks"\n}`,
     `rule thanks { on order_placed  emit "thanks" }\ntest "thanks" with thanks {\n  at 2026-03-02 10:00 order_placed\n  expect emit "thanks"\n}`,
   ),
+  E0116: example(
+    `tier status by sum(order_placed.total) over 365 days { basic at 0  gold at 500 }\nrule up { on statuses up  emit "up" }`,
+    `tier status by sum(order_placed.total) over 365 days { basic at 0  gold at 500 }\nrule up { on status up  emit "up" }`,
+  ),
+  E0117: example(
+    `points stars { earn 10 on order_placed }\nrule gift { on session_started  award 5 star }`,
+    `points stars { earn 10 on order_placed }\nrule gift { on session_started  award 5 stars }`,
+  ),
+  E0118: example(
+    `experiment offer { holdout 50%  code 50% }\nsegment with_code when variant(ofer) == "code"`,
+    `experiment offer { holdout 50%  code 50% }\nsegment with_code when variant(offer) == "code"`,
+  ),
+  E0119: example(
+    `experiment offer { holdout 50%  code 50% }\ntest "nobody yet" {\n  at 2026-03-02 10:00 order_placed\n  expect exposed(offer, "coupon") == 0\n}`,
+    `experiment offer { holdout 50%  code 50% }\ntest "nobody yet" {\n  at 2026-03-02 10:00 order_placed\n  expect exposed(offer, "code") == 0\n}`,
+  ),
+  E0120: example(
+    `segment keen when count(order_placed) > 3\nrule greet {\n  on session_started\n  wait for enter keen up to 7 days as order\n  emit "keen"\n}`,
+    `segment keen when count(order_placed) > 3\nrule greet {\n  on session_started\n  wait for order_placed up to 7 days as order\n  emit "keen" { total: order.total }\n}`,
+  ),
 
   // ---- E02xx: types and values ----
   E0201: example(
@@ -232,6 +252,30 @@ const table: Readonly<Record<ReportedCode, Example>> = {
     `rule thanks { on order_placed  send email "thanks" }\ntest "no consent, no mail" {\n  at 2026-03-02 10:00 order_placed\n  expect suppressed email by policy\n}`,
     `rule thanks { on order_placed  send email "thanks" }\ntest "no consent, no mail" {\n  at 2026-03-02 10:00 order_placed\n  expect suppressed email by consent\n}`,
   ),
+  E0220: example(
+    `event page_seen retain 90 days { url: string }\ntrait pages = count(page_seen) over 180 days`,
+    `event page_seen retain 90 days { url: string }\ntrait pages = count(page_seen) over 90 days`,
+  ),
+  E0221: example(
+    `points stars { earn total on order_placed  expire after 1 year }\nsegment hurry when stars.expiring > 0`,
+    `points stars { earn total on order_placed  expire after 1 year }\nsegment hurry when stars.expiring within 30 days > 0`,
+  ),
+  E0222: example(
+    `points stars { earn total on order_placed }\ntier status by stars.earned over 12 months { silver at 0  gold at 500 }\nsegment risen when status > profile.level`,
+    `points stars { earn total on order_placed }\ntier status by stars.earned over 12 months { silver at 0  gold at 500 }\nsegment risen when status != profile.level`,
+  ),
+  E0223: example(
+    `rule again {\n  on order_placed\n  when count(order_placed where total > event.total) >= 1\n  emit "less"\n}`,
+    `rule again {\n  on order_placed\n  when count(order_placed where state == event.state) >= 2\n  emit "again"\n}`,
+  ),
+  E0224: example(
+    `rule greet {\n  on session_started\n  when count(order_placed) this run == 0\n  emit "hello"\n}`,
+    `rule greet {\n  on session_started\n  wait 1 day\n  if count(order_placed) this run == 0 { emit "hello" }\n}`,
+  ),
+  E0225: example(
+    `event box { parts: { screws: { price: number }[] }[] }\nsegment heavy when sum(box.parts.screws.price) > 100`,
+    `event box { parts: { screws: { price: number }[] }[] }\nsegment heavy when sum(sum(screws.price) of box.parts) > 100`,
+  ),
 
   // ---- E03xx: structure ----
   E0301: example(
@@ -287,6 +331,38 @@ test "thanks" {
   after 1 day order_placed
   expect send email "thanks"
 }`,
+  ),
+  E0310: example(
+    `channel sms {\n  when true\n  quiet 21:00 to 21:00\n}`,
+    `channel sms {\n  when true\n  quiet 21:00 to 08:00\n}`,
+  ),
+  E0311: example(
+    `trait orders = count(order_placed)\nmetric repeat_rate = orders / customers(orders >= 1)`,
+    `trait orders = count(order_placed)\nmetric repeat_rate = customers(orders >= 2) / customers(orders >= 1)`,
+  ),
+  E0312: example(
+    `experiment offer { code 45%  gift 45% }`,
+    `experiment offer { holdout 10%  code 45%  gift 45% }`,
+  ),
+  E0313: example(
+    `tier metal by count(order_placed) { gold at 10  silver at 3 }`,
+    `tier metal by count(order_placed) { silver at 3  gold at 10 }`,
+  ),
+  E0314: example(
+    `trait spend = sum(order_placed.total)\ntrait tenth = percentile(spend among true)\ntrait odd = percentile(tenth among true)`,
+    `trait spend = sum(order_placed.total)\ntrait tenth = percentile(spend among true)`,
+  ),
+  E0315: example(
+    `segment keen when count(order_placed) > mean(count(order_placed))`,
+    `segment keen when percentile(count(order_placed) among true) > 50`,
+  ),
+  E0320: example(
+    `rule away { on change since(last(session_started).time)  emit "away" }`,
+    `rule away { on change since(last(session_started).time) > 7 days  emit "away" }`,
+  ),
+  E0321: example(
+    `experiment offer { holdout 10%  gift 90% }\nrule gift {\n  on session_started\n  split offer { holdout { emit "none" }  gift { emit "gift" } }\n}`,
+    `experiment offer { holdout 10%  gift 90% }\nrule gift {\n  on session_started\n  split offer { gift { emit "gift" } }\n}`,
   ),
 
   // ---- W0xxx: lints ----

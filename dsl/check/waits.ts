@@ -1,0 +1,107 @@
+// Steps that wait: for a while, until a time of day or an instant, for what happens. And the names that `wait for` gives
+// to the events that it took.
+
+import type * as ast from "../ast.js";
+import type { Step } from "../program.js";
+import { momentaryCondition, momentaryValue } from "./conditions.js";
+import { whatItIs } from "./declared.js";
+import { isCalendar, lengthOf, positiveLength } from "./durations.js";
+import { common, eventAmong, readMoment } from "./moments.js";
+import { computed } from "./operators.js";
+import type { Site, Start } from "./site.js";
+import { weekdayOf } from "./starts.js";
+import * as tree from "./trees.js";
+import { describe } from "./types.js";
+import { FUNCTION_NAMES } from "./words.js";
+
+/** Of one rule: what each name stands for, once for each wait that gives it. */
+export type Captures = Map<string, Start[]>;
+
+type Waiting = Extract<ast.Step, { readonly k: "wait" | "waitclock" | "waitday" | "waittime" }>;
+
+const UNKEYED = { key: "" } as const;
+
+export function readWait(site: Site, written: Waiting): Step | null {
+  switch (written.k) {
+    case "wait": return readDuration(site, written);
+    case "waitclock": return { ...UNKEYED, k: "waitClock", at: written.at.ms, weekday: null };
+    case "waitday": return { ...UNKEYED, k: "waitClock", at: written.at.ms, weekday: weekdayOf(written.day) };
+    case "waittime": {
+      const until = momentaryValue(site, written.at);
+      if (until === null) return null;
+      if (until.type.k === "time") return { ...UNKEYED, k: "waitTime", until };
+      return site.world.report("E0205", written.at.span, `\`wait until\` takes an instant or a time of day, this is ${describe(until.type)}`, {
+        label: until.type.k === "duration" ? "for so long one waits without `until`" : undefined,
+      });
+    }
+  }
+}
+
+function readDuration(site: Site, { for: written }: ast.WaitStep): Step | null {
+  if (written.k === "duration" && isCalendar(written)) {
+    // How long some months are is known when the wait begins: until the same day so many months on.
+    const length = lengthOf(written, site.world.report);
+    if (length === null) return null;
+    const end = tree.node({ k: "addMonths", of: tree.now, months: length.months }, tree.now.type, false);
+    const wait = computed("-", end, tree.now);
+    return wait === null ? null : { ...UNKEYED, k: "wait", for: wait };
+  }
+  const value = momentaryValue(site, written);
+  if (value === null) return null;
+  if (value.type.k !== "duration") {
+    return site.world.report("E0205", written.span, `\`wait\` takes a duration, this is ${describe(value.type)}`, {
+      label: value.type.k === "number" ? "a duration has a unit: `2 hours`" : value.type.k === "time" ? "until an instant one waits with `wait until`" : undefined,
+    });
+  }
+  return { ...UNKEYED, k: "wait", for: value };
+}
+
+// ---- wait for ----
+
+export interface ReadWaitFor {
+  readonly step: Step | null;
+  /** As steps see it after the event has come. */
+  readonly after: Site;
+}
+
+/** `block` reads the steps of a block. */
+export function readWaitFor(site: Site, written: ast.WaitForStep, captures: Captures, block: (site: Site, steps: readonly ast.Step[]) => readonly Step[]): ReadWaitFor {
+  const { moments, events, whole } = readMoment(site, written.moment, (row, where) => momentaryCondition({ ...site, row }, where));
+  const within = positiveLength(written.within, site.world.report);
+  const after = written.as === null ? site : capture(site, written.as, written.moment, eventAmong(events, false), whole, captures);
+  const { fork } = written;
+  const then = fork === null ? null : block(after, fork.then);
+  const otherwise = fork?.else == null ? [] : block(site, fork.else);
+  if (!whole || within === null) return { step: null, after };
+  const step: Step = { ...UNKEYED, k: "waitFor", moments, within, as: written.as?.text ?? null, keeps: [], then, else: otherwise };
+  return { step, after };
+}
+
+function capture(site: Site, name: ast.Name, moment: ast.Moment, event: Start, whole: boolean, captures: Captures): Site {
+  const { text, span } = name;
+  const { report, declared } = site.world;
+  const unknown: Site = { ...site, unknown: new Set([...site.unknown, text]) };
+  if (moment.k !== "events") {
+    report("E0120", span, "only an event can be given a name, and this waits for none");
+    return unknown;
+  }
+  if (FUNCTION_NAMES.has(text)) report("E0102", span, `"${text}" is a function of the language`);
+  const kind = declared.names.get(text);
+  if (site.captured.has(text)) report("E0101", span, `"${text}" already stands for an event that came`);
+  else if (kind !== undefined && kind !== "broken") report("W0010", span, `"${text}" is the event that came, from here on`, { notes: [whatItIs(text, kind)] });
+  if (!whole) return unknown;
+  const known = captures.get(text);
+  if (known === undefined) captures.set(text, [event]);
+  else known.push(event);
+  return { ...site, captured: new Map([...site.captured, [text, event]]) };
+}
+
+/** What `until` knows of them, wherever the run stands: each may not have come, and which of its waits took it is open. */
+export function capturesOf(captures: Captures): ReadonlyMap<string, Start> {
+  return new Map([...captures].map(([name, all]) => {
+    const types = all.map(({ type }) => type).filter((type) => type !== null);
+    const [first, ...rest] = types;
+    const type = first === undefined ? null : rest.reduce(common, first);
+    return [name, { type, maybe: true, partly: new Map() }];
+  }));
+}
