@@ -127,6 +127,16 @@ export interface Output {
   readonly body: string;
 }
 
+/** Changes of how many customers have which value in a ranking. */
+export interface CountChanges {
+  /** Key of the ranking. */
+  readonly ranking: string;
+  /** Begin with no counts at all, whatever there was. */
+  readonly forget: boolean;
+  /** No value twice. A count that becomes 0 leaves no trace. */
+  readonly changes: readonly (readonly [value: number, by: number])[];
+}
+
 export interface Commit {
   readonly partition: number;
   readonly writer: Writer;
@@ -138,6 +148,8 @@ export interface Commit {
   readonly wakes: readonly (readonly [customer: string, at: number | null])[];
   /** Membership changes by segment; no customer stands in both lists of one segment. */
   readonly segments: readonly { readonly segment: string; readonly add: readonly string[]; readonly remove: readonly string[] }[];
+  /** How many customers stand where in rankings; no ranking stands twice. None: nothing changes. */
+  readonly counts?: readonly CountChanges[];
   /** Outputs that become due for publishing with this commit, in order of number. */
   readonly outputs: readonly Output[];
   /** Outbox entries with a number up to this one may be forgotten (published long enough ago). */
@@ -176,6 +188,8 @@ export interface StateStore {
   outbox(partition: number, from: number, limit: number): Promise<Output[]>;
   /** Number of members of each segment. */
   segmentSizes(partition: number, segments: readonly string[]): Promise<number[]>;
+  /** The counts of a ranking as the commits have added them up: no value twice, none that is 0, in any order. */
+  counts(partition: number, ranking: string): Promise<(readonly [value: number, count: number])[]>;
   /** Members of a segment, in any order, page by page; `cursor` null begins and, in the answer, ends. */
   members(partition: number, segment: string, cursor: string | null): Promise<{ readonly customers: string[]; readonly cursor: string | null }>;
   /** All customers, page by page, in any order; a customer that stays throughout is seen at least once. */

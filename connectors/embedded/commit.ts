@@ -8,11 +8,11 @@
  */
 import type { Commit, CommitAnswer } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
-import type { Folder, Tables } from "./folder.js";
-import { checkCustomer, checkSegment, ordinal, partitionKey, segmentKey, sizeKey } from "./keys.js";
+import type { Folder, Table, Tables } from "./folder.js";
+import { checkCustomer, checkSegment, ordinal, partitionKey, rankingEnd, rankingKey, segmentKey, sizeKey } from "./keys.js";
 import { packOutput } from "./packed-output.js";
 import type { PartitionRow } from "./partition-row.js";
-import { readRow, writeRow } from "./partition-row.js";
+import { readRow, setFields, writeRow } from "./partition-row.js";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -30,10 +30,8 @@ export function writeCommit(folder: Folder, commit: Commit): CommitAnswer {
     writeSegments(tables, commit);
     forgetOutputs(tables, partition, commit);
     for (const { key, packed } of outputs) tables.outbox.put(key, packed);
-    for (const [name, value] of Object.entries(commit.meta)) {
-      if (value === "") row.fields.delete(name);
-      else row.fields.set(name, value);
-    }
+    writeCounts(tables, commit);
+    setFields(tables, commit.partition, row, commit.meta);
     writeRow(tables.meta, commit.partition, { ...row, number: commit.number });
     return answer;
   });
@@ -59,6 +57,12 @@ function check(commit: Commit): void {
     checkSegment(segment);
     for (const customer of add) checkCustomer(customer);
     for (const customer of remove) checkCustomer(customer);
+  }
+  for (const { ranking, changes } of commit.counts ?? []) {
+    checkSegment(ranking);
+    for (const [value, by] of changes) {
+      if (!Number.isFinite(value) || !Number.isSafeInteger(by)) refuse(`the count of ${value} in a ranking (${by})`);
+    }
   }
   let previous = 0;
   for (const { number, cause } of commit.outputs) {
@@ -116,10 +120,22 @@ function writeSegments({ members, sizes }: Tables, commit: Commit): void {
     }
     if (change === 0) continue;
     const key = sizeKey(commit.partition, segment);
-    const size = readSize(sizes.get(key)) + change;
-    if (size === 0) sizes.remove(key);
-    else sizes.put(key, packSize(size));
+    addSize(sizes, key, change);
   }
+}
+
+function writeCounts({ counts }: Tables, { partition, counts: rankings = [] }: Commit): void {
+  for (const { ranking, forget, changes } of rankings) {
+    const prefix = rankingKey(partition, ranking);
+    if (forget) for (const key of [...counts.getKeys({ start: prefix, end: rankingEnd(partition, ranking) })]) counts.remove(key);
+    for (const [value, by] of changes) addSize(counts, prefix + String(value), by);
+  }
+}
+
+function addSize(table: Table, key: string, change: number): void {
+  const size = readSize(table.get(key)) + change;
+  if (size === 0) table.remove(key);
+  else table.put(key, packSize(size));
 }
 
 export function readSize(row: Buffer | undefined): number {

@@ -8,7 +8,8 @@
  *     states   partition, customer → packed state                    wakes     partition, instant, customer → nothing
  *     wakeOf   partition, customer → instant                         members   partition, segment, customer → nothing
  *     sizes    partition, segment → number of members                outbox    partition, number → output
- *     outputs  partition, number → output
+ *     outputs  partition, number → output                            counts    partition, ranking, value → customers
+ *     fields   partition, name of a long meta field → its value
  *
  * Every write is one synchronous LMDB transaction: all or nothing, whatever is killed at whatever instant. LMDB hands
  * it to the operating system and does not wait for the disk: checkpoint.ts sees to power cuts. Where the system does
@@ -28,7 +29,7 @@ import type { Timer } from "./timer.js";
 
 export type Table = Database<Buffer, string>;
 
-const TABLE_NAMES = ["meta", "events", "ids", "states", "wakes", "wakeOf", "members", "sizes", "outbox", "outputs"] as const;
+const TABLE_NAMES = ["meta", "events", "ids", "states", "wakes", "wakeOf", "members", "sizes", "outbox", "outputs", "counts", "fields"] as const;
 export type TableName = (typeof TABLE_NAMES)[number];
 export type Tables = Readonly<Record<TableName, Table>>;
 

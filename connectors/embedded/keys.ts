@@ -71,6 +71,10 @@ export function sizeKey(partition: number, segment: string): string {
   return `${partitionKey(partition)}${segment.length.toString(36).padStart(2, "0")}${segment}`;
 }
 
+/** What the keys of a ranking's values begin with, likewise; the value follows as JavaScript writes it. */
+export const rankingKey = segmentKey;
+export const rankingEnd = segmentEnd;
+
 const HALF_A_PAIR = /\p{Surrogate}/u;
 
 /** Throws StoreRefused for what UTF-8 cannot express or what is too long for a key. */

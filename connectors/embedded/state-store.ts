@@ -4,9 +4,9 @@ import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 import { readSize, writeCommit } from "./commit.js";
 import { storeFailure } from "./failures.js";
 import type { Folder } from "./folder.js";
-import { checkCustomer, ordinal, ORDINAL_LENGTH, PARTITION_KEY_LENGTH, partitionKey, readOrdinal, segmentEnd, segmentKey, sizeKey } from "./keys.js";
+import { checkCustomer, ordinal, ORDINAL_LENGTH, PARTITION_KEY_LENGTH, partitionKey, rankingEnd, rankingKey, readOrdinal, segmentEnd, segmentKey, sizeKey } from "./keys.js";
 import { unpackOutput } from "./packed-output.js";
-import { readRow, writeRow } from "./partition-row.js";
+import { allFields, readRow, writeRow } from "./partition-row.js";
 import { anotherTurn } from "./timer.js";
 
 const MEMBERS_PER_PAGE = 1_000;
@@ -18,7 +18,7 @@ export interface StateStoreOptions {
 }
 
 export function embeddedStateStore(folder: Folder, options: StateStoreOptions): StateStore {
-  const { meta, states, wakes, members, sizes, outbox } = folder.tables;
+  const { meta, states, wakes, members, sizes, outbox, counts } = folder.tables;
   let closed = false;
 
   /** Reads see the newest there is, by whatever process. */
@@ -48,13 +48,13 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
         // The same claim again, after a lost reply, must not leave its sender behind with the epoch of the first.
         const writer = row.writer?.token === token ? row.writer : { epoch: (row.writer?.epoch ?? 0) + 1, token };
         if (writer !== row.writer) writeRow(meta, partition, { ...row, writer });
-        return { writer, number: row.number, meta: Object.fromEntries(row.fields) };
+        return { writer, number: row.number, meta: allFields(folder.tables, partition, row) };
       })),
 
     async meta(partition) {
       fresh();
-      const { writer, number, fields } = readRow(meta, partition);
-      return { number, meta: Object.fromEntries(fields), writer };
+      const row = readRow(meta, partition);
+      return { number: row.number, meta: allFields(folder.tables, partition, row), writer: row.writer };
     },
 
     async load(partition, customers) {
@@ -92,6 +92,13 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
     async segmentSizes(partition, segments) {
       fresh();
       return segments.map((segment) => readSize(sizes.get(sizeKey(partition, segment))));
+    },
+
+    async counts(partition, ranking) {
+      fresh();
+      const prefix = rankingKey(partition, ranking);
+      const range = counts.getRange({ start: prefix, end: rankingEnd(partition, ranking) });
+      return [...range].map(({ key, value }) => [Number(key.slice(prefix.length)), readSize(value)] as const);
     },
 
     async members(partition, segment, cursor) {

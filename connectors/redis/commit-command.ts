@@ -3,9 +3,9 @@
  *
  * What makes no sense is refused here, before anything is sent; the function checks again what could break it half way.
  */
-import type { Commit } from "../../engine/ports.js";
+import type { Commit, CountChanges } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
-import { customersKey, metaKey, outboxKey, segmentKey, wakesKey } from "./keys.js";
+import { customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
 import { fieldOfName } from "./meta-fields.js";
 import { packOutput } from "./packed-output.js";
 import type { WireBuffer } from "./resp.js";
@@ -25,7 +25,11 @@ interface Counts {
   readonly fields: number;
   readonly cleared: number;
   readonly members: number;
+  /** Values of rankings. */
+  readonly values: number;
 }
+
+const NO_COUNTS: readonly CountChanges[] = [];
 
 /** Throws StoreRefused, or IllFormedText, for what can never be written. */
 export function writeCommit(wire: WireBuffer, commit: Commit): void {
@@ -53,6 +57,12 @@ export function writeCommit(wire: WireBuffer, commit: Commit): void {
     for (const customer of add) writeText(wire, customer);
     for (const customer of remove) writeText(wire, customer);
   }
+  for (const { changes } of commit.counts ?? NO_COUNTS) {
+    for (const [value, by] of changes) {
+      writeNumber(wire, value);
+      writeNumber(wire, by);
+    }
+  }
   writeFields(wire, fields);
 }
 
@@ -63,6 +73,11 @@ function checkNumbers(commit: Commit): void {
   requireNatural(commit.forget, "number to forget up to");
   for (const [, at] of commit.wakes) {
     if (at !== null && !Number.isSafeInteger(at)) throw new StoreRefused(`a wake at ${at} is not a whole millisecond`);
+  }
+  for (const { changes } of commit.counts ?? NO_COUNTS) {
+    for (const [value, by] of changes) {
+      if (!Number.isFinite(value) || !Number.isSafeInteger(by)) throw new StoreRefused(`a count of ${value} cannot change by ${by}`);
+    }
   }
   let previous = 0;
   for (const { number, cause } of commit.outputs) {
@@ -84,11 +99,13 @@ function countLists(commit: Commit, fields: readonly (readonly [string, string])
   for (const [, value] of fields) if (value === "") cleared++;
   let members = 0;
   for (const { add, remove } of commit.segments) members += add.length + remove.length;
+  let values = 0;
+  for (const { changes } of commit.counts ?? NO_COUNTS) values += changes.length;
   return {
     states: commit.states.length - gone, gone,
     waking: commit.wakes.length - silent, silent,
     fields: fields.length - cleared, cleared,
-    members,
+    members, values,
   };
 }
 
@@ -103,12 +120,13 @@ function writeThoseWithout(wire: WireBuffer, entries: readonly (readonly [string
 }
 
 function writeHead(wire: WireBuffer, commit: Commit, counts: Counts): void {
-  const { partition, writer, segments } = commit;
-  const { states, gone, waking, silent, fields, cleared, members } = counts;
+  const { partition, writer, segments, counts: rankings = NO_COUNTS } = commit;
+  const { states, gone, waking, silent, fields, cleared, members, values } = counts;
   const outputs = commit.outputs.length;
-  const lists = 2 * states + gone + 2 * waking + silent + 2 * outputs + members + 2 * fields + cleared;
-  const keys = FIXED_KEYS + segments.length;
-  writeCount(wire, LEADING + keys + FIXED_ARGUMENTS + 2 * segments.length + lists);
+  const lists = 2 * states + gone + 2 * waking + silent + 2 * outputs + members + 2 * values + 2 * fields + cleared;
+  const varying = segments.length + rankings.length;
+  const keys = FIXED_KEYS + varying;
+  writeCount(wire, LEADING + keys + FIXED_ARGUMENTS + 2 * varying + lists);
   writeText(wire, "FCALL");
   writeText(wire, "eddy_commit");
   writeNumber(wire, keys);
@@ -117,6 +135,7 @@ function writeHead(wire: WireBuffer, commit: Commit, counts: Counts): void {
   writeText(wire, wakesKey(partition));
   writeText(wire, outboxKey(partition));
   for (const { segment } of segments) writeText(wire, segmentKey(partition, segment));
+  for (const { ranking } of rankings) writeText(wire, rankingKey(partition, ranking));
   writeNumber(wire, writer.epoch);
   writeText(wire, writer.token);
   for (const value of [commit.number, commit.forget, states, gone, waking, silent, outputs, fields, cleared]) {
@@ -125,6 +144,10 @@ function writeHead(wire: WireBuffer, commit: Commit, counts: Counts): void {
   for (const { add, remove } of segments) {
     writeNumber(wire, add.length);
     writeNumber(wire, remove.length);
+  }
+  for (const { forget, changes } of rankings) {
+    writeNumber(wire, forget ? 1 : 0);
+    writeNumber(wire, changes.length);
   }
 }
 

@@ -14,5 +14,7 @@ export const customersKey = (partition: number): string => `eddy:{${partition}}:
 export const wakesKey = (partition: number): string => `eddy:{${partition}}:wakes`;
 /** Hash: number of an output to the output, packed by packed-output.ts. */
 export const outboxKey = (partition: number): string => `eddy:{${partition}}:outbox`;
+/** Hash: a value to the number of customers who stand there in a ranking. The commit function knows it by this name. */
+export const rankingKey = (partition: number, ranking: string): string => `eddy:{${partition}}:ranking:${ranking}`;
 /** Set: ids of the customers in a segment. */
 export const segmentKey = (partition: number, segment: string): string => `eddy:{${partition}}:segment:${segment}`;

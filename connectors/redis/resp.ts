@@ -107,7 +107,7 @@ export function writeBytes(wire: WireBuffer, value: Uint8Array): void {
   endArgument(wire);
 }
 
-/** A whole number, in decimals. */
+/** A number as JavaScript writes it, from which it comes back the same. */
 export function writeNumber(wire: WireBuffer, value: number): void {
   const text = String(value);
   makeRoom(wire, text.length + FRAME_BYTES);

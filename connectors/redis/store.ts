@@ -13,10 +13,10 @@
 import type { Claim, Commit, CommitAnswer, Output, StateStore, Wake } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
 import { writeCommit } from "./commit-command.js";
-import type { ConnectionOptions, RedisConnection } from "./connection.js";
+import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
 import { connectRedis } from "./connection.js";
 import { askFunction, ensureFunctions } from "./functions/load.js";
-import { customersKey, metaKey, outboxKey, segmentKey, wakesKey } from "./keys.js";
+import { customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
 import { readClaim, readMeta } from "./meta-fields.js";
 import { unpackOutput } from "./packed-output.js";
 import { IllFormedText, WrittenCommand, wireBuffer, writeCount, writeText, written } from "./resp.js";
@@ -49,6 +49,7 @@ const COMMIT_ANSWERS: ReadonlySet<string> = new Set<CommitAnswer>(["done", "alre
 /** Members and customers asked for at a time; Redis may answer with some more. */
 const MEMBERS_PER_PAGE = 1000;
 const STATES_PER_PAGE = 200;
+const COUNTS_PER_PAGE = 2000;
 
 /** A store on a connection that has been checked already. Closing the store closes the connection. */
 export function redisStore(connection: RedisConnection): StateStore {
@@ -109,6 +110,8 @@ export function redisStore(connection: RedisConnection): StateStore {
         Promise.all(segments.map((segment) => client.scard(segmentKey(partition, segment)))));
     },
 
+    counts: (partition, ranking) => connection.ask((client) => readCounts(client, rankingKey(partition, ranking))),
+
     async members(partition, segment, cursor) {
       const [next, customers] = await connection.ask((client) =>
         client.sscan(segmentKey(partition, segment), cursor ?? "0", "COUNT", MEMBERS_PER_PAGE));
@@ -146,6 +149,23 @@ function refusingIllFormed(work: () => void): void {
 
 function commitCommand(partition: number, bytes: Buffer): WrittenCommand {
   return new WrittenCommand("fcall", ["eddy_commit", "1", metaKey(partition)], bytes);
+}
+
+/**
+ * A whole hash page by page, so that a large one holds nobody up. A scan names a field more than once while the hash is
+ * rearranged, and misses some where the server was replaced meanwhile: then it is read again.
+ */
+async function readCounts(client: RedisClient, key: string): Promise<[number, number][]> {
+  for (;;) {
+    const counts = new Map<number, number>();
+    let cursor = "0";
+    do {
+      const [next, entries] = await client.hscan(key, cursor, "COUNT", COUNTS_PER_PAGE);
+      for (let i = 0; i + 1 < entries.length; i += 2) counts.set(Number(entries[i]), Number(entries[i + 1]));
+      cursor = next;
+    } while (cursor !== "0");
+    if (counts.size === await client.hlen(key)) return [...counts];
+  }
 }
 
 function readWakes(reply: readonly string[]): Wake[] {

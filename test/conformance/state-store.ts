@@ -74,7 +74,12 @@ async function everything(store: StateStore, partition: number, segments: readon
     wakes: await allWakes(store, partition, 100),
     segments: await Promise.all(segments.map((segment) => allMembers(store, partition, segment))),
     outbox: await store.outbox(partition, 0, 10_000),
+    counts: await Promise.all(RANKINGS.map((ranking) => allCounts(store, partition, ranking))),
   };
+}
+
+export async function allCounts(store: StateStore, partition: number, ranking: string): Promise<(readonly [number, number])[]> {
+  return (await store.counts(partition, ranking)).toSorted(([a], [b]) => a - b);
 }
 
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -317,6 +322,59 @@ export function stateStoreSuite(name: string, makeFixture: () => Promise<StateSt
       });
     });
 
+    describe("counts of rankings", () => {
+      const counted = (ranking: string, changes: readonly (readonly [number, number])[], forget = false): Partial<Commit> => ({ counts: [{ ranking, forget, changes }] });
+
+      test("are added up; what becomes 0 is gone", async () => {
+        const writer = await claimed();
+        expect(await store.counts(P, "r")).toEqual([]);
+        await store.commit(commitOf(writer, 1, counted("r", [[5, 2], [-1.5, 1], [7, 3]])));
+        await store.commit(commitOf(writer, 2, counted("r", [[5, -2], [-1.5, 1], [9, 1]])));
+        expect(await allCounts(store, P, "r")).toEqual([[-1.5, 2], [7, 3], [9, 1]]);
+        expect(await store.counts(P, "other")).toEqual([]);
+        expect(await store.counts(4, "r")).toEqual([]);
+        await store.commit(commitOf(writer, 3, counted("r", [[-1.5, -2], [7, -3], [9, -1]])));
+        expect(await store.counts(P, "r")).toEqual([]);
+      });
+
+      test("begin anew where they are told to", async () => {
+        const writer = await claimed();
+        await store.commit(commitOf(writer, 1, { counts: [{ ranking: "r", forget: false, changes: [[1, 1], [2, 2]] }, { ranking: "rr", forget: false, changes: [[1, 7]] }] }));
+        await store.commit(commitOf(writer, 2, counted("r", [[2, 5]], true)));
+        expect(await allCounts(store, P, "r")).toEqual([[2, 5]]);
+        await store.commit(commitOf(writer, 3, counted("r", [], true)));
+        expect(await store.counts(P, "r")).toEqual([]);
+        expect(await allCounts(store, P, "rr")).toEqual([[1, 7]]);
+      });
+
+      test("of any value that a number can have, to the bit", async () => {
+        const writer = await claimed();
+        const values = [-1.7976931348623157e308, -1e21, -1767225600000.5, -5e-324, 0, 1e-7, 0.1, 0.30000000000000004, 9007199254740994, 1e21, 1.7976931348623157e308];
+        await store.commit(commitOf(writer, 1, counted("r", values.map((value, i) => [value, i + 1] as const))));
+        expect(await allCounts(store, P, "r")).toEqual(values.map((value, i) => [value, i + 1]));
+      });
+
+      test("thousands of values, in one commit and from one to the next", async () => {
+        const writer = await claimed();
+        const values = Array.from({ length: 7001 }, (_, i) => i * 0.7);
+        await store.commit(commitOf(writer, 1, counted("r", values.map((value) => [value, 2] as const))));
+        await store.commit(commitOf(writer, 2, counted("r", values.map((value, i) => [value, i % 2 === 0 ? -2 : 1] as const))));
+        expect(await allCounts(store, P, "r")).toEqual(values.filter((_, i) => i % 2 === 1).map((value) => [value, 3]));
+      });
+
+      test("change with everything else or not at all: lost and repeated commits add nothing", async () => {
+        const zombie = await claimed("zombie");
+        const first = commitOf(zombie, 1, counted("r", [[1, 1]]));
+        expect([await store.commit(first), await store.commit(first)]).toEqual(["done", "already"]);
+        const writer = await claimed("owner");
+        expect(await store.commit(commitOf(zombie, 2, counted("r", [[1, 1]], true)))).toBe("lost");
+        expect(await store.commit(commitOf(writer, 3, counted("r", [[1, 1]])))).toBe("moved");
+        expect(await allCounts(store, P, "r")).toEqual([[1, 1]]);
+        store = await reopened();
+        expect(await allCounts(store, P, "r")).toEqual([[1, 1]]);
+      });
+    });
+
     describe("wakes", () => {
       test("come in order of instant, then of the id's bytes", async () => {
         const writer = await claimed();
@@ -524,6 +582,8 @@ export function stateStoreSuite(name: string, makeFixture: () => Promise<StateSt
 
 const CUSTOMERS = ["a", "b", "c", "ä", "👍", "\uFFFD", "10", "9"];
 const SEGMENTS = ["s", "t", "u"];
+const RANKINGS = ["r", "q"];
+const VALUES = [-2.5, 0, 1, 1e12];
 const customer = fc.constantFrom(...CUSTOMERS);
 
 const arbitraryCommit: fc.Arbitrary<Partial<Commit>> = fc.record({
@@ -537,7 +597,11 @@ const arbitraryCommit: fc.Arbitrary<Partial<Commit>> = fc.record({
     add: changes.filter(([, joins]) => joins).map(([id]) => id),
     remove: changes.filter(([, joins]) => !joins).map(([id]) => id),
   }))),
-  meta: fc.dictionary(fc.constantFrom("x", "@x", "y"), fc.constantFrom("", "1", "2")),
+  counts: fc.uniqueArray(fc.record({
+    ranking: fc.constantFrom(...RANKINGS), forget: fc.boolean(),
+    changes: fc.uniqueArray(fc.tuple(fc.constantFrom(...VALUES), fc.integer({ min: -2, max: 2 })), { selector: ([value]) => value }),
+  }), { selector: ({ ranking }) => ranking }),
+  meta: fc.dictionary(fc.constantFrom("x", "@x", "y"), fc.constantFrom("", "1", "2", "long ".repeat(200))),
 });
 
 interface Content {
@@ -546,6 +610,7 @@ interface Content {
   readonly sizes: number[];
   readonly members: string[][];
   readonly meta: Record<string, string>;
+  readonly counts: (readonly [number, number])[][];
 }
 
 interface NaiveStore {
@@ -558,8 +623,14 @@ function naiveStore(): NaiveStore {
   const wakes = new Map<string, number>();
   const segments = new Map(SEGMENTS.map((segment) => [segment, new Set<string>()]));
   const meta = new Map<string, string>();
+  const counts = new Map(RANKINGS.map((ranking) => [ranking, new Map<number, number>()]));
   return {
     apply(commit) {
+      for (const { ranking, forget, changes } of commit.counts ?? []) {
+        const of = counts.get(ranking);
+        if (forget) of?.clear();
+        for (const [value, by] of changes) of?.set(value, (of.get(value) ?? 0) + by);
+      }
       for (const [id, state] of commit.states) {
         if (state === null) states.delete(id);
         else states.set(id, Buffer.from(state).toString("base64"));
@@ -583,6 +654,7 @@ function naiveStore(): NaiveStore {
       sizes: SEGMENTS.map((segment) => segments.get(segment)?.size ?? 0),
       members: SEGMENTS.map((segment) => [...(segments.get(segment) ?? [])].sort()),
       meta: Object.fromEntries(meta),
+      counts: RANKINGS.map((ranking) => [...(counts.get(ranking) ?? [])].filter(([, count]) => count !== 0).sort(([a], [b]) => a - b)),
     }),
   };
 }
@@ -595,6 +667,7 @@ async function emptied(store: StateStore): Promise<NaiveStore> {
     wakes: CUSTOMERS.map((id) => [id, null]),
     segments: SEGMENTS.map((segment) => ({ segment, add: [], remove: CUSTOMERS })),
     meta: Object.fromEntries(Object.keys(meta).map((name) => [name, ""])),
+    counts: RANKINGS.map((ranking) => ({ ranking, forget: true, changes: [] })),
   }));
   return naiveStore();
 }
@@ -606,5 +679,6 @@ async function readBack(store: StateStore): Promise<Content> {
     sizes: await store.segmentSizes(P, SEGMENTS),
     members: await Promise.all(SEGMENTS.map((segment) => allMembers(store, P, segment))),
     meta: { ...(await store.meta(P)).meta },
+    counts: await Promise.all(RANKINGS.map((ranking) => allCounts(store, P, ranking))),
   };
 }

@@ -21,7 +21,7 @@ import { startRedis } from "../servers/redis.js";
 import type { RedisServer } from "../servers/redis.js";
 
 /** After a change of the functions: raise VERSION, then put version and digest here. */
-const RELEASED = { version: 1, digest: "faf01a77be0a6cfc" };
+const RELEASED = { version: 2, digest: "e9e5ef4d7b76207d" };
 
 test("a change of the functions raises their version", () => {
   const digest = createHash("sha256").update(LIBRARY).digest("hex").slice(0, 16);

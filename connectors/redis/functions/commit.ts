@@ -1,11 +1,14 @@
 /**
  * `eddy_commit`: the one function that changes customers. It checks everything first and writes then, meta last.
  *
- * keys: meta, customers, wakes, outbox, then the key of each segment that changes
+ * keys: meta, customers, wakes, outbox, then the key of each segment that changes, then that of each ranking
+ *       (`eddy:{p}:ranking:…`, by which they are told apart: callers of version 1 know of none)
  * args: epoch, token, n, forget, and the counts of the lists below; then, for each segment, how many join and how many
- *       leave; then the lists, each directly behind the other:
+ *       leave; for each ranking, 1 if it begins anew or 0, and how many values change; then the lists, each directly
+ *       behind the other:
  *       states (id, state) · removed states (id) · wakes (instant, id) · removed wakes (id) · outputs (number, packed) ·
- *       for each segment those who join, those who leave (id) · meta (field, value) · removed meta (field)
+ *       for each segment those who join, those who leave (id) · for each ranking the values (value, by how much) ·
+ *       meta (field, value) · removed meta (field)
  *
  * Answers done, already, lost or moved as ports.ts says. Two cases more: a stored epoch below the writer's own means
  * that the store went back to before its claim (epochs never fall otherwise), so the answer is moved; the same epoch
@@ -30,15 +33,23 @@ local function standing(stored_epoch, stored_token, epoch, token)
   return 'lost'
 end
 
+-- How many of the keys are rankings; they stand last.
+local function rankings_in(keys)
+  local first = #keys + 1
+  while first > 5 and string.find(keys[first - 1], '^eddy:{%d+}:ranking:') do first = first - 1 end
+  return #keys + 1 - first
+end
+
 -- The lists of a commit: how long each is and where it begins. Nil when the counts are wrong or do not add up.
-local function lists_of(args, segments)
+local function lists_of(args, segments, rankings)
   local counts = {}
-  for i = 5, FIXED + 2 * segments do
+  for i = 5, FIXED + 2 * (segments + rankings) do
     local count = natural(args[i])
     if count == nil then return nil end
     counts[i - 4] = count
   end
-  local c = { at_states = FIXED + 2 * segments + 1, at_segment = {}, joining = {}, leaving = {} }
+  local c = { at_states = FIXED + 2 * (segments + rankings) + 1, at_segment = {}, joining = {}, leaving = {} }
+  c.segments, c.rankings, c.at_ranking, c.anew, c.changing = segments, rankings, {}, {}, {}
   c.states, c.gone, c.waking, c.silent, c.outputs, c.fields, c.cleared = unpack(counts, 1, 7)
   c.at_gone = c.at_states + 2 * c.states
   c.at_waking = c.at_gone + c.gone
@@ -48,6 +59,11 @@ local function lists_of(args, segments)
   for s = 1, segments do
     c.at_segment[s], c.joining[s], c.leaving[s] = at, counts[6 + 2 * s], counts[7 + 2 * s]
     at = at + c.joining[s] + c.leaving[s]
+  end
+  for r = 1, rankings do
+    local i = 6 + 2 * (segments + r)
+    c.at_ranking[r], c.anew[r], c.changing[r] = at, counts[i] == 1, counts[i + 1]
+    at = at + 2 * c.changing[r]
   end
   c.at_fields = at
   c.at_cleared = c.at_fields + 2 * c.fields
@@ -81,11 +97,35 @@ local function fault_in(c, args)
 end
 
 -- Raises WRONGTYPE when a key holds something else.
-local function try_types(keys)
+local function try_types(c, keys)
   redis.call('HLEN', keys[2])
   redis.call('ZCARD', keys[3])
   redis.call('HLEN', keys[4])
-  for s = 5, #keys do redis.call('SCARD', keys[s]) end
+  for s = 1, c.segments do redis.call('SCARD', keys[4 + s]) end
+end
+
+-- What becomes of the counts of a ranking: those to set (value, count) and the values to remove. Nil when one is no number.
+local function counts_after(c, r, key, args)
+  local set, removed = {}, {}
+  local from, last = c.at_ranking[r], c.at_ranking[r] + 2 * c.changing[r] - 1
+  while from <= last do
+    local to = math.min(from + CHUNK - 1, last)
+    local values = {}
+    for i = from, to, 2 do values[#values + 1] = args[i] end
+    local stored = c.anew[r] and {} or redis.call('HMGET', key, unpack(values))
+    for i = 1, #values do
+      local before, by = whole(stored[i] or '0'), whole(args[from + 2 * i - 1])
+      if before == nil or by == nil then return nil end
+      if before + by == 0 then
+        removed[#removed + 1] = values[i]
+      else
+        set[#set + 1] = values[i]
+        set[#set + 1] = decimal(before + by)
+      end
+    end
+    from = to + 1
+  end
+  return { set = set, removed = removed }
 end
 
 local function permitted(c, keys)
@@ -98,8 +138,11 @@ local function permitted(c, keys)
     and (c.silent == 0 or may('ZREM', keys[3], 'm'))
     and (c.outputs == 0 or may('HSET', keys[4], 'f', 'v'))
     and may('HDEL', keys[4], 'f')
-  for s = 5, #keys do
+  for s = 5, 4 + c.segments do
     allowed = allowed and may('SADD', keys[s], 'm') and may('SREM', keys[s], 'm')
+  end
+  for r = 5 + c.segments, #keys do
+    allowed = allowed and may('HSET', keys[r], 'f', 'v') and may('HDEL', keys[r], 'f') and may('DEL', keys[r])
   end
   return allowed
 end
@@ -122,15 +165,21 @@ local function forgettable(lowest, forget, outputs)
   return names
 end
 
-local function write_lists(c, keys, args)
+local function write_lists(c, counts, keys, args)
   write('HSET', keys[2], args, c.at_states, 2 * c.states)
   write('HDEL', keys[2], args, c.at_gone, c.gone)
   write('ZADD', keys[3], args, c.at_waking, 2 * c.waking)
   write('ZREM', keys[3], args, c.at_silent, c.silent)
   write('HSET', keys[4], args, c.at_outputs, 2 * c.outputs)
-  for s = 1, #keys - 4 do
+  for s = 1, c.segments do
     write('SADD', keys[4 + s], args, c.at_segment[s], c.joining[s])
     write('SREM', keys[4 + s], args, c.at_segment[s] + c.joining[s], c.leaving[s])
+  end
+  for r = 1, c.rankings do
+    local key = keys[4 + c.segments + r]
+    if c.anew[r] then redis.call('DEL', key) end
+    write('HSET', key, counts[r].set, 1, #counts[r].set)
+    write('HDEL', key, counts[r].removed, 1, #counts[r].removed)
   end
 end
 
@@ -146,11 +195,17 @@ redis.register_function('eddy_commit', function(keys, args)
   if stored_n == n then return 'already' end
   if stored_n ~= n - 1 then return 'moved' end
 
-  local c = lists_of(args, #keys - 4)
+  local rankings = rankings_in(keys)
+  local c = lists_of(args, #keys - 4 - rankings, rankings)
   if c == nil then return malformed('commit: its counts do not add up') end
   local fault = fault_in(c, args)
   if fault ~= nil then return malformed(fault) end
-  try_types(keys)
+  try_types(c, keys)
+  local counts = {}
+  for r = 1, c.rankings do
+    counts[r] = counts_after(c, r, keys[4 + c.segments + r], args)
+    if counts[r] == nil then return malformed('count of a ranking') end
+  end
   if not permitted(c, keys) then return redis.error_reply('NOPERM the user may not write all keys of a commit') end
   local first_output, newest = nil, natural(stored[5] or '0') or 0
   if c.outputs > 0 then
@@ -161,7 +216,7 @@ redis.register_function('eddy_commit', function(keys, args)
   local forgotten = forgettable(lowest, forget, c.outputs)
 
   -- From here on nothing can fail.
-  write_lists(c, keys, args)
+  write_lists(c, counts, keys, args)
   write('HDEL', outbox, forgotten, 1, #forgotten)
   write('HSET', meta, args, c.at_fields, 2 * c.fields)
   write('HDEL', meta, args, c.at_cleared, c.cleared)

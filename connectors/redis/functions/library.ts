@@ -12,7 +12,7 @@ import { outboxLua } from "./outbox.js";
 import { sharedLua } from "./shared.js";
 import { wakesLua } from "./wakes.js";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 const versionLua = `
 redis.register_function{
