@@ -1,0 +1,99 @@
+/**
+ * Conditions taken apart for explaining: a tree of the parts that a reader asks about, each with the text that its author
+ * would write. So that each part is evaluated by the very code that evaluates rules, the parts are put behind a copy of
+ * the program as values that are watched; nothing depends on them, so they change nothing.
+ */
+import { spell } from "../../dsl/spell.js";
+import type { Expr, Program } from "../../dsl/program.js";
+import { children as childrenOf } from "../compile/emit.js";
+
+export interface Outline {
+  readonly text: string;
+  readonly expr: Expr;
+  /** Place among the watches of the program that `finished` gives. */
+  readonly watch: number;
+  /** It can hold or not. */
+  readonly isCondition: boolean;
+  /** It reads the event that starts a rule. */
+  readonly readsEvent: boolean;
+  readonly parts: readonly Outline[];
+}
+
+export interface Outliner {
+  outline(condition: Expr): Outline;
+  /** The program with all parts that were outlined behind its own watches. */
+  finished(): Program;
+}
+
+/** Traits within traits are taken apart so far. */
+const DEEPEST = 12;
+
+export function outliner(program: Program): Outliner {
+  const parts: Expr[] = [];
+  const take = (expr: Expr, depth: number, text: string | null = null): Outline => {
+    const watch = program.watches.length + parts.push(expr) - 1;
+    const own = text ?? spell(program, expr);
+    return {
+      text: own, expr, watch, isCondition: expr.type.k === "boolean", readsEvent: readsEvent(expr),
+      parts: depth >= DEEPEST ? [] : partsOf(program, expr).map((part) => take(part, depth + 1)).filter((part) => part.text !== own),
+    };
+  };
+  return {
+    outline: (condition) => take(condition, 0),
+    finished: () => ({
+      ...program,
+      watches: [...program.watches, ...parts.map((value) => ({ key: "", value }))],
+      order: [...program.order, ...parts.map((_, i) => ({ k: "watch" as const, index: program.watches.length + i }))],
+    }),
+  };
+}
+
+/** What the value of an expression is made of, as far as a reader wants to see it. */
+function partsOf(program: Program, expr: Expr): readonly Expr[] {
+  switch (expr.k) {
+    case "and": case "or": return expr.of;
+    case "not": return [expr.of];
+    case "trait": {
+      const { value } = program.traits[expr.index] as Program["traits"][number];
+      // A boolean trait is its condition; of another its parts are enough.
+      return value.type.k === "boolean" || isLeaf(value) ? [value] : operands(value);
+    }
+    default: return isLeaf(expr) ? [] : operands(expr);
+  }
+}
+
+/** The least parts of an expression that have a name or a state. */
+function operands(expr: Expr): readonly Expr[] {
+  const found: Expr[] = [];
+  const seen = new Set<string>();
+  const walk = (of: Expr): void => {
+    if (isLeaf(of) || of.k === "trait") {
+      const key = JSON.stringify(of);
+      if (!seen.has(key)) found.push(of);
+      seen.add(key);
+      return;
+    }
+    childrenOf(of).forEach(walk);
+  };
+  childrenOf(expr).forEach(walk);
+  return found;
+}
+
+const LEAVES: ReadonlySet<Expr["k"]> = new Set([
+  "aggregate", "segment", "points", "tier", "variant", "percentile", "captured", "timeOfCaptured", "timeOf", "fold",
+]);
+
+function isLeaf(expr: Expr): boolean {
+  return LEAVES.has(expr.k) || isPath(expr);
+}
+
+/** `profile.a.b`, `event.items.sku`. */
+function isPath(expr: Expr): boolean {
+  if (expr.k === "field" || expr.k === "pluck") return expr.of.k === "input" || expr.of.k === "captured" || isPath(expr.of);
+  return expr.k === "input";
+}
+
+const readsEvent = (expr: Expr): boolean => {
+  if (expr.k === "input" || expr.k === "timeOf") return expr.of === "event" || expr.of === "row";
+  return childrenOf(expr).some(readsEvent);
+};

@@ -1,0 +1,63 @@
+/** The parts of a condition with their values: what an explanation shows of it. */
+import type { Type, Value } from "../../dsl/program.js";
+import type { Compiled } from "../compile/compiled.js";
+import type { Customer, Figures, Run } from "../customer.js";
+import { SILENT, evaluator, type Evaluator } from "../evaluate.js";
+import { copyOf, forecast, look, watchNodes, type Turn } from "./forecast.js";
+import type { Outline } from "./outline.js";
+
+export interface Part {
+  readonly text: string;
+  readonly type: Type;
+  readonly value: Value;
+  /** Null: it is no condition, or nobody can tell without the event. */
+  readonly holds: boolean | null;
+  readonly readsEvent: boolean;
+  /** Its first change by time alone; null: none in sight. */
+  readonly turns: Turn | null;
+  readonly parts: readonly Part[];
+}
+
+/** Who is looked at, and when. */
+export interface Subject {
+  readonly compiled: Compiled;
+  readonly figures: Figures;
+  readonly customer: Customer;
+  readonly now: number;
+}
+
+/** Evaluates outlines for a customer at an instant; `run` is the place of one of their runs. */
+export function partsOf({ compiled, figures, customer, now }: Subject, outlines: readonly Outline[], run: number | null): readonly Part[] {
+  const e = evaluator(compiled, SILENT);
+  e.x.figures = figures;
+  // Reading lets what has left a window go: the customer stays as they are.
+  const copy = copyOf(customer);
+  const own = run === null ? null : (copy.runs[run] ?? null);
+  look(e, copy, now, own);
+  const asked: number[] = [];
+  const gather = (of: Outline): void => {
+    if (of.isCondition && (run !== null || !of.readsEvent)) asked.push(of.watch);
+    of.parts.forEach(gather);
+  };
+  outlines.forEach(gather);
+  const { watches } = forecast(compiled, figures, customer, now, { watches: asked, segments: [], run });
+  return outlines.map((outline) => part(compiled, e, own, outline, watches));
+}
+
+/** The same on a context that stands already where it is to be looked at: nothing is foretold. */
+export function partsAsTheyAre(e: Evaluator, outline: Outline): Part {
+  return part(e.compiled, e, e.x.run, outline, new Map(), true);
+}
+
+function part(compiled: Compiled, e: Evaluator, run: Run | null, outline: Outline, turns: ReadonlyMap<number, Turn>, hasEvent = run !== null): Part {
+  const node = watchNodes(compiled).get(outline.watch);
+  const unknown = outline.readsEvent && !hasEvent;
+  const value = unknown ? null : (node?.value(e.x) ?? null);
+  return {
+    text: outline.text, type: outline.expr.type, value,
+    holds: outline.isCondition && !unknown ? value === true : null,
+    readsEvent: outline.readsEvent,
+    turns: turns.get(outline.watch) ?? null,
+    parts: outline.parts.map((inner) => part(compiled, e, run, inner, turns, hasEvent)),
+  };
+}
