@@ -3,7 +3,7 @@ import type { Value } from "../dsl/program.js";
 import { dateText, timeText } from "./compile/runtime.js";
 import type { Compiled } from "./compile/compiled.js";
 import type { Customer, Data } from "./customer.js";
-import { evaluator, read } from "./evaluate.js";
+import { SILENT, evaluator, read } from "./evaluate.js";
 import type { Field } from "../dsl/program.js";
 
 export interface Portrait {
@@ -20,8 +20,7 @@ export interface Portrait {
 }
 
 export function portrait(compiled: Compiled, customer: Customer, now: number): Portrait {
-  const nobody = (): void => undefined;
-  const e = evaluator(compiled, { action: nobody, change: nobody, suppressed: nobody, started: nobody, chainCut: nobody });
+  const e = evaluator(compiled, SILENT);
   const text = (instant: number): string => timeText(instant) as string;
   return {
     customer: customer.id,

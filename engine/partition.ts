@@ -15,7 +15,7 @@ import { customerCache, type CustomerCache } from "./cache.js";
 import type { Compiled } from "./compile/compiled.js";
 import { newCustomer, seenBefore, type Customer } from "./customer.js";
 import type { Work } from "./decode.js";
-import { evaluator, processEvent, processWake, zoneOfProfile, type Action, type Change, type Evaluator, type Sink } from "./evaluate.js";
+import { SILENT, evaluator, processEvent, processWake, zoneOfProfile, type Action, type Change, type Evaluator, type Sink } from "./evaluate.js";
 import { hash64 } from "./hash.js";
 import { actionMessage, changeMessage, deadMessage, type Message } from "./outputs.js";
 import type { ClockKind, Wake } from "./ports.js";
@@ -88,8 +88,14 @@ const both = (a: Sink, b: Sink): Sink => ({
   action(action) { a.action(action); b.action(action); },
   change(change) { a.change(change); b.change(change); },
   suppressed(suppression) { a.suppressed(suppression); b.suppressed(suppression); },
+  held(hold) { a.held(hold); b.held(hold); },
   started(rule) { a.started(rule); b.started(rule); },
+  crowdedOut(rule) { a.crowdedOut(rule); b.crowdedOut(rule); },
   chainCut(customer) { a.chainCut(customer); b.chainCut(customer); },
+  erased(customer) { a.erased(customer); b.erased(customer); },
+  reading(ranking, before, after) { a.reading(ranking, before, after); b.reading(ranking, before, after); },
+  contribution(population, before, after) { a.contribution(population, before, after); b.contribution(population, before, after); },
+  experiment(experiment, arm, difference) { a.experiment(experiment, arm, difference); b.experiment(experiment, arm, difference); },
 });
 
 function sinkOf(p: Partition): Sink {
@@ -98,6 +104,7 @@ function sinkOf(p: Partition): Sink {
     p.pending.messages.push({ message, cause: p.causeSequence, stamp: p.causeStamp, isAction });
   };
   return {
+    ...SILENT,
     action(action: Action) {
       const message = actionMessage(p.options.index, action);
       const bytes = message.body.length > MAX_OUTPUT_BYTES / 4 ? Buffer.byteLength(message.body) : 0;
@@ -129,6 +136,7 @@ function sinkOf(p: Partition): Sink {
       counted[reason]++;
     },
     started(rule) { stats.ruleStarted.set(rule, (stats.ruleStarted.get(rule) ?? 0) + 1); },
+    crowdedOut() { stats.runsCrowdedOut++; },
     chainCut() { stats.chainsCut++; },
   };
 }

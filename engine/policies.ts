@@ -41,6 +41,12 @@ export function judge(compiled: Policies, x: Context, channel: number, urgent: b
   return urgent ? SEND : quietOf(compiled, x, policies) ?? cappedBy(compiled, x, policies) ?? SEND;
 }
 
+/** As long as the channel is quiet: until when at least, as a `hold` says it; null: it is not. */
+export function quietUntil(compiled: Policies, x: Context, channel: number): number | null {
+  const judgement = quietOf(compiled, x, policiesOf(compiled, channel));
+  return judgement?.k === "hold" ? judgement.until : null;
+}
+
 function policiesOf(compiled: Policies, channel: number): readonly number[] {
   return (compiled.channels[channel] as Policies["channels"][number]).policies;
 }

@@ -81,6 +81,8 @@ export interface EngineStats {
   windowOverflows: number;
   /** Chains of effects cut at the depth limit. */
   chainsCut: number;
+  /** Runs that ended because a customer had too many of their rule. */
+  runsCrowdedOut: number;
   cachedCustomers: number;
   cacheMisses: number;
   commits: number;
@@ -108,6 +110,7 @@ export function engineStats(): EngineStats {
     stampsBackwards: 0,
     windowOverflows: 0,
     chainsCut: 0,
+    runsCrowdedOut: 0,
     cachedCustomers: 0,
     cacheMisses: 0,
     commits: 0,

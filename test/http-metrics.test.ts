@@ -53,7 +53,7 @@ describe("before anything has happened", () => {
     ["eddy_program_last_reload_successful", ["eddy_program_last_reload_successful 1"]],
     ["eddy_connected", ['eddy_connected{to="log"} 1', 'eddy_connected{to="store"} 0']],
     ["eddy_outbox_pending", ["eddy_outbox_pending 0"]],
-    ...["eddy_event_times_clamped_total", "eddy_stamps_backwards_total", "eddy_cached_customers", "eddy_cache_misses_total", "eddy_commits_total", "eddy_window_overflows_total", "eddy_chains_cut_total"]
+    ...["eddy_event_times_clamped_total", "eddy_stamps_backwards_total", "eddy_cached_customers", "eddy_cache_misses_total", "eddy_commits_total", "eddy_window_overflows_total", "eddy_chains_cut_total", "eddy_runs_crowded_out_total"]
       .map((name): [string, string[]] => [name, [`${name} 0`]]),
   ])("%s stands there", async (name, expected) => {
     expect(await lines(source(), name)).toEqual(expected);

@@ -102,6 +102,7 @@ function addWork(registry: Registry, stats: EngineStats): void {
   addSeries(registry, { name: "eddy_cached_customers", help: "Customers in memory.", type: "gauge", read: () => one(stats.cachedCustomers) });
   addCounter(registry, "eddy_window_overflows_total", "Window entries merged or dropped because a customer had too many.", () => stats.windowOverflows);
   addCounter(registry, "eddy_chains_cut_total", "Chains of effects cut at the depth limit.", () => stats.chainsCut);
+  addCounter(registry, "eddy_runs_crowded_out_total", "Runs that ended because their customer had more of the rule than are kept.", () => stats.runsCrowdedOut);
 }
 
 function addCounter(registry: Registry, name: string, help: string, value: () => number): void {

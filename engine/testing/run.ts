@@ -8,7 +8,7 @@ import type { Expr } from "../../dsl/program.js";
 import type { Delay, Expectation, GivenRecord, Test, TestEvent, TestLine, WallTime } from "../../dsl/tests.js";
 import { PROFILE_UPDATED, type EventPlan } from "../compile/compiled.js";
 import { newCustomer, type Customer, type Data } from "../customer.js";
-import { read, zoneOfProfile } from "../evaluate.js";
+import { SILENT, read, zoneOfProfile } from "../evaluate.js";
 import type { Work } from "../decode.js";
 import { createPartition, take, takePending, type Partition } from "../partition.js";
 import { BAD, lastFault, merged } from "../schema.js";
@@ -46,6 +46,7 @@ interface Running {
 /** `explain` is asked about each expectation that fails, at that moment. */
 export function runTest(program: TestProgram, test: Test, explain: Explain | null = null): Outcome {
   const t = begin(program, explain);
+  t.partition.evaluator.x.fixedVariants = new Map(test.variants.map(({ experiment, variant }) => [experiment, variant]));
   for (const line of test.lines) {
     if (!runLine(t, line)) break;
   }
@@ -56,8 +57,11 @@ function begin(program: TestProgram, explain: Explain | null): Running {
   const { compiled } = program;
   const happens = (what: Happening): void => void t.happened.push(what);
   const partition = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, engineStats(), {
+    ...SILENT,
+    ...SILENT,
     action: ({ customer, at, rule, channel, template, payload }) =>
       happens({ k: "action", customer, at, rule, channel, template, payload: snapshot(payload ?? {}) }),
+    held: ({ customer, at, rule, channel, template }) => happens({ k: "held", customer, at, rule, channel, template }),
     suppressed: ({ customer, at, rule, channel, template, reason }) => happens({ k: "suppressed", customer, at, rule, channel, template, reason }),
     change({ customer, at, segment, entered }) {
       const name = compiled.segments[segment]?.name ?? "";
@@ -201,6 +205,8 @@ function unmet(t: Running, what: Expectation): Why | null {
       const actions = leftOver(t, mine, t.unmet);
       return actions.length === 0 ? null : { k: "more happened", actions };
     }
+    case "held":
+      return claimed(t, mine, (one) => one.k === "held" && one.channel === what.channel && one.template === what.template) ? null : { k: "not held" };
     case "suppressed":
       return claimed(t, mine, (one) => one.k === "suppressed" && one.channel === what.channel && one.reason === what.reason) ? null : { k: "not suppressed" };
     case "action": {

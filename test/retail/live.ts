@@ -6,7 +6,7 @@ import type { Compiled } from "../../engine/compile/compiled.js";
 import type { Data } from "../../engine/customer.js";
 import { startEngine } from "../../engine/engine.js";
 import type { Environment } from "../../engine/environment.js";
-import { evaluator, read } from "../../engine/evaluate.js";
+import { SILENT, evaluator, read } from "../../engine/evaluate.js";
 import { readMeta } from "../../engine/meta.js";
 import type { NewRecord } from "../../engine/ports.js";
 import { planLayouts } from "../../engine/recovery.js";
@@ -131,7 +131,7 @@ export async function membersLive(compiled: Compiled, { ports, partitions }: Pla
 
 /** Traits of every customer in the store at the clock of their partition, one JSON line each, sorted. */
 export async function traitsLive(compiled: Compiled, { ports, partitions }: Place): Promise<string[]> {
-  const e = evaluator(compiled, { action: nothing, change: nothing, suppressed: nothing, started: nothing, chainCut: nothing });
+  const e = evaluator(compiled, SILENT);
   const found = new Map<string, string>();
   for (let p = 0; p < partitions; p++) {
     const meta = readMeta((await ports.store.meta(p)).meta);

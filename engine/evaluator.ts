@@ -1,0 +1,210 @@
+/**
+ * What the evaluation of one partition's customers works with, and what it tells: the Sink. An Evaluator is one object,
+ * used for one event or instant at a time; engine/evaluate.ts drives it.
+ */
+import type { Value } from "../dsl/program.js";
+import { agenda, enqueue, enqueueAll, type Agenda } from "./agenda.js";
+import type { Compiled, EventPlan } from "./compile/compiled.js";
+import { newContext, type Context, type Customer, type Data, type Run } from "./customer.js";
+import type { ExperimentSink } from "./experiments.js";
+import { hash128Hex } from "./hash.js";
+import { jumpedOver, nextClock, timetable, type Timetable } from "./schedules.js";
+import { settle, type FiguresSink, type Flip } from "./settle.js";
+import type { SuppressionReason } from "./stats.js";
+import { UTC, zoneOf, type Zone } from "./zone.js";
+
+// ---------------------------------------------------------------------------------------------------- what it tells
+
+export interface Action {
+  readonly customer: string;
+  /** The instant on the customer's clock. */
+  readonly at: number;
+  readonly rule: string;
+  /** The event's id, or `time`. */
+  readonly cause: string;
+  /** Null: an `emit`. */
+  readonly channel: string | null;
+  readonly template: string;
+  readonly payload: Value | undefined;
+  readonly id: string;
+}
+
+export interface Change {
+  readonly customer: string;
+  readonly at: number;
+  readonly segment: number;
+  readonly entered: boolean;
+  readonly cause: string;
+  readonly id: string;
+}
+
+/** A message that a channel holds. */
+export interface Hold {
+  readonly customer: string;
+  readonly at: number;
+  readonly rule: string;
+  readonly channel: string;
+  readonly template: string;
+}
+
+/** A message that the channel's policy did not let through, or whose run ended while it was held. */
+export interface Suppression extends Hold {
+  readonly reason: SuppressionReason;
+}
+
+export interface Sink extends FiguresSink, ExperimentSink {
+  action(action: Action): void;
+  change(change: Change): void;
+  held(hold: Hold): void;
+  suppressed(suppression: Suppression): void;
+  started(rule: string): void;
+  /** A run that ended because the customer had too many of its rule. */
+  crowdedOut(rule: string): void;
+  chainCut(customer: string): void;
+  /** The customer has been forgotten. */
+  erased(customer: string): void;
+}
+
+const nothing = (): void => undefined;
+
+/** For whoever only reads. */
+export const SILENT: Sink = {
+  action: nothing, change: nothing, held: nothing, suppressed: nothing, started: nothing, crowdedOut: nothing, chainCut: nothing,
+  erased: nothing, reading: nothing, contribution: nothing, experiment: nothing,
+};
+
+// ---------------------------------------------------------------------------------------------------- what it works with
+
+/** An event, checked: data in the program's values. */
+export interface Incoming {
+  readonly plan: EventPlan;
+  readonly data: Data;
+  /** Its own time, as it counts in windows. */
+  readonly time: number;
+  readonly id: string;
+  readonly source: string;
+}
+
+/**
+ * A run that started or began to wait for something in a round: how much had turned in that round by then. What turned
+ * before does not concern it.
+ */
+export interface Recent {
+  readonly run: Run;
+  readonly started: number;
+  waiting: number;
+}
+
+export interface Evaluator {
+  readonly compiled: Compiled;
+  readonly sink: Sink;
+  readonly x: Context;
+  readonly agenda: Agenda;
+  readonly timetable: Timetable;
+  /** By segment: its rank. */
+  readonly ranksOfSegment: readonly number[];
+  /** What has turned in this round: the next one looks at it. The other lists are those of the round before. */
+  flips: Flip[];
+  recent: Recent[];
+  lastFlips: Flip[];
+  lastRecent: Recent[];
+  /** Rules that a schedule starts when starts come next. */
+  due: number[];
+  /** A step of this round has changed what conditions read: an `until` may hold now, though nothing has turned. */
+  changed: boolean;
+  /** What is being processed: the event's id or `time`, and the same as a part of identities. */
+  cause: string;
+  causeKey: string;
+  /** Rules started and memberships turned so far by what is being processed: tells equal ones apart in identities. */
+  readonly started: number[];
+  turned: number;
+}
+
+export function evaluator(compiled: Compiled, sink: Sink): Evaluator {
+  const ranksOfSegment = new Array<number>(compiled.segments.length).fill(0);
+  compiled.settled.forEach((node, rank) => { if (node.k === "segment") ranksOfSegment[node.index] = rank; });
+  return {
+    compiled, sink, x: newContext(), agenda: agenda(compiled.settled.length), timetable: timetable(compiled), ranksOfSegment,
+    flips: [], recent: [], lastFlips: [], lastRecent: [], due: [], changed: false,
+    cause: "", causeKey: "", started: [], turned: 0,
+  };
+}
+
+// ---------------------------------------------------------------------------------------------------- what changes
+
+/** Settles what waits to be settled; memberships that turned are announced. `byTime`: no more has happened than that an instant came. */
+export function settleNow(e: Evaluator, byTime = false): void {
+  const { flips } = e;
+  const from = flips.length;
+  settle(e.compiled, e.agenda, e.x, flips, e.sink, byTime);
+  for (let i = from; i < flips.length; i++) {
+    const { k, index } = flips[i] as Flip;
+    if (k === "enter" || k === "leave") announce(e, index, k === "enter");
+  }
+}
+
+export function announce(e: Evaluator, segment: number, entered: boolean): void {
+  const { x } = e;
+  e.sink.change({
+    customer: x.customer.id, at: x.now, segment, entered, cause: e.cause,
+    id: hash128Hex(`${x.customer.id}\u0000${(e.compiled.segments[segment] as { name: string }).name}\u0000${e.causeKey}\u0000${e.turned++}`),
+  });
+}
+
+/** The customer's profile becomes another one; what depends on it waits to be settled. `isNew`: nothing was known before. */
+export function changeProfile(e: Evaluator, profile: Data, isNew = false): void {
+  const { x, compiled } = e;
+  const { customer } = x;
+  customer.profile = profile;
+  x.profile = profile;
+  const zone = zoneOfProfile(compiled, profile);
+  if (zone === customer.zone) {
+    enqueue(e.agenda, compiled.ranksOfProfile);
+    return;
+  }
+  // Another zone moves the ends of calendar periods and the hour of the day: everything may have changed.
+  const before = customer.zone;
+  customer.zone = zone;
+  x.zone = zone;
+  enqueueAll(e.agenda);
+  if (!isNew) jumpedOver(e.timetable, x, before, e.due);
+  for (const run of customer.runs) followClock(compiled, run, x);
+}
+
+/** A run that waits for a time of day waits for it on the wall clock that the customer has now, unless it is over by the old one. */
+function followClock(compiled: Compiled, run: Run, { zone, now }: Context): void {
+  if (run.deadline <= now) return;
+  const op = compiled.rules[run.rule]?.ops[run.at - 1];
+  if (op?.k === "waitClock") run.deadline = nextClock(zone, now, op.at, op.weekday);
+}
+
+export function zoneOfProfile(compiled: Compiled, profile: Data): Zone {
+  if (compiled.defaultZone === null) return UTC;
+  const named = profile["timezone"];
+  return typeof named === "string" ? zoneOf(named) : compiled.defaultZone;
+}
+
+/** Puts a run into the context: its event, its own aggregates, what it has captured. */
+export function enterRun(x: Context, run: Run): void {
+  x.run = run;
+  x.event = run.event;
+  x.eventTime = run.eventTime;
+}
+
+/** Whom the present concerns; for messages to the sink. */
+export function concerning(e: Evaluator, rule: string, channel: string, template: string): Hold {
+  return { customer: e.x.customer.id, at: e.x.now, rule, channel, template };
+}
+
+/** Takes the run from the customer; a message that is held for it goes out no more. */
+export function removeRun(e: Evaluator, customer: Customer, run: Run): void {
+  const place = customer.runs.indexOf(run);
+  if (place < 0) return;
+  customer.runs.splice(place, 1);
+  if (run.held === null) return;
+  run.held = null;
+  const rule = e.compiled.rules[run.rule];
+  const op = rule?.ops[run.at - 1];
+  if (rule === undefined || op?.k !== "send") return;
+  e.sink.suppressed({ ...concerning(e, rule.name, e.compiled.channels[op.channel]?.name ?? "", op.template), reason: "ended" });
+}
