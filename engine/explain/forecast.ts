@@ -47,8 +47,16 @@ export function look(e: Evaluator, customer: Customer, now: number, run: Run | n
   e.x.eventTime = run === null ? now : run.eventTime;
 }
 
+const nodesOf = new WeakMap<Compiled, ReadonlyMap<number, CompiledWatch>>();
+
+/** The watches of a program by their index. */
 export function watchNodes(compiled: Compiled): ReadonlyMap<number, CompiledWatch> {
-  return new Map(compiled.settled.flatMap((node) => (node.k === "watch" ? [[node.index, node] as const] : [])));
+  let nodes = nodesOf.get(compiled);
+  if (nodes === undefined) {
+    nodes = new Map(compiled.settled.flatMap((node) => (node.k === "watch" ? [[node.index, node] as const] : [])));
+    nodesOf.set(compiled, nodes);
+  }
+  return nodes;
 }
 
 export function forecast(compiled: Compiled, figures: Figures, customer: Customer, now: number, asked: Asked): Forecast {
