@@ -2,7 +2,7 @@
  * The scenarios that are kept beside the project, as far as this version runs them: their tests prove the engine's
  * semantics. What is not supported is taken away, with all that depends on it:
  *
- * - Policies of channels (quiet hours, caps) go, the channels stay. Tests that expect a cap are left out.
+ * - Tests in which customers are joined are left out.
  * - Every declaration in which the checker finds an error goes, again and again until none is left. Tests that go so are
  *   left out.
  * - A test is left out where a rule that went could have started in it: without the rule it would say less.
@@ -30,16 +30,11 @@ interface Run {
 
 const nameOf = (span: Span, name: string): string => `${span.file.replace(".eddy", "")}: ${name}`;
 
-function withoutPolicies(declaration: Declaration): Declaration {
-  if (declaration.k !== "channel") return declaration;
-  return { ...declaration, policy: declaration.policy.filter(({ k }) => k === "when") };
-}
-
 const contains = (outer: Span, inner: Span): boolean => outer.file === inner.file && outer.start <= inner.start && inner.end <= outer.end;
 
 /** Declarations without errors, and those that had some, with the first of them. */
 function supported(): { readonly suite: TestSuite; readonly kept: readonly Declaration[]; readonly removed: ReadonlyMap<Declaration, string> } {
-  let kept: readonly Declaration[] = corpus.flatMap(({ name, text }) => parseFile(name, text).declarations).map(withoutPolicies);
+  let kept: readonly Declaration[] = corpus.flatMap(({ name, text }) => parseFile(name, text).declarations);
   const removed = new Map<Declaration, string>();
   for (;;) {
     const { diagnostics, suite } = check(kept, []);
@@ -64,10 +59,12 @@ function runCorpus(): Run {
   for (const one of suite.tests) {
     const written = kept.find((each): each is TestDeclaration => each.k === "test" && each.span === one.span);
     const outcome = runTest(programOf(one), one);
+    if (mentions(written?.lines).has("customer_identified")) {
+      leftOut.set(nameOf(one.span, one.name), "joining customers is not supported");
+      continue;
+    }
     const missing = rules.find((rule) => rule.span.file === one.span.file && couldStart(rule, mentions(written?.lines), outcome.touched.entered));
-    const capped = one.lines.some((line) => line.k === "expect" && line.what.k === "suppressed" && line.what.reason === "cap");
     if (missing !== undefined) leftOut.set(nameOf(one.span, one.name), `the rule "${missing.name.text}" is not supported`);
-    else if (capped) leftOut.set(nameOf(one.span, one.name), "caps of channels are not supported");
     else outcomes.set(nameOf(one.span, one.name), outcome);
   }
   return { outcomes, leftOut, gone: new Set(gone.flatMap((declaration) => ("name" in declaration && "text" in declaration.name ? [declaration.name.text] : []))) };
