@@ -44,7 +44,7 @@ function place(report: TestReport, span: Span): { readonly file: string; readonl
 }
 
 const REASONS = {
-  "no such action": "no_such_action", "not suppressed": "not_suppressed", "more happened": "more_happened", false: "not_true",
+  "no such action": "no_such_action", "not held": "not_held", "not suppressed": "not_suppressed", "more happened": "more_happened", false: "not_true",
   "before the clock": "before_the_clock", refused: "refused", cut: "cut",
 } as const satisfies Readonly<Record<Failure["why"]["k"], string>>;
 
@@ -70,6 +70,7 @@ function happeningJson(one: Happening): object {
   const at = timeText(one.at);
   switch (one.k) {
     case "action": return { at, what: one.channel === null ? "emit" : "send", ...(one.channel === null ? {} : { channel: one.channel }), template: one.template, payload: one.payload, rule: one.rule };
+    case "held": return { at, what: "held", channel: one.channel, template: one.template, rule: one.rule };
     case "suppressed": return { at, what: "suppressed", channel: one.channel, template: one.template, reason: one.reason, rule: one.rule };
     case "change": return { at, what: one.entered ? "entered" : "left", segment: one.segment };
   }

@@ -70,7 +70,7 @@ export function insteadLines(report: TestReport, failure: Failure): readonly str
   }
   lines.push(...elsewhere.map((one) => (one.customer === customer ? `it happened in an earlier step, at ${shownInstant(one.at, zone)}` : `it happened to "${one.customer}"`)));
   if (failure.unseen) lines.push("no event of this customer has come yet: with the first one segments begin");
-  const wanted = why.k === "no such action" || why.k === "not suppressed";
+  const wanted = why.k === "no such action" || why.k === "not held" || why.k === "not suppressed";
   if (waiting.length > 0 && wanted) lines.push("what waits:", ...indented(1, waiting.map(({ rule, until }) => `rule ${rule} until ${shownInstant(until, zone)}`)));
   return lines;
 }

@@ -45,7 +45,12 @@ export function act(e: Evaluator, run: Run): boolean {
       case "waitFor":
         recentOf(e, run).waiting = e.flips.length;
         return waitUntil(x, run, endOf(op.within, x));
-      case "branch": if (!op.if(x)) run.at = op.otherwise; break;
+      case "branch": {
+        const holds = op.if(x);
+        e.sink.went?.(rule.name, op.key, holds ? "then" : "else");
+        if (!holds) run.at = op.otherwise;
+        break;
+      }
       case "jump": run.at = op.to; break;
       case "stop": return false;
       case "set":
@@ -56,12 +61,16 @@ export function act(e: Evaluator, run: Run): boolean {
         credit(e.compiled, e.agenda, x, op.points, op.amount(x), x.now);
         hasChanged(e);
         break;
-      case "take":
-        if (take(e.compiled, e.agenda, x, op.points, op.amount(x))) hasChanged(e);
+      case "take": {
+        const taken = take(e.compiled, e.agenda, x, op.points, op.amount(x));
+        e.sink.went?.(rule.name, op.key, taken ? "then" : "else");
+        if (taken) hasChanged(e);
         else run.at = op.otherwise;
         break;
+      }
       case "split": {
         const variant = expose(e.compiled, x, op.experiment, e.sink);
+        e.sink.went?.(rule.name, op.key, variant);
         if (variant === HOLDOUT) return false;
         run.at = op.targets.get(variant) ?? op.otherwise;
         break;

@@ -63,6 +63,11 @@ export interface Sink extends FiguresSink, ExperimentSink {
   chainCut(customer: string): void;
   /** The customer has been forgotten. */
   erased(customer: string): void;
+  /**
+   * Which way a run went at a step that leads into several: `then`, `else`, or a variant of a `split`. `step` is the
+   * step's key. Only who counts what tests have covered asks for it.
+   */
+  went?(rule: string, step: string, way: string): void;
 }
 
 const nothing = (): void => undefined;

@@ -93,6 +93,7 @@ const both = (a: Sink, b: Sink): Sink => ({
   crowdedOut(rule) { a.crowdedOut(rule); b.crowdedOut(rule); },
   chainCut(customer) { a.chainCut(customer); b.chainCut(customer); },
   erased(customer) { a.erased(customer); b.erased(customer); },
+  went(rule, step, way) { b.went?.(rule, step, way); },
   reading(ranking, before, after) { a.reading(ranking, before, after); b.reading(ranking, before, after); },
   contribution(population, before, after) { a.contribution(population, before, after); b.contribution(population, before, after); },
   experiment(experiment, arm, difference) { a.experiment(experiment, arm, difference); b.experiment(experiment, arm, difference); },

@@ -106,12 +106,17 @@ function mayCome(e: Evaluator, run: Run, event: Incoming | null): boolean {
 /** Whether the run's wait is over, and puts it where it goes on. */
 function goesOn(e: Evaluator, run: Run, event: Incoming | null): boolean {
   const waitFor = waitForOf(e, run);
+  const rule = e.compiled.rules[run.rule] as CompiledRule;
   if (run.deadline <= e.x.now) {
+    if (waitFor === null) return true;
     // It did not come, or too late: at the very end of its time it no longer counts.
-    if (waitFor !== null) run.at = waitFor.otherwise ?? (e.compiled.rules[run.rule] as CompiledRule).ops.length;
+    e.sink.went?.(rule.name, waitFor.key, "else");
+    run.at = waitFor.otherwise ?? rule.ops.length;
     return true;
   }
-  return waitFor !== null && comes(e, run, waitFor, event);
+  if (waitFor === null || !comes(e, run, waitFor, event)) return false;
+  e.sink.went?.(rule.name, waitFor.key, "then");
+  return true;
 }
 
 function comes(e: Evaluator, run: Run, { moments, as }: WaitForOp, event: Incoming | null): boolean {

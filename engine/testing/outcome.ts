@@ -20,6 +20,7 @@ export interface Outcome {
 /** Something that happened to a customer. */
 export type Happening = { readonly customer: string; readonly at: number } & (
   | { readonly k: "action"; readonly rule: string; readonly channel: string | null; readonly template: string; readonly payload: Json }
+  | { readonly k: "held"; readonly rule: string; readonly channel: string; readonly template: string }
   | { readonly k: "suppressed"; readonly rule: string; readonly channel: string; readonly template: string; readonly reason: SuppressionReason }
   | { readonly k: "change"; readonly segment: string; readonly entered: boolean }
 );
@@ -29,6 +30,7 @@ export type Action = Extract<Happening, { readonly k: "action" }>;
 export type Why =
   /** `nearest`: what happened to the customer in the step and differs least; null where nothing was alike. */
   | { readonly k: "no such action"; readonly nearest: Nearest | null }
+  | { readonly k: "not held" }
   | { readonly k: "not suppressed" }
   /** Something happened where nothing was expected, or nothing else. */
   | { readonly k: "more happened"; readonly actions: readonly Happening[] }

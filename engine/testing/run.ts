@@ -15,7 +15,7 @@ import { BAD, lastFault, merged } from "../schema.js";
 import { engineStats } from "../stats.js";
 import { DAY_MS, addMonths, instantOf } from "../zone.js";
 import { eventData, expected, profilePatch, type Json, type Moment, type Shown } from "./data.js";
-import { nothingTouched, type Touched } from "./coverage.js";
+import { nothingTouched, wayKey, type Touched } from "./coverage.js";
 import { claim, differences, matches, noClaims, type Claims } from "./match.js";
 import type { Action, Explain, Failure, Happening, Nearest, Outcome, Why } from "./outcome.js";
 import type { TestProgram } from "./program.js";
@@ -69,6 +69,7 @@ function begin(program: TestProgram, explain: Explain | null): Running {
       happens({ k: "change", customer, at, segment: name, entered });
     },
     started: (rule) => void t.touched.started.add(rule),
+    went: (rule, step, way) => void t.touched.ways.add(wayKey(rule, step, way)),
     chainCut() { t.cut = true; },
   });
   const t: Running = {

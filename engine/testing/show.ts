@@ -64,6 +64,7 @@ export function shownHappening(one: Happening): string {
       const payload = typeof one.payload === "object" && one.payload !== null && Object.keys(one.payload).length === 0 ? "" : ` ${shownPayload(one.payload)}`;
       return `${one.channel === null ? "emit" : `send ${one.channel}`} ${JSON.stringify(one.template)}${payload}`;
     }
+    case "held": return `held ${one.channel}: ${JSON.stringify(one.template)}`;
     case "suppressed": return `suppressed ${one.channel} by ${one.reason}: ${JSON.stringify(one.template)}`;
     case "change": return `${one.entered ? "enter" : "leave"} ${one.segment}`;
   }
