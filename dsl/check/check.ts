@@ -12,7 +12,7 @@ import { assemble } from "./assemble.js";
 import { type Declared, byCodeUnits, gather } from "./declared.js";
 import { readExperiment } from "./experiments.js";
 import { aggregateKey } from "./keys.js";
-import { lintUnused } from "./lints.js";
+import { lint } from "./lints.js";
 import { readMetric } from "./metrics.js";
 import { inOrder } from "./order.js";
 import type { Parts } from "./parts.js";
@@ -82,11 +82,12 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   const { channels, policies } = readChannels(world);
   metrics = sorted(declared.metrics).map((written) => readMetric(world, written)).filter((metric): metric is Metric => metric !== null);
   const rules = declared.rules.map((written) => readRule(world, written));
-  reportCycles(world, new Map([...needs, ...rankingNeeds]));
-  refuseNested(world, rankings, new Map([...needs, ...rankingNeeds]));
+  const ends = reportCycles(world, new Map([...needs, ...rankingNeeds])) === 0;
+  // A ranking in a circle leads to itself.
+  if (ends) refuseNested(world, rankings, new Map([...needs, ...rankingNeeds]));
   reportTooDeep(world, traits.tooDeep, diagnostics);
   const isWrong = (): boolean => broken.length > 0 || diagnostics.some(({ severity }) => severity === "error");
-  if (!isWrong()) lintUnused(world);
+  if (!isWrong()) lint(world, { segments, rules });
   // What only tests mention is no part of the program.
   const own = {
     used: new Set(used), aggregates: [...table.all], rankings: [...rankings], populations: [...populations], needs: new Map([...needs, ...rankingNeeds]),
@@ -134,7 +135,7 @@ const sorted = <T>(byName: ReadonlyMap<string, T>): readonly T[] =>
 const placing = <T>(all: T[]) => (one: T): number => all.push(one) - 1;
 
 /** Equal aggregates stand once. */
-function aggregateTable({ points }: Declared): Pick<World, "aggregate" | "counts"> & { readonly all: readonly Aggregate[] } {
+function aggregateTable({ points }: Declared): Pick<World, "aggregate" | "counts" | "isSilence"> & { readonly all: readonly Aggregate[] } {
   const all: Aggregate[] = [];
   const byKey = new Map<string, number>();
   return {
@@ -147,6 +148,7 @@ function aggregateTable({ points }: Declared): Pick<World, "aggregate" | "counts
       all.push({ key, ...found });
       return all.length - 1;
     },
+    isSilence: (index) => all[index]?.fn === "absence",
     counts: (index) => {
       const found = all[index];
       return found !== undefined && (found.fn === "count" || found.fn === "distinct" || (found.fn === "sum" && points.has(found.event)));
@@ -157,9 +159,10 @@ function aggregateTable({ points }: Declared): Pick<World, "aggregate" | "counts
 /** Names of a circle in one finding. */
 const MOST_SHOWN = 10;
 
-/** A circle of traits, segments and tiers is reported where its first name is declared. */
-function reportCycles({ declared, report }: World, needs: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const cycle of inOrder(needs).cycles) {
+/** A circle of traits, segments and tiers is reported where its first name is declared. How many there are. */
+function reportCycles({ declared, report }: World, needs: ReadonlyMap<string, ReadonlySet<string>>): number {
+  const { cycles } = inOrder(needs);
+  for (const cycle of cycles) {
     // Rankings have no names: whoever reads one needs what it needs.
     const places = cycle.filter((name) => !name.startsWith("ranking ")).map((name) => ({ name: name.slice(name.indexOf(" ") + 1), at: declarationOf(declared, name) }));
     const [first, ...rest] = places;
@@ -168,6 +171,7 @@ function reportCycles({ declared, report }: World, needs: ReadonlyMap<string, Re
     const shown = path.length <= MOST_SHOWN ? path : [...path.slice(0, MOST_SHOWN - 1), `… ${path.length - MOST_SHOWN} more …`, `"${first.name}"`];
     report("E0301", first.at.span, `"${first.name}" depends on itself`, { notes: [`"${first.name}" needs ${shown.join(", which needs ")}`] });
   }
+  return cycles.length;
 }
 
 function declarationOf({ traits, tiers, segments }: Declared, name: string): ast.Name | undefined {

@@ -7,7 +7,10 @@ import { knownTruth } from "./constants.js";
 import { check, condition } from "./expressions.js";
 import type { Site, World } from "./site.js";
 
-/** A condition that must know when it changes by time alone. */
+/**
+ * A condition that must know when it changes by time alone. Without `lint`, nothing is said where all of it is always
+ * or never true: whoever asks has something better to say about that.
+ */
 export function watchedCondition(site: Site, written: ast.Expression, lint = true): Expr | null {
   const checked = condition(site, written);
   if (checked === null) return null;
@@ -15,6 +18,7 @@ export function watchedCondition(site: Site, written: ast.Expression, lint = tru
   if (settled === null) return null;
   if (settled.continuous) return refused(site.world, written.span);
   if (lint) lintTruth(site.world, settled.value, written.span);
+  else if (knownTruth(settled.value, site.world.counts) === null) lintParts(site.world, settled.value);
   return settled.value;
 }
 
@@ -61,4 +65,13 @@ const refused = (world: World, span: ast.Span): null =>
 export function lintTruth(world: World, value: Expr, span: ast.Span): void {
   const known = knownTruth(value, world.counts);
   if (known !== null) world.report(known ? "W0004" : "W0005", span, `this is ${known ? "always" : "never"} true`);
+  else lintParts(world, value);
+}
+
+/** A part that makes no difference, in a whole that depends on others. */
+function lintParts(world: World, whole: Expr): void {
+  for (const part of whole.k === "and" || whole.k === "or" ? whole.of : []) {
+    const at = world.spans.get(part);
+    if (at !== undefined) lintTruth(world, part, at);
+  }
 }

@@ -13,8 +13,8 @@ export function knownTruth(of: Expr, counts: Counts): boolean | null {
       const known = knownTruth(of.of, counts);
       return known === null ? null : !known;
     }
-    case "and": return several(of.of, false, counts);
-    case "or": return several(of.of, true, counts);
+    case "and": return several(of.of, false, counts) ?? (contradicts(of.of) ? false : null);
+    case "or": return several(of.of, true, counts) ?? (hasOpposites(of.of) ? true : null);
     case "compare": return knownComparison(of, counts);
     default: return null;
   }
@@ -27,29 +27,95 @@ function several(of: readonly Expr[], decides: boolean, counts: Counts): boolean
   return known.includes(null) ? null : !decides;
 }
 
-function knownComparison({ op, left, right }: Extract<Expr, { k: "compare" }>, counts: Counts): boolean | null {
+type Comparison = Extract<Expr, { k: "compare" }>;
+const MIRRORED = { "==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<=" } as const;
+
+function knownComparison({ op, left, right }: Comparison, counts: Counts): boolean | null {
   const [a, b] = [knownValue(left), knownValue(right)];
   if (a !== undefined && b !== undefined) return holds(op, a, b);
-  // A number of things is never below 0.
-  if (isNumberOfThings(left, counts) && typeof b === "number") return ofThings(op, b);
-  if (isNumberOfThings(right, counts) && typeof a === "number") return ofThings(op === "<" ? ">" : op === ">" ? "<" : op === "<=" ? ">=" : op === ">=" ? "<=" : op, a);
+  if (typeof b === "number") return withinRange(op, left, b, counts);
+  if (typeof a === "number") return withinRange(MIRRORED[op], right, a, counts);
   return null;
 }
 
-function ofThings(op: string, bound: number): boolean | null {
-  switch (op) {
-    case ">=": return bound <= 0 ? true : null;
-    case ">": return bound < 0 ? true : null;
-    case "<": return bound <= 0 ? false : null;
-    case "<=": case "==": return bound < 0 ? false : null;
-    case "!=": return bound < 0 ? true : null;
+// ---- ranges ----
+
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The numbers that it can be at all, both ends included. */
+function rangeOf(of: Expr, counts: Counts): Range | null {
+  switch (of.k) {
+    case "fold": return of.fn === "count" || of.fn === "distinct" ? { low: 0, high: Infinity } : null;
+    case "aggregate": return counts(of.index) ? { low: 0, high: Infinity } : null;
+    case "points": return { low: 0, high: Infinity };
+    case "percentile": return { low: 0, high: 100 };
+    case "call":
+      switch (of.fn) {
+        case "length": return { low: 0, high: Infinity };
+        case "hour": return { low: 0, high: 23 };
+        case "day": return { low: 1, high: 31 };
+        case "month": return { low: 1, high: 12 };
+        default: return null;
+      }
     default: return null;
   }
 }
 
-const isNumberOfThings = (of: Expr, counts: Counts): boolean =>
-  (of.k === "fold" && (of.fn === "count" || of.fn === "distinct")) || (of.k === "call" && of.fn === "length" && !of.maybe) ||
-  (of.k === "aggregate" && counts(of.index)) || of.k === "points";
+function withinRange(op: Comparison["op"], of: Expr, bound: number, counts: Counts): boolean | null {
+  const range = rangeOf(of, counts);
+  if (range === null) return null;
+  const [least, most] = [holds(op, range.low, bound), holds(op, range.high, bound)];
+  // Where it is missing every comparison is false but `!=`.
+  if (op === "==" || op === "!=") return bound < range.low || bound > range.high ? op === "!=" : null;
+  if (least === true && most === true) return of.maybe ? null : true;
+  return least === false && most === false ? false : null;
+}
+
+// ---- parts that exclude each other ----
+
+/** What the comparisons with constants leave of one value. */
+interface Left {
+  low: number;
+  high: number;
+  /** Null: everything between. */
+  only: readonly Value[] | null;
+}
+
+/** `x > 5 and x < 3`, `x == "a" and x == "b"`, `p and not p`: whatever the values are. */
+function contradicts(parts: readonly Expr[]): boolean {
+  if (hasOpposites(parts)) return true;
+  const left = new Map<string, Left>();
+  const comparisons = parts.filter((part) => part.k === "compare");
+  if (comparisons.length < 2) return false;
+  return comparisons.some((part) => {
+    const fixed = knownValue(part.right);
+    const [of, op, value] = fixed === undefined ? [part.right, MIRRORED[part.op], knownValue(part.left)] : [part.left, part.op, fixed];
+    if (value === undefined || op === "!=") return false;
+    const key = JSON.stringify(of);
+    const one = left.get(key) ?? { low: -Infinity, high: Infinity, only: null };
+    left.set(key, one);
+    narrow(one, op, value);
+    return one.only === null ? one.low > one.high : one.only.length === 0;
+  });
+}
+
+// Open ends count as closed ones, so `x > 3 and x < 3` passes for possible.
+function narrow(left: Left, op: Comparison["op"], value: Value): void {
+  if (op === "==") left.only = (left.only ?? [value]).filter((each) => each === value);
+  else if (typeof value === "number" && (op === ">" || op === ">=")) left.low = Math.max(left.low, value);
+  else if (typeof value === "number" && (op === "<" || op === "<=")) left.high = Math.min(left.high, value);
+  left.only = left.only?.filter((each) => typeof each !== "number" || (each >= left.low && each <= left.high)) ?? null;
+}
+
+function hasOpposites(parts: readonly Expr[]): boolean {
+  const denied = parts.flatMap((part) => (part.k === "not" ? [JSON.stringify(part.of)] : []));
+  return denied.length > 0 && parts.some((part) => part.k !== "not" && denied.includes(JSON.stringify(part)));
+}
+
+// ---- values ----
 
 function knownValue(of: Expr): Value | undefined {
   if (of.k === "const") return of.value;

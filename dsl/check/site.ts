@@ -52,6 +52,8 @@ export interface World {
   readonly population: (population: Omit<Population, "key">) => number;
   /** Whether the aggregate of this index is a number of things, never below 0. */
   readonly counts: (index: number) => boolean;
+  /** Whether the aggregate of this index is a `no E for D`. */
+  readonly isSilence: (index: number) => boolean;
   /** What has been referred to, by name: for the lints and for the events that need no declaration. */
   readonly used: Set<string>;
   /** Where the trees stand in the text. */
@@ -91,16 +93,13 @@ export interface Site {
   readonly filter: string | null;
   /** What this declaration refers to: `trait x`, `segment y`, `tier z`, `ranking 0`. */
   readonly needs: Set<string>;
-  /** Names that stand for something this version cannot run; nothing is said about their use. */
+  /** Names of what could not be read; nothing is said about their use. */
   readonly unknown: ReadonlySet<string>;
 }
 
 export const siteIn = (world: World, needs: Set<string> = new Set()): Site => ({
   world, place: "declaration", row: null, item: null, start: null, captured: new Map(), filter: null, needs, unknown: new Set(),
 });
-
-export const unsupported = (report: Report, what: string, span: ast.Span): null =>
-  report("E0302", span, `${what} is not supported by this version of Eddy`);
 
 /** From the beginning of the one to the end of the other. */
 export const between = (from: ast.Span, to: ast.Span): ast.Span => ({ file: from.file, start: from.start, end: to.end });

@@ -128,7 +128,7 @@ const table = {
   },
   E0114: {
     title: "`event` where there is none",
-    explanation: "`event` is the event that started the rule. Traits, segments and channels are not started by one, nor are rules that start with `enter` or `leave`. Where several events start a rule, only what all of them have is known.",
+    explanation: "`event` is the event that started the rule. Traits, segments and channels are not started by one, nor are rules that begin with `enter`, `leave`, `change`, a tier or a schedule. What `change` watches, and the date of a schedule, are the customer's and known before anything starts. Where several events start a rule, only what all of them have is known.",
   },
   E0115: {
     title: "a rule that is not declared",
@@ -260,7 +260,7 @@ const table = {
   // ---- E03xx: structure ----
   E0301: {
     title: "a cycle",
-    explanation: "Traits and segments may not depend on each other in a circle: none of them could be computed first.",
+    explanation: "Traits, segments and tiers may not depend on each other in a circle: none of them could be computed first.",
   },
   E0302: {
     title: "a form that was not supported yet",
@@ -269,11 +269,11 @@ const table = {
   },
   E0303: {
     title: "a rule that never starts",
-    explanation: "A rule needs at least one `on EVENT`, `on enter SEGMENT` or `on leave SEGMENT`.",
+    explanation: "A rule needs at least one `on`: an event, `enter SEGMENT`, `leave SEGMENT`, `TIER up`, `TIER down`, `change EXPRESSION`, or a schedule such as `every day at 09:00`.",
   },
   E0304: {
     title: "a clause given twice",
-    explanation: "`priority` and `repeat restart` may be given once in a rule, and in a test `profile` once for each customer.",
+    explanation: "`priority`, `per` and `repeat restart` may be given once in a rule, and in a test `profile` once for each customer.",
   },
   E0305: {
     title: "a value that grows too large",
@@ -384,6 +384,14 @@ const table = {
   W0014: {
     title: "an expected action that no rule of the test takes",
     explanation: "None of the rules that the test runs sends this template through this channel, or emits this name, so the expectation cannot be met. A test runs the rules of its own file, and those named after `with`.",
+  },
+  W0015: {
+    title: "one day where a calendar day was probably meant",
+    explanation: "`at most 1 per 1 day` counts what happened in the 24 hours before, whatever the clock says; `at most 1 per day` counts what happened on this day of the customer's calendar. The same holds for weeks and months. Where the hours are meant, write `24 hours` or `7 days`.",
+  },
+  W0016: {
+    title: "silence of those who never spoke",
+    explanation: "`no E for D` counts from the last E or, where there was none, from when the customer was first seen. So it also holds for customers who never did E. Where only those who stopped are meant, say that there was one: `any(E) and no E for D`. Any other word about what the customer did is taken as a sign that both are meant.",
   },
 } as const satisfies Record<string, CodeInfo>;
 

@@ -155,8 +155,8 @@ const table: Readonly<Record<ReportedCode, Example>> = {
     `rule thanks { on order_placed  emit "thanks" }\ntest "thanks" with thanks {\n  at 2026-03-02 10:00 order_placed\n  expect emit "thanks"\n}`,
   ),
   E0116: example(
-    `tier status by sum(order_placed.total) over 365 days { basic at 0  gold at 500 }\nrule up { on statuses up  emit "up" }`,
-    `tier status by sum(order_placed.total) over 365 days { basic at 0  gold at 500 }\nrule up { on status up  emit "up" }`,
+    `tier status by sum(order_placed.total) over 365 days { basic at 0  gold at 500 }\nrule risen { on statuses up  emit "risen" }`,
+    `tier status by sum(order_placed.total) over 365 days { basic at 0  gold at 500 }\nrule risen { on status up  emit "risen" }`,
   ),
   E0117: example(
     `points stars { earn 10 on order_placed }\nrule gift { on session_started  award 5 star }`,
@@ -443,6 +443,14 @@ test "thanks" {
   at 2026-03-02 10:00 order_placed
   expect send email "thanks"
 }`,
+  ),
+  W0015: example(
+    `rule thanks {\n  on order_placed\n  at most 1 per 1 day\n  send email "thanks"\n}`,
+    `rule thanks {\n  on order_placed\n  at most 1 per day\n  send email "thanks"\n}`,
+  ),
+  W0016: example(
+    `segment asleep when no order_placed for 90 days`,
+    `segment asleep when any(order_placed) and no order_placed for 90 days`,
   ),
 };
 
