@@ -9,12 +9,12 @@
  * Nothing here knows of partitions, commits or streams: what comes out goes to a Sink (engine/evaluator.ts).
  */
 import { enqueue, enqueueAll } from "./agenda.js";
-import type { CompiledRule, EventPlan } from "./compile/compiled.js";
-import { enterContext, NO_DATA, type Context, type Customer, type Run } from "./customer.js";
+import { enterContext, NO_DATA, type Context, type Customer } from "./customer.js";
 import { erase, isKnown, noteEvent, retainedUntil, watchRetention } from "./erasure.js";
-import { announce, changeProfile, concerning, enterRun, settleNow, type Evaluator, type Incoming } from "./evaluator.js";
+import { announce, changeProfile, concerning, settleNow, type Evaluator, type Incoming } from "./evaluator.js";
 import { reachGoals } from "./experiments.js";
 import { credit, earnings } from "./points.js";
+import { updateRuns } from "./run-aggregates.js";
 import { continueRuns, endRuns, startRules, watchRuns } from "./runs.js";
 import { merged } from "./schema.js";
 import { dueAt, watchSchedules } from "./schedules.js";
@@ -65,15 +65,7 @@ function update(e: Evaluator, { plan, data }: Incoming): void {
     const update = updates[i] as (typeof updates)[number];
     if (update.apply(x)) enqueue(e.agenda, compiled.ranksOfAggregate[update.aggregate] as readonly number[]);
   }
-  if (plan.runUpdates.length > 0) for (const run of x.customer.runs) updateRun(e, run, plan);
-}
-
-/** … and those of a run, which nothing depends on that is settled. */
-function updateRun(e: Evaluator, run: Run, { runUpdates }: EventPlan): void {
-  const { runAggregates } = e.compiled.rules[run.rule] as CompiledRule;
-  if (runAggregates.size === 0) return;
-  enterRun(e.x, run);
-  for (const { aggregate, apply } of runUpdates) if (runAggregates.has(aggregate)) apply(e.x);
+  updateRuns(compiled, x, plan.runUpdates);
 }
 
 // ---------------------------------------------------------------------------------------------------- an instant

@@ -17,12 +17,13 @@ import { enqueue, type Agenda } from "./agenda.js";
 import type { Cap, Length, Value } from "../dsl/program.js";
 import type { Compiled, CompiledPoints, EventPlan } from "./compile/compiled.js";
 import { extrasOf, type Context, type Extras, type Ledger } from "./customer.js";
+import { updateRuns } from "./run-aggregates.js";
 import { DAY_MS, addMonths, type Zone } from "./zone.js";
 
 export const MAX_LOTS = 256;
 
 /** What is needed of a compiled program. */
-export type PointsPlan = Pick<Compiled, "points" | "ranksOfAggregate" | "ranksOfPoints">;
+export type PointsPlan = Pick<Compiled, "points" | "rules" | "ranksOfAggregate" | "ranksOfPoints">;
 
 export interface Earning {
   readonly points: number;
@@ -171,14 +172,15 @@ export function credit(compiled: PointsPlan, agenda: Agenda, x: Context, points:
 }
 
 function applyEarned(compiled: PointsPlan, agenda: Agenda, x: Context, points: number, amount: number, time: number): void {
-  const { earned } = compiled.points[points] as CompiledPoints;
-  if (earned.length === 0) return;
+  const { earned, runEarned } = compiled.points[points] as CompiledPoints;
+  if (earned.length === 0 && runEarned.length === 0) return;
   const { row, rowTime } = x;
   x.row = { amount };
   x.rowTime = time;
   for (const { aggregate, apply } of earned) {
     if (apply(x)) enqueue(agenda, compiled.ranksOfAggregate[aggregate] as readonly number[]);
   }
+  updateRuns(compiled, x, runEarned);
   x.row = row;
   x.rowTime = rowTime;
 }

@@ -161,6 +161,8 @@ export interface CompiledPoints {
   readonly expire: Length | null;
   /** Aggregates over the credits: the row is `{ amount }` at the credit's own time. */
   readonly earned: readonly Update[];
+  /** Those of them that are `this run`. */
+  readonly runEarned: readonly Update[];
 }
 
 export interface Compiled extends Dependencies {
@@ -227,7 +229,10 @@ export function compile(program: Program): Compiled {
       when: policy.when.map((when) => made.test(when) as Test),
       quiet: policy.quiet.map((quiet): CompiledQuiet => (quiet.k === "hours" ? quiet : { k: quiet.k, ...condition(made, quiet.if) })),
     })),
-    points: program.points.map(({ name, expire }) => ({ name, expire, earned: updatesOn(program, name, made) })),
+    points: program.points.map(({ name, expire }) => {
+      const updates = updatesOn(program, name, made);
+      return { name, expire, earned: updates.filter((update) => !isOfRun(program, update)), runEarned: updates.filter((update) => isOfRun(program, update)) };
+    }),
     experiments: program.experiments,
     metrics: program.metrics.map((metric) => ({ name: metric.name, value: made.valueOf(metric.value) })),
     rules,
@@ -472,20 +477,21 @@ function updatesOn(program: Program, event: string, made: Made): readonly (Updat
     aggregate.event === event ? [{ aggregate: i, apply: made.need<Test>(`u${i}`), where: aggregate.items === null ? aggregate.where : null }] : []);
 }
 
+const isOfRun = ({ aggregates }: Program, { aggregate }: Update): boolean => aggregates[aggregate]?.window.k === "run";
+
 function eventPlans(program: Program, rules: readonly CompiledRule[], made: Made): Map<string, EventPlan> {
   const plans = new Map<string, EventPlan>();
   const declared = new Map(program.events.map((event) => [event.name, event]));
   for (const name of [PROFILE_UPDATED, CUSTOMER_ERASED]) if (!declared.has(name)) declared.set(name, { name, wire: name, fields: [] });
   for (const event of declared.values()) {
     const updates = updatesOn(program, event.name, made);
-    const isOfRun = ({ aggregate }: Update): boolean => program.aggregates[aggregate]?.window.k === "run";
     const starts = rules.flatMap((rule) => rule.rule.on.flatMap((moment) =>
       moment.k === "event" && moment.event === event.name ? [{ rule: rule.index, where: made.test(moment.where), expr: moment.where }] : []));
     plans.set(event.wire, {
       name: event.name, wire: event.wire,
       check: eventCheck(event.fields),
-      updates: chooser(updates.filter((update) => !isOfRun(update)), (update) => update.where),
-      runUpdates: updates.filter(isOfRun),
+      updates: chooser(updates.filter((update) => !isOfRun(program, update)), (update) => update.where),
+      runUpdates: updates.filter((update) => isOfRun(program, update)),
       starts: chooser(starts, (start) => start.expr),
       earns: program.points.flatMap(({ earn }, points) => earn.flatMap((line, i): readonly Earn[] =>
         (line.event === event.name ? [{ points, line: i, where: made.test(line.where), amount: made.valueOf(line.amount), cap: line.cap }] : []))),

@@ -19,8 +19,8 @@ interface Credited { readonly amount: Value | undefined; readonly time: number }
 /** One kind of points, rank 0 of what is settled; credits seen by its aggregates are noted. */
 function pointsThat(expire: Length | null, seen: Credited[] = []): PointsPlan {
   return {
-    points: [{ name: "stars", expire, earned: [{ aggregate: 0, apply: (x) => { seen.push({ amount: x.row["amount"], time: x.rowTime }); return true; } }] }],
-    ranksOfAggregate: [[1]], ranksOfPoints: [[0]],
+    points: [{ name: "stars", expire, runEarned: [], earned: [{ aggregate: 0, apply: (x) => { seen.push({ amount: x.row["amount"], time: x.rowTime }); return true; } }] }],
+    rules: [], ranksOfAggregate: [[1]], ranksOfPoints: [[0]],
   };
 }
 
