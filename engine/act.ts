@@ -14,7 +14,7 @@ import { changeProfile, concerning, enterRun, settleNow, type Evaluator, type Re
 import { expose } from "./experiments.js";
 import { hash128Hex } from "./hash.js";
 import { credit, take } from "./points.js";
-import { countSent, judge, quietUntil } from "./policies.js";
+import { countSent, judge, quietUntil, type Judgement } from "./policies.js";
 import { nextClock } from "./schedules.js";
 import { NEVER_FROM_MS, lower } from "./settle.js";
 import { addMonths } from "./zone.js";
@@ -33,18 +33,18 @@ export function act(e: Evaluator, run: Run): boolean {
     switch (op.k) {
       case "wait": {
         const ms = op.for(x);
-        if (typeof ms === "number" && ms > 0) return waitUntil(x, run, x.now + ms);
+        if (typeof ms === "number" && ms > 0) return waitUntil(e, run, x.now + ms);
         break;
       }
-      case "waitClock": return waitUntil(x, run, nextClock(x.zone, x.now, op.at, op.weekday));
+      case "waitClock": return waitUntil(e, run, nextClock(x.zone, x.now, op.at, op.weekday));
       case "waitTime": {
         const until = op.until(x);
-        if (typeof until === "number" && until > x.now) return waitUntil(x, run, until);
+        if (typeof until === "number" && until > x.now) return waitUntil(e, run, until);
         break;
       }
       case "waitFor":
         recentOf(e, run).waiting = e.flips.length;
-        return waitUntil(x, run, endOf(op.within, x));
+        return waitUntil(e, run, endOf(op.within, x));
       case "branch": {
         const holds = op.if(x);
         e.sink.went?.(rule.name, op.key, holds ? "then" : "else");
@@ -81,11 +81,16 @@ export function act(e: Evaluator, run: Run): boolean {
   }
 }
 
-function waitUntil(x: Context, run: Run, instant: number): true {
+function waitUntil(e: Evaluator, run: Run, instant: number): true {
+  standUntil(e.x, run, instant);
+  e.trace?.({ k: "waits", rule: run.rule, op: run.at - 1, until: run.deadline });
+  return true;
+}
+
+function standUntil(x: Context, run: Run, instant: number): void {
   const whole = Math.ceil(instant);
   run.deadline = whole < NEVER_FROM_MS ? whole : Infinity;
   lower(x.customer, run.deadline);
-  return true;
 }
 
 function endOf(within: Length, { zone, now }: Context): number {
@@ -137,17 +142,18 @@ function send(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp): boolean {
     case "hold":
       run.held = { since: x.now, order: extrasOf(x.customer).nextHeld++, payload: op.payload?.(x) ?? null };
       holdUntil(x, run, judgement.until);
+      e.trace?.({ k: "held", rule: rule.index, op: run.at - 1, judgement });
       e.sink.held(concerning(e, rule.name, channelName(e.compiled, op.channel), op.template));
       return true;
     default:
-      suppress(e, rule, op, judgement.k);
+      suppress(e, run, rule, op, judgement);
       return false;
   }
 }
 
 function holdUntil(x: Context, run: Run, until: number): void {
   // A channel that is quiet now is so for this very ms at least: whoever asks again does so later.
-  waitUntil(x, run, Math.max(until, x.now + 1));
+  standUntil(x, run, Math.max(until, x.now + 1));
 }
 
 function deliver(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp, payload: Value | undefined): void {
@@ -155,8 +161,9 @@ function deliver(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp, payload
   countSent(e.compiled, e.x, op.channel);
 }
 
-function suppress(e: Evaluator, rule: CompiledRule, op: SendOp, reason: "consent" | "cap"): void {
-  e.sink.suppressed({ ...concerning(e, rule.name, channelName(e.compiled, op.channel), op.template), reason });
+function suppress(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp, judgement: Extract<Judgement, { readonly k: "consent" | "cap" }>): void {
+  e.sink.suppressed({ ...concerning(e, rule.name, channelName(e.compiled, op.channel), op.template), reason: judgement.k });
+  e.trace?.({ k: "suppressed", rule: rule.index, op: run.at - 1, judgement });
 }
 
 /**
@@ -177,6 +184,6 @@ export function release(e: Evaluator, run: Run): boolean {
   run.held = null;
   const judgement = judge(compiled, x, op.channel, op.urgent);
   if (judgement.k === "send") deliver(e, run, rule, op, held.payload ?? undefined);
-  else if (judgement.k !== "hold") suppress(e, rule, op, judgement.k);
+  else if (judgement.k !== "hold") suppress(e, run, rule, op, judgement);
   return true;
 }

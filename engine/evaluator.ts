@@ -8,6 +8,7 @@ import type { Compiled, EventPlan } from "./compile/compiled.js";
 import { newContext, type Context, type Customer, type Data, type Run } from "./customer.js";
 import type { ExperimentSink } from "./experiments.js";
 import { hash128Hex } from "./hash.js";
+import type { Judgement } from "./policies.js";
 import { jumpedOver, nextClock, timetable, type Timetable } from "./schedules.js";
 import { settle, type FiguresSink, type Flip } from "./settle.js";
 import type { SuppressionReason } from "./stats.js";
@@ -100,9 +101,22 @@ export interface Recent {
   waiting: number;
 }
 
+/** A decision about a rule, for those who explain it: `e.x` stands where it was made. */
+export type Traced =
+  | { readonly k: "started"; readonly rule: number; readonly restarted: boolean }
+  /** `place`: of the `until` condition that held, among those that are conditions; 0 for the others. */
+  | { readonly k: "refused"; readonly rule: number; readonly by: "going" | "when" | "until" | "cap"; readonly place: number }
+  /** `done`: its steps were; `until`: by what ends it; `restart`: the new one took its place; `crowded`: too many runs. */
+  | { readonly k: "ended"; readonly rule: number; readonly by: "done" | "until" | "restart" | "crowded" }
+  /** It has begun to wait, behind operation `op`. */
+  | { readonly k: "waits"; readonly rule: number; readonly op: number; readonly until: number }
+  | { readonly k: "held" | "suppressed"; readonly rule: number; readonly op: number; readonly judgement: Judgement };
+
 export interface Evaluator {
   readonly compiled: Compiled;
   readonly sink: Sink;
+  /** Told of decisions about rules; null, as it is when the engine runs: nobody asks. */
+  trace: ((what: Traced) => void) | null;
   readonly x: Context;
   readonly agenda: Agenda;
   readonly timetable: Timetable;
@@ -129,7 +143,7 @@ export function evaluator(compiled: Compiled, sink: Sink): Evaluator {
   const ranksOfSegment = new Array<number>(compiled.segments.length).fill(0);
   compiled.settled.forEach((node, rank) => { if (node.k === "segment") ranksOfSegment[node.index] = rank; });
   return {
-    compiled, sink, x: newContext(), agenda: agenda(compiled.settled.length), timetable: timetable(compiled), ranksOfSegment,
+    compiled, sink, trace: null, x: newContext(), agenda: agenda(compiled.settled.length), timetable: timetable(compiled), ranksOfSegment,
     flips: [], recent: [], lastFlips: [], lastRecent: [], due: [], changed: false,
     cause: "", causeKey: "", started: [], turned: 0,
   };

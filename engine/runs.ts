@@ -8,10 +8,10 @@
 import type { Value } from "../dsl/program.js";
 import { act, release } from "./act.js";
 import { hasRoom, remember } from "./caps.js";
-import type { CompiledRule } from "./compile/compiled.js";
+import type { CompiledRule, Condition } from "./compile/compiled.js";
 import type { CompiledMoments, Op } from "./compile/steps.js";
 import type { Captured, Customer, Run, Scalar } from "./customer.js";
-import { enterRun, removeRun, type Evaluator, type Incoming } from "./evaluator.js";
+import { enterRun, removeRun, type Evaluator, type Incoming, type Traced } from "./evaluator.js";
 import { project } from "./schema.js";
 import { lower, type Flip } from "./settle.js";
 
@@ -51,7 +51,10 @@ function eventIn(e: Evaluator, moments: CompiledMoments, event: Incoming): Compi
 export function endRuns(e: Evaluator, event: Incoming | null): void {
   const { customer } = e.x;
   for (const run of ordered(customer.runs)) {
-    if (ends(e, run, e.compiled.rules[run.rule] as CompiledRule, event)) removeRun(e, customer, run);
+    if (ends(e, run, e.compiled.rules[run.rule] as CompiledRule, event)) {
+      removeRun(e, customer, run);
+      e.trace?.({ k: "ended", rule: run.rule, by: "until" });
+    }
   }
 }
 
@@ -84,15 +87,20 @@ export function continueRuns(e: Evaluator, event: Incoming | null): void {
     held.sort((a, b) => (a.held?.order ?? 0) - (b.held?.order ?? 0));
     for (const run of held) {
       enterRun(e.x, run);
-      if (release(e, run) && !act(e, run)) removeRun(e, customer, run);
+      if (release(e, run) && !act(e, run)) finish(e, customer, run);
     }
   }
   for (const run of waiting) {
-    if (goesOn(e, run, event) && !act(e, run)) removeRun(e, customer, run);
+    if (goesOn(e, run, event) && !act(e, run)) finish(e, customer, run);
   }
 }
 
 const NO_RUNS: readonly Run[] = [];
+
+function finish(e: Evaluator, customer: Customer, run: Run): void {
+  removeRun(e, customer, run);
+  e.trace?.({ k: "ended", rule: run.rule, by: "done" });
+}
 
 function waitForOf(e: Evaluator, run: Run): WaitForOp | null {
   const op = (e.compiled.rules[run.rule] as CompiledRule).ops[run.at - 1];
@@ -184,13 +192,16 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   x.eventTime = event === null ? x.now : event.time;
   const key = rule.per === null ? null : scalar(rule.per(x));
   const going = customer.runs.find((run) => run.rule === rule.index && run.key === key);
-  if (going !== undefined && !rule.rule.restart) return;
-  if (rule.when !== null && !rule.when(x)) return;
-  if (rule.untilConditions.some((condition) => condition.holds(x))) return;
-  if (going === undefined && !takeCap(e, rule)) return;
+  const refusal = refused(e, rule, going !== undefined);
+  if (refusal !== null) {
+    e.trace?.({ k: "refused", rule: rule.index, ...refusal });
+    return;
+  }
   const { event: data, eventTime } = startedBy(e, rule, event);
-  if (going !== undefined) removeRun(e, customer, going);
-  else {
+  if (going !== undefined) {
+    removeRun(e, customer, going);
+    e.trace?.({ k: "ended", rule: rule.index, by: "restart" });
+  } else {
     if (rule.per !== null) makeRoom(e, rule, customer);
     e.sink.started(rule.name);
   }
@@ -204,7 +215,25 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   };
   customer.runs.push(run);
   e.recent.push({ run, started: e.flips.length, waiting: 0 });
-  if (!act(e, run)) removeRun(e, customer, run);
+  e.trace?.({ k: "started", rule: rule.index, restarted: going !== undefined });
+  if (!act(e, run)) finish(e, customer, run);
+}
+
+type Refusal = Pick<Extract<Traced, { readonly k: "refused" }>, "by" | "place">;
+
+const IS_GOING: Refusal = { by: "going", place: 0 };
+const NOT_WHEN: Refusal = { by: "when", place: 0 };
+const CAPPED: Refusal = { by: "cap", place: 0 };
+
+/** Why the rule does not start now; null: it does, and its caps have counted it. A restart is no start, and no cap counts it. */
+function refused(e: Evaluator, rule: CompiledRule, going: boolean): Refusal | null {
+  const { x } = e;
+  if (going && !rule.rule.restart) return IS_GOING;
+  if (rule.when !== null && !rule.when(x)) return NOT_WHEN;
+  for (let place = 0; place < rule.untilConditions.length; place++) {
+    if ((rule.untilConditions[place] as Condition).holds(x)) return { by: "until", place };
+  }
+  return going || takeCap(e, rule) ? null : CAPPED;
 }
 
 /** What the run keeps of its event. */
@@ -230,6 +259,7 @@ function makeRoom(e: Evaluator, rule: CompiledRule, customer: Customer): void {
   }
   if (oldest === undefined || count < MAX_RUNS_PER_RULE) return;
   removeRun(e, customer, oldest);
+  e.trace?.({ k: "ended", rule: rule.index, by: "crowded" });
   e.sink.crowdedOut(rule.name);
 }
 
