@@ -61,8 +61,8 @@ export function insteadLines(report: TestReport, failure: Failure): readonly str
     case "cut": return [`effects of effects went on without an end and were cut at ${when}`];
     case "false":
       lines[0] = `this is not so ${customer === "" ? "" : `for "${customer}" `}at ${when} (${zone.name})`;
-      lines.push(...indented(1, values.map(({ span, value, type, isCondition }) =>
-        `${report.text(span)} ${isCondition ? "is" : "="} ${shownValue(value, type, zone)}`)));
+      lines.push(...indented(1, [...new Set(values.map(({ span, value, type, isCondition }) =>
+        `${report.text(span)} ${isCondition ? "is" : "="} ${shownValue(value, type, zone)}`))]));
       lines.push(...happenings("what happened", happened, failure));
       break;
     case "more happened": lines.push(...indented(1, why.actions.map((one) => happening(one, failure)))); break;
@@ -71,9 +71,12 @@ export function insteadLines(report: TestReport, failure: Failure): readonly str
   lines.push(...elsewhere.map((one) => (one.customer === customer ? `it happened in an earlier step, at ${shownInstant(one.at, zone)}` : `it happened to "${one.customer}"`)));
   if (failure.unseen) lines.push("no event of this customer has come yet: with the first one segments begin");
   const wanted = why.k === "no such action" || why.k === "not held" || why.k === "not suppressed";
-  if (waiting.length > 0 && wanted) lines.push("what waits:", ...indented(1, waiting.map(({ rule, until }) => `rule ${rule} until ${shownInstant(until, zone)}`)));
+  if (waiting.length > 0 && wanted) lines.push("what waits:", ...indented(1, waiting.map((run) => waitText(run, zone))));
   return lines;
 }
+
+const waitText = ({ rule, until, held }: Failure["waiting"][number], zone: Failure["zone"]): string =>
+  `rule ${rule}${held ? ", whose message is held," : ""} ${until === Infinity ? "for ever" : `until ${shownInstant(until, zone)}`}`;
 
 function reason({ why, happened }: Failure): string {
   if (why.k === "more happened") return "this happened";

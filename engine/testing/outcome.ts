@@ -71,8 +71,8 @@ export interface Failure {
   /** What happened to the customer in the step, in order. */
   readonly happened: readonly Happening[];
   readonly values: readonly ShownValue[];
-  /** Runs of the customer that wait. */
-  readonly waiting: readonly { readonly rule: string; readonly until: number }[];
+  /** Runs of the customer that wait, or whose message is held. Infinity: for longer than anybody lives. */
+  readonly waiting: readonly { readonly rule: string; readonly until: number; readonly held: boolean }[];
   /** What was expected and came to somebody else in the step, or in an earlier step. */
   readonly elsewhere: readonly Happening[];
   /** No event of the customer has come yet. */

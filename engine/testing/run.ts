@@ -284,7 +284,7 @@ function failure(t: Running, span: Failure["span"], why: Why): Failure {
     span, why, customer: t.customer, now: clock, zone: customer.zone,
     happened: t.happened.filter((one) => one.customer === t.customer),
     values: [], elsewhere: [], explanation: [], unseen: customer.firstSeen === Infinity,
-    waiting: customer.runs.map(({ rule, deadline }) => ({ rule: t.program.compiled.rules[rule]?.name ?? "", until: deadline })),
+    waiting: customer.runs.map(({ rule, deadline, held }) => ({ rule: t.program.compiled.rules[rule]?.name ?? "", until: deadline, held: held !== null })),
   };
 }
 
