@@ -70,7 +70,7 @@ function limitOf(site: Site, fn: AggregateFn, written: ast.CallExpression): numb
   }
   if (fn !== "recent") {
     if (second === undefined) return null;
-    report("E0206", second.span, `\`${fn}\` over an event takes one argument`);
+    report("E0206", second.span, `\`${fn}\` over an event takes one argument`, { label: second.value.k === "duration" ? `a window stands behind: \`${fn}(…) over 30 days\`` : undefined });
     return undefined;
   }
   const n = second?.value;
@@ -96,7 +96,7 @@ export function eventOf(site: Site, name: ast.Name): DeclaredEvent | null {
     return event;
   }
   const kind = declared.names.get(name.text);
-  if (kind === "broken" || kind === "unsupported" || site.unknown.has(name.text)) return null;
+  if (kind === "broken" || site.unknown.has(name.text)) return null;
   return report("E0103", name.span, `there is no event "${name.text}"`, {
     label: kind === undefined ? didYouMean(name.text, [...declared.events.keys(), ...innerNames(site)]) : `"${name.text}" is a ${kind}`,
   });

@@ -21,7 +21,7 @@ export interface DeclaredEvent {
   readonly declared: ast.Name | null;
 }
 
-export type NameKind = "event" | "trait" | "segment" | "channel" | "channels" | "rule" | "points" | "tier" | "experiment" | "metric" | "unsupported" | "broken";
+export type NameKind = "event" | "trait" | "segment" | "channel" | "channels" | "rule" | "points" | "tier" | "experiment" | "metric" | "broken";
 
 /** What the name stands for, as the label of a finding: `"vip" is a segment`. */
 export const whatItIs = (name: string, kind: NameKind): string =>

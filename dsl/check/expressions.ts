@@ -5,6 +5,7 @@
 import type * as ast from "../ast.js";
 import type { Expr } from "../program.js";
 import { isAggregateOf, absence, aggregateField, aggregateOver } from "./aggregates.js";
+import type { NameKind } from "./declared.js";
 import { fixedLength, windowOf } from "./durations.js";
 import { daysOf } from "./fields.js";
 import { call } from "./functions.js";
@@ -44,7 +45,10 @@ function form(site: Site, written: ast.Expression, window: WrittenWindow | null)
     case "call": return isAggregateOf(site, written) ? aggregateOver(site, written, window) : windowless(site, window, () => call(site, written));
     case "dot": return dot(site, written, window);
     case "index": return index(site, written, window);
-    default: return windowless(site, window, () => plain(site, written));
+    default: {
+      if (window !== null && written.k === "name" && declaredAs(site, written.name) === "points") return windowOfBalance(site, written.name, window);
+      return windowless(site, window, () => plain(site, written));
+    }
   }
 }
 
@@ -53,7 +57,14 @@ function windowless(site: Site, window: WrittenWindow | null, make: () => Expr |
   return site.world.report("E0218", window.span, "a window stands behind an aggregate over an event", { label: "as in `count(order_placed) over 30 days`" });
 }
 
-/** Null where it is wrong or not supported. */
+/** What kind of declaration a bare name means here, if it means one. */
+const declaredAs = (site: Site, name: ast.Name): NameKind | undefined =>
+  innerName(silent(site), name) === undefined && !site.captured.has(name.text) ? site.world.declared.names.get(name.text) : undefined;
+
+const windowOfBalance = (site: Site, { text }: ast.Name, { span }: WrittenWindow): null =>
+  site.world.report("E0218", span, `"${text}" alone is the balance, which has no window`, { label: `what was earned in a time is \`${text}.earned over …\`` });
+
+/** Null where it is wrong. */
 export function windowBehind(site: Site, written: ast.OverExpression | ast.ThisExpression): WrittenWindow | null {
   const { report } = site.world;
   if (written.k === "over") {
@@ -64,7 +75,7 @@ export function windowBehind(site: Site, written: ast.OverExpression | ast.ThisE
   if (period !== "run") return { window: { k: "period", unit: period }, span };
   switch (site.place) {
     case "run": return { window: { k: "run" }, span };
-    case "start": return report("E0224", span, "the run has not begun here, so nothing can have happened in it", { label: "what the run counts is asked in its steps, in `until` and in `wait for`" });
+    case "start": case "change": return report("E0224", span, "the run has not begun here, so nothing can have happened in it", { label: "what the run counts is asked in its steps, in `until` and in `wait for`" });
     default: return report("E0224", span, "`this run` is known only in rules", { label: "elsewhere write `over 7 days` or `this week`" });
   }
 }
@@ -153,7 +164,7 @@ function dot(site: Site, written: ast.DotExpression, window: WrittenWindow | nul
       const all = path.map(({ text }) => text).join(".");
       return report("E0112", written.span, `"${root.text}" stands for all events of that name, so it has no one "${second.text}"`, { label: `write last(${all}), or another aggregate` });
     }
-    const kind = root === undefined || innerName(silent(site), root) !== undefined ? undefined : declared.names.get(root.text);
+    const kind = root === undefined ? undefined : declaredAs(site, root);
     if (root !== undefined && second !== undefined && path.length === 2) {
       if (kind === "points") return pointsFigure(site, root, second, window);
       if (kind === "tier") return windowless(site, window, () => tierField(site, root, second));

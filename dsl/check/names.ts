@@ -18,7 +18,9 @@ import { BOOLEAN, type RecordType, TIME, describe, listOf } from "./types.js";
 export function bareName(site: Site, name: ast.Name): Expr | null {
   const inner = innerName(site, name);
   if (inner === undefined) return outerName(site, name);
-  if (inner !== null && site.filter === null && ["trait", "segment", "points", "tier"].includes(site.world.declared.names.get(name.text) ?? "")) {
+  if (inner !== null && site.captured.has(name.text)) {
+    site.world.report("W0010", name.span, `"${name.text}" is the field here, not the event that came`);
+  } else if (inner !== null && site.filter === null && ["trait", "segment", "points", "tier"].includes(site.world.declared.names.get(name.text) ?? "")) {
     site.world.report("W0010", name.span, `"${name.text}" is the field here, not the ${site.world.declared.names.get(name.text)} of that name`);
   }
   return inner;
@@ -55,7 +57,7 @@ function outerName(site: Site, name: ast.Name): Expr | null {
     case "points": return balanceOf(site, name);
     case "tier": return levelOf(site, name);
     case "metric": return metricOf(site, name);
-    case "broken": case "unsupported": return null;
+    case "broken": return null;
     case "experiment": return world.report("E0112", span, `"${text}" is an experiment, which is no value by itself`, { label: `the customer's variant is variant(${text})` });
     case "channels": return world.report("E0112", span, `"${text}" is a group of channels, which is no value`);
     case "event": return world.report("E0112", span, `"${text}" is an event, which is no value by itself`, { label: `write any(${text}) or count(${text})` });
@@ -95,7 +97,7 @@ function startedBy(site: Site, span: ast.Span): Expr | null {
   if (site.place === "change") return report("E0114", span, "there is no `event` here: this is about the customer, before anything starts");
   if (site.start === null) {
     return site.filter === null
-      ? report("E0114", span, "`event` is known only in rules: it is the event that started one")
+      ? report("E0114", span, "`event` is known only in rules: it is the event that started one", { label: site.row === null ? undefined : `the fields of "${site.row.name}" are bare names here` })
       : notInFilter(site, "`event`", span);
   }
   if (site.filter !== null && site.filter !== SEES_EVENT) return notInFilter(site, "`event`", span);
@@ -119,10 +121,16 @@ function unknownName(site: Site, { text, span }: ast.Name): null {
   const { declared, report } = site.world;
   const inner = innerNames(site);
   const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys(), ...declared.points.keys(), ...declared.tiers.keys(), ...declared.events.keys(), ...site.captured.keys(), ...SPECIAL_NAMES] : [];
-  const label = didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
+  const label = constantOf(text) ?? didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
   if (site.row !== null && site.filter !== null) return report("E0107", span, `"${site.row.name}" has no field "${text}"`, { label });
   const what = inner.length > 0 ? "field, trait or segment" : "trait or segment";
   return report("E0106", span, `there is no ${what} "${text}"`, { label });
+}
+
+/** What other languages call null, true and false. */
+function constantOf(text: string): string | undefined {
+  if (/^(null|none|nil|undefined)$/i.test(text)) return "write `null`";
+  return /^(true|false)$/i.test(text) ? `write \`${text.toLowerCase()}\`` : undefined;
 }
 
 /** A field that was meant, but of what? */

@@ -2,15 +2,14 @@
 
 import type * as ast from "../ast.js";
 import { didYouMean } from "../diagnostics/suggest.js";
-import type { Cap, Expr, Rule, Step } from "../program.js";
+import type { Cap, Expr, Rule } from "../program.js";
 import { readCap, wholeNumber } from "./caps.js";
 import { momentaryCondition, momentaryValue, watchedCondition } from "./conditions.js";
 import { byCodeUnits } from "./declared.js";
-import { type ReadWhere, readEvents, readMoment } from "./moments.js";
-import type { Site, Start, World } from "./site.js";
-import { siteIn } from "./site.js";
+import { type ReadWhere, eventAmong, readEvents, readMoment } from "./moments.js";
+import { type Site, type World, siteIn } from "./site.js";
 import { readStarts } from "./starts.js";
-import { allSteps, momentTrees, stepTrees, withKeeps } from "./step-trees.js";
+import { type WaitFor, momentTrees, stepTrees, withKeeps } from "./step-trees.js";
 import { readSteps } from "./steps.js";
 import * as tree from "./trees.js";
 import { type RecordType, describe, isScalar } from "./types.js";
@@ -65,7 +64,7 @@ export function readRule(world: World, written: ast.RuleDeclaration): Rule {
     priority, on, schedules, when, per,
     restart: given.has("repeat restart"),
     caps, until,
-    steps: withCaptures(steps, trees, captures),
+    steps: withKeeps(steps, (step) => keptOf(world, step, trees)),
     keeps: keptFields(start.type, trees, (of) => of.k === "input" && of.of === "event"),
   };
 }
@@ -85,9 +84,9 @@ function readUntil(site: Site, clause: ast.UntilIfClause | ast.UntilOnClause): r
   if (clause.k === "untilon") return readMoment(site, clause.moment, where).moments;
   const { if: written } = clause;
   const name = written.k === "name" ? written.name : null;
-  if (name !== null && !site.captured.has(name.text)) {
+  if (name !== null) {
     if (declared.events.has(name.text)) return readEvents(site, [{ k: "on", event: name, where: null, span: name.span }], where).moments;
-    if (name.text !== "event" && name.text !== "profile" && name.text !== "now" && !declared.names.has(name.text)) {
+    if (!site.captured.has(name.text) && name.text !== "event" && name.text !== "profile" && name.text !== "now" && !declared.names.has(name.text)) {
       report("E0103", name.span, `there is no event, segment or trait "${name.text}"`, {
         label: didYouMean(name.text, [...declared.events.keys(), ...declared.segments.keys(), ...declared.traits.keys()]),
       });
@@ -116,11 +115,8 @@ function keptFields(type: RecordType | null, trees: readonly Expr[], isEvent: (o
 }
 
 /** What is kept of the events that waits take is known only when everything that may read them is. */
-function withCaptures(steps: readonly Step[], trees: readonly Expr[], captures: Captures): readonly Step[] {
-  if (!allSteps(steps).some((step) => step.k === "waitFor" && step.as !== null)) return steps;
-  return withKeeps(steps, (name) => {
-    const types = (captures.get(name) ?? []).map(({ type }: Start) => type);
-    const fields = types.flatMap((type) => keptFields(type, trees, (of) => of.k === "captured" && of.name === name));
-    return [...new Set(fields)].sort(byCodeUnits);
-  });
+function keptOf({ declared }: World, { as, moments }: WaitFor, trees: readonly Expr[]): readonly string[] {
+  if (as === null) return [];
+  const events = moments.flatMap((moment) => (moment.k === "event" ? [declared.events.get(moment.event)] : [])).filter((event) => event !== undefined);
+  return keptFields(eventAmong(events, false).type, trees, (of) => of.k === "captured" && of.name === as);
 }

@@ -89,12 +89,14 @@ export const changedUntil = (until: Rule["until"][number], changes: MomentChange
 export const changedSchedule = (schedule: Schedule, { tree }: Pick<Changes, "tree">): Schedule =>
   schedule.k === "yearly" ? { ...schedule, date: tree(schedule.date) } : schedule;
 
-/** The steps with what waits keep of the events that they take; `keeps` is asked with the name that an event gets. */
-export function withKeeps(steps: readonly Step[], keeps: (name: string) => readonly string[]): readonly Step[] {
+export type WaitFor = Extract<Step, { readonly k: "waitFor" }>;
+
+/** The steps with what waits keep of the events that they take. */
+export function withKeeps(steps: readonly Step[], keeps: (step: WaitFor) => readonly string[]): readonly Step[] {
   return steps.map((step): Step => {
     const block = (inner: readonly Step[]): readonly Step[] => withKeeps(inner, keeps);
     switch (step.k) {
-      case "waitFor": return { ...step, keeps: step.as === null ? [] : keeps(step.as), then: step.then === null ? null : block(step.then), else: block(step.else) };
+      case "waitFor": return { ...step, keeps: keeps(step), then: step.then === null ? null : block(step.then), else: block(step.else) };
       case "if": case "take": return { ...step, then: block(step.then), else: block(step.else) };
       case "split": return { ...step, branches: step.branches.map(({ variant, steps: inner }) => ({ variant, steps: block(inner) })) };
       default: return step;

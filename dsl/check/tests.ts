@@ -51,7 +51,7 @@ function rulesOf({ declared, report }: World, { span, with: named }: ast.TestDec
     const kind = declared.names.get(name.text);
     if (kind === "broken") continue;
     report("E0115", name.span, `there is no rule "${name.text}"`, {
-      label: kind === undefined ? didYouMean(name.text, declared.rules.map((rule) => rule.name.text)) : `"${name.text}" is ${kind === "event" ? "an event" : kind === "unsupported" ? "something else" : `a ${kind}`}`,
+      label: kind === undefined ? didYouMean(name.text, declared.rules.map((rule) => rule.name.text)) : `"${name.text}" is ${kind === "event" ? "an event" : `a ${kind}`}`,
     });
   }
   return whole ? [...rules] : null;
@@ -221,7 +221,7 @@ function channelNamed({ declared, report, used }: World, { text, span }: ast.Nam
     return true;
   }
   const kind = declared.names.get(text);
-  if (kind !== "broken" && kind !== "unsupported") {
+  if (kind !== "broken") {
     report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : `"${text}" is ${kind === "event" ? "an event" : `a ${kind}`}` });
   }
   return false;

@@ -71,7 +71,7 @@ export function readWaitFor(site: Site, written: ast.WaitForStep, captures: Capt
   const after = written.as === null ? site : capture(site, written.as, written.moment, eventAmong(events, false), whole, captures);
   const { fork } = written;
   const then = fork === null ? null : block(after, fork.then);
-  const otherwise = fork?.else == null ? [] : block(site, fork.else);
+  const otherwise = block(site, fork?.else ?? []);
   if (!whole || within === null) return { step: null, after };
   const step: Step = { ...UNKEYED, k: "waitFor", moments, within, as: written.as?.text ?? null, keeps: [], then, else: otherwise };
   return { step, after };
