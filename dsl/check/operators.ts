@@ -68,8 +68,21 @@ function comparison(site: Site, written: Binary, op: CompareOp): Expr | null {
   return tree.compare(op, left, right);
 }
 
-const incomparable = (site: Site, { span }: Binary, left: Expr, right: Expr): null =>
-  site.world.report("E0201", span, `this compares ${describe(left.type)} with ${describe(right.type)}`, { label: conversion(left.type, right.type) });
+const incomparable = (site: Site, written: Binary, left: Expr, right: Expr): null =>
+  site.world.report("E0201", written.span, `this compares ${describe(left.type)} with ${describe(right.type)}`, {
+    label: conversion(left.type, right.type) ?? literalOf(written.right, left.type) ?? literalOf(written.left, right.type),
+  });
+
+/** How the literal that was meant is written, beside a value of this type. */
+function literalOf(written: ast.Expression, beside: Type): string | undefined {
+  if (written.k === "string" && beside.k === "number" && /^-?\d+(\.\d+)?$/.test(written.value)) return `without quotes it is a number: \`${written.value}\``;
+  if (written.k === "number" && beside.k === "string") return `in quotes it is a text: \`"${written.value}"\``;
+  if (written.k === "string" && beside.k === "boolean" && /^(true|false)$/i.test(written.value)) return `write \`${written.value.toLowerCase()}\` without quotes`;
+  if (written.k === "string" && beside.k === "date" && /^\d{4}-\d\d-\d\d$/.test(written.value)) return `dates stand without quotes: \`${written.value}\``;
+  const divided = written.k === "binary" && written.op.text === "/";
+  if (divided && (beside.k === "date" || beside.k === "time")) return `dates are written \`2026-03-02\`${beside.k === "time" ? ", instants `2026-03-02 10:00`" : ""}`;
+  return undefined;
+}
 
 /** `==` or `!=` of two sides that have been checked. */
 export function equality(site: Site, written: Binary, op: "==" | "!=", left: Expr, right: Expr): Expr | null {
@@ -215,6 +228,7 @@ function hint(op: ArithmeticOp, a: Type, b: Type): string | undefined {
   if (kinds.has("number") && (kinds.has("time") || kinds.has("date") || kinds.has("duration")) && (op === "+" || op === "-")) return "a duration has a unit: `7 days`";
   if (kinds.has("time") && kinds.has("date")) return "the day of an instant is date(…)";
   if (kinds.has("list") && op === "-") return "a list is made smaller with `without`";
+  if (kinds.has("string") && op === "+") return "only texts are joined: give the other value a field of its own";
   return undefined;
 }
 

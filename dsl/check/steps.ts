@@ -9,7 +9,7 @@ import { experimentNamed, isVariant } from "./experiments.js";
 import { fieldNamed, fieldOf } from "./names.js";
 import type { Site, World } from "./site.js";
 import * as tree from "./trees.js";
-import { type RecordType, describe, fits, listOf, STRING } from "./types.js";
+import { type RecordType, describe, fits, listOf, listed, STRING } from "./types.js";
 import { type Captures, readWait, readWaitFor } from "./waits.js";
 
 const UNKEYED = { key: "" } as const;
@@ -190,6 +190,7 @@ function readSet(site: Site, { target, value: written }: ast.SetStep): Step | nu
     const texts = type.k === "string" && value.type.k === "string" ? (type.of ?? []) : [];
     const wrong = value.type.k === "string" ? (value.type.of ?? []).find((each) => !texts.includes(each)) : undefined;
     if (texts.length > 0 && wrong !== undefined) return report("E0204", written.span, `"${name?.text ?? ""}" is never "${wrong}"`, { label: didYouMean(wrong, texts) });
+    if (texts.length > 0) return report("E0205", written.span, `"${name?.text ?? ""}" is one of ${listed(texts)}, this may be any text`, { label: `write \`if … then "${texts[0] ?? ""}" else …\`` });
     return report("E0205", written.span, `"${name?.text ?? ""}" is ${describe(type)}, this is ${describe(value.type)}`, type.k === "record" && value.type.k === "record" ? { notes: ["the fields of the two records differ"] } : {});
   }
   if (value.maybe && !optional) return report("E0205", written.span, `"${name?.text ?? ""}" is never missing, this may be`, { label: "write `… ?? DEFAULT`" });

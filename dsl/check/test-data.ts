@@ -10,7 +10,7 @@ import type { Given, GivenRecord } from "../tests.js";
 import { momentaryValue } from "./conditions.js";
 import { fieldNamed } from "./names.js";
 import type { Site } from "./site.js";
-import { type RecordType, describe, fits } from "./types.js";
+import { type RecordType, describe, fits, listed } from "./types.js";
 
 type GivenEntry = GivenRecord["entries"][number];
 
@@ -76,6 +76,7 @@ function readValue(site: Site, written: ast.Expression, { name, type, optional }
   if (!fits(value.type, type)) {
     const other = textNotIn(value.type, type);
     if (other !== null) return report("E0204", written.span, `"${name}" is never "${other.text}"`, { label: didYouMean(other.text, other.of) });
+    if (type.k === "string" && type.of !== undefined && value.type.k === "string") return report("E0205", written.span, `"${name}" is one of ${listed(type.of)}, this may be any text`);
     return report("E0205", written.span, `"${name}" is ${describe(type)}, this is ${describe(value.type)}`);
   }
   if (value.type.k === "null" && !optional) return report("E0205", written.span, `"${name}" is never missing`, { label: "leave it out, and it is filled with a neutral value" });

@@ -40,6 +40,14 @@ export function describe(type: Type): string {
   }
 }
 
+const MOST_LISTED = 8;
+
+/** `"open", "paid"`: the texts that something may be, as many as can be read. */
+export function listed(texts: readonly string[]): string {
+  const shown = texts.slice(0, MOST_LISTED).map((text) => `"${text}"`).join(", ");
+  return texts.length > MOST_LISTED ? `${shown} and ${texts.length - MOST_LISTED} more` : shown;
+}
+
 function plural(type: Type): string {
   switch (type.k) {
     case "boolean": return "booleans";
