@@ -24,8 +24,8 @@ describe("one mistake, one finding", () => {
     expect(found.map(({ severity, message }) => `${severity}: ${message}`)).toHaveLength(1);
     const [only] = found;
     expect(only?.severity).toBe("error");
-    // The way out stands behind the carets, below, or in the sentence itself.
-    expect(`${only?.label ?? ""}${only?.notes?.join("") ?? ""}${/expected|needs|takes|write/.test(only?.message ?? "") ? only?.message : ""}`).not.toBe("");
+    // The way out stands behind the carets or below.
+    expect(only?.label ?? only?.notes?.join(" ")).toBeDefined();
   });
 
   test("there are many of them", () => {
