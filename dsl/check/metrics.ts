@@ -30,14 +30,13 @@ export function readMetric(world: World, { name, value: written }: ast.MetricDec
 export function populationOf(site: Site, written: ast.CallExpression, fn: Population["fn"]): Expr | null {
   const { world } = site;
   const { report } = world;
-  if (site.place !== "metric") {
-    return report("E0315", written.of.span, `\`${fn}\` looks at all customers, and stands in metrics only`, { label: "a rule sees one customer" });
-  }
+  if (site.place !== "metric") return report("E0315", written.of.span, `\`${fn}\` looks at all customers, and stands in metrics only`, { label: oneCustomer(site) });
+  if (site.filter === null) return report("E0315", written.of.span, `\`${fn}\` looks at all customers, and cannot stand in a figure of them`);
   const [argument, second] = written.arguments;
   if (argument === undefined || second !== undefined || argument.of !== null || argument.where !== null || argument.among !== null) {
     return report("E0206", written.span, fn === "customers" ? "`customers` takes a condition" : `\`${fn}\` takes a value`, { label: fn === "customers" ? "as in customers(orders >= 2)" : `as in ${fn}(spend_year)` });
   }
-  const inner = siteIn(world);
+  const inner: Site = { ...siteIn(world), place: "metric" };
   const of = fn === "customers" ? watchedCondition(inner, argument.value, argument.value.k !== "true") : watchedValue(inner, argument.value);
   if (of === null) return null;
   if (fn !== "customers" && of.type.k !== "number" && of.type.k !== "duration") {
@@ -52,5 +51,7 @@ export function metricOf(site: Site, { text, span }: ast.Name): Expr | null {
   if (site.place === "test") return world.metric(text)?.value ?? null;
   if (site.place === "metric") return world.report("E0315", span, `"${text}" is a metric itself`, { label: "write out what it is made of" });
   if (site.filter !== null) return notInFilter(site, `the metric "${text}"`, span, text);
-  return world.report("E0315", span, `"${text}" is a metric: a figure of all customers together`, { label: "a rule sees one customer" });
+  return world.report("E0315", span, `"${text}" is a metric: a figure of all customers together`, { label: oneCustomer(site) });
 }
+
+const oneCustomer = ({ place }: Site): string | undefined => (place === "test" ? "give the metric a name, and ask for that" : "only one customer is seen here");

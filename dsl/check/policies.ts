@@ -86,5 +86,5 @@ function readPolicy(world: World, { name, policy }: ast.ChannelDeclaration | ast
 
 function readHours({ report }: World, { from, to, span }: ast.QuietPolicy): Quiet | null {
   if (from.ms !== to.ms) return { k: "hours", from: from.ms, to: to.ms };
-  return report("E0310", span, `quiet from ${from.value} to ${to.value} is no time at all`, { label: "for always, leave the channel out" });
+  return report("E0310", span, `quiet from ${from.value} to ${to.value} is no time at all`, { label: "give two times that differ" });
 }
