@@ -69,7 +69,8 @@ export function insteadLines(report: TestReport, failure: Failure): readonly str
     default: lines.push(...happenings("what happened", happened, failure));
   }
   lines.push(...elsewhere.map((one) => (one.customer === customer ? `it happened in an earlier step, at ${shownInstant(one.at, zone)}` : `it happened to "${one.customer}"`)));
-  if (failure.unseen) lines.push("no event of this customer has come yet: with the first one segments begin");
+  if (failure.unknown === "new") lines.push("no event of this customer has come yet: with the first one segments begin");
+  if (failure.unknown === "erased") lines.push("this customer has been erased, and no event has come since");
   const wanted = why.k === "no such action" || why.k === "not held" || why.k === "not suppressed";
   if (waiting.length > 0 && wanted) lines.push("what waits:", ...indented(1, waiting.map((run) => waitText(run, zone))));
   return lines;

@@ -75,8 +75,8 @@ export interface Failure {
   readonly waiting: readonly { readonly rule: string; readonly until: number; readonly held: boolean }[];
   /** What was expected and came to somebody else in the step, or in an earlier step. */
   readonly elsewhere: readonly Happening[];
-  /** No event of the customer has come yet. */
-  readonly unseen: boolean;
+  /** Why nothing is known of the customer: no event has come yet, or they have been erased since. Null: something is. */
+  readonly unknown: "new" | "erased" | null;
   /** What an Explain had to say, line by line. */
   readonly explanation: readonly string[];
 }

@@ -40,6 +40,8 @@ interface Running {
   /** By customer: what the expectations of this step have used up, and those that were not met. */
   claims: Map<string, Claims>;
   unmet: { readonly customer: string; readonly what: ActionExpectation }[];
+  /** Who has been forgotten, by request or after silence. */
+  readonly erased: Set<string>;
   cut: boolean;
 }
 
@@ -70,11 +72,12 @@ function begin(program: TestProgram, explain: Explain | null): Running {
     },
     started: (rule) => void t.touched.started.add(rule),
     went: (rule, step, way) => void t.touched.ways.add(wayKey(rule, step, way)),
+    erased: (customer) => void t.erased.add(customer),
     chainCut() { t.cut = true; },
   });
   const t: Running = {
     program, partition, explain, failures: [], touched: nothingTouched(), customer: SOMEBODY, sequence: 0,
-    happened: [], before: [], claims: new Map(), unmet: [], cut: false,
+    happened: [], before: [], claims: new Map(), unmet: [], erased: new Set(), cut: false,
   };
   return t;
 }
@@ -283,7 +286,7 @@ function failure(t: Running, span: Failure["span"], why: Why): Failure {
   return {
     span, why, customer: t.customer, now: clock, zone: customer.zone,
     happened: t.happened.filter((one) => one.customer === t.customer),
-    values: [], elsewhere: [], explanation: [], unseen: customer.firstSeen === Infinity,
+    values: [], elsewhere: [], explanation: [], unknown: customer.firstSeen < Infinity ? null : t.erased.has(t.customer) ? "erased" : "new",
     waiting: customer.runs.map(({ rule, deadline, held }) => ({ rule: t.program.compiled.rules[rule]?.name ?? "", until: deadline, held: held !== null })),
   };
 }

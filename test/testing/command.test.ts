@@ -194,6 +194,30 @@ describe("--json", () => {
   });
 });
 
+describe("docs/language.md", () => {
+  const document = readFileSync(join(PROJECT, "docs/language.md"), "utf8");
+  const section = document.slice(document.indexOf("### What `eddy test` says"), document.indexOf("## Diagnostics"));
+
+  test("shows what is said of failures as it is said", () => {
+    const golden = readFileSync(join(PROJECT, "test/goldens/tests/failures.txt"), "utf8").split("\n");
+    const shown = (/```text\n([\s\S]*?)```/.exec(section)?.[1] ?? "").trimEnd().split("\n");
+    expect(shown.length).toBeGreaterThan(10);
+    expect(shown.filter((line) => !golden.includes(line))).toEqual([]);
+  });
+
+  test("knows every field of the JSON", () => {
+    const keys = new Set<string>();
+    JSON.parse(readFileSync(join(PROJECT, "test/goldens/tests/failures.json"), "utf8"), function (this: unknown, key: string, value: unknown) {
+      if (!Array.isArray(this) && key !== "") keys.add(key);
+      return value;
+    });
+    // Payloads have the fields that rules give them; findings are those of `eddy check`.
+    for (const key of ["sku", "name", "code", "severity", "label", "notes", "start", "end", "offset"]) keys.delete(key);
+    expect([...keys].filter((key) => !new RegExp(`\`(?:[a-z.[\\]]+\\.)?${key}(?:\\[\\])?\``).test(section))).toEqual([]);
+    expect(keys.size).toBeGreaterThan(30);
+  });
+});
+
 describe("--junit", () => {
   test("a file in which every text is escaped, beside what people read", async () => {
     const folder = within({
