@@ -2,19 +2,7 @@
  * What happens in which order within an instant and within an event, and the clauses of rules: small programs, each with
  * a test in the language itself.
  */
-import { describe, expect, test } from "vitest";
-import { ran } from "./suites.js";
-
-const told = (text: string): string => ran({ file: "a.eddy", text }).told;
-
-/** Name, declarations, and the lines of the test. */
-type Row = readonly [name: string, program: string, lines: string];
-
-const rows = (title: string, table: readonly Row[]): void => {
-  describe(title, () => {
-    test.each(table)("%s", (_, program, lines) => expect(told(`${program}\ntest "t" {\n${lines}\n}`)).toBe(""));
-  });
-};
+import { rows } from "./rows.js";
 
 rows("the order of things", [
   ["a field set by one rule ends what waits for it in another, though no membership turns", `
