@@ -49,6 +49,7 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   "cli/demo/demo.ts": "pauses that keep no process alive",
   "cli/demo/display.ts": "draws the live view anew every now and then",
   "cli/progress.ts": "writes the line anew every now and then",
+  "cli/test-watch.ts": "looks at the rule files every now and then",
   "connectors/http/server.ts": "bounds on how long a request may take",
   "connectors/embedded/timer.ts": "waits for what other processes append",
   "connectors/nats/connect.ts": "spreads reconnections, gives up waiting",
