@@ -64,7 +64,8 @@ export function story(of: Compiled, given?: Customer, variants: ReadonlyMap<numb
     event(name, data, at, time = at) {
       until(at);
       const plan = [...of.events.values()].find((each) => each.name === name);
-      const checked = plan?.check(JSON.parse(JSON.stringify(data)));
+      const check = plan?.isProfileUpdate === true ? of.profilePatch : plan?.check;
+      const checked = check?.(JSON.parse(JSON.stringify(data)));
       if (plan === undefined || checked === undefined || checked === BAD) throw new Error(`${name}: ${lastFault()}`);
       processEvent(e, customer, { plan, data: checked, time, id: String(++sequence), source: "story" }, at);
     },
