@@ -73,6 +73,11 @@ export interface EventLog {
   info(): Promise<LogInfo>;
   /** The record at a sequence (for anchors), or null where there is none any more. */
   at(sequence: number): Promise<Pick<LogRecord, "sequence" | "stamp" | "subject"> | null>;
+  /**
+   * The records of one customer (`token` is the last part of their subjects), oldest first; of more than `limit` the
+   * newest. For people who ask, not for the engine: it may take long on a long log.
+   */
+  ofCustomer(token: string, limit: number): Promise<LogRecord[]>;
   /** A reader whose first record is the oldest one with a sequence of at least `from`. */
   read(from: number): Promise<LogReader>;
   /**

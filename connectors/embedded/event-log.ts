@@ -111,6 +111,26 @@ export function embeddedEventLog(folder: Folder, options: EventLogOptions): Embe
       return null;
     },
 
+    async ofCustomer(token, limit) {
+      checkOpen();
+      folder.refresh();
+      const { first, last } = readEnds(meta);
+      const records: LogRecord[] = [];
+      const own = `.${token}`;
+      for (let from = first; from <= last;) {
+        const [entry] = events.getRange({ start: ordinal(from), reverse: true, limit: 1 });
+        if (entry === undefined) break;
+        const block = readBlock(readOrdinal(entry.key, 0), entry.value, from);
+        const found: LogRecord[] = [];
+        block.take(block.left, found);
+        for (const record of found) if (record.subject.endsWith(own)) records.push(record);
+        if (records.length > 2 * limit) records.splice(0, records.length - limit);
+        from = Math.max(block.next, from + 1);
+        await anotherTurn();
+      }
+      return records.slice(-limit);
+    },
+
     async read(from) {
       checkOpen();
       const reader = openReader(folder, {

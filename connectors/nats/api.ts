@@ -138,6 +138,29 @@ export async function getMessage(link: NatsLink, stream: string, sequence: numbe
   }
 }
 
+/** The first message at or after a sequence whose subject fits, or null where there is none. */
+export async function nextMessage(link: NatsLink, stream: string, from: number, subject: string): Promise<StoredMessage | null> {
+  try {
+    const reply = await ask<{ message: StoredMessage }>(link, stream, `STREAM.MSG.GET.${stream}`, { seq: from, next_by_subj: subject });
+    return reply.message;
+  } catch (error) {
+    if (error instanceof ApiRefused && error.errorCode === MESSAGE_NOT_FOUND) return null;
+    throw error;
+  }
+}
+
+/** The headers of a stored message (base64 of `NATS/1.0`, then a line each), names in lower case; null: none. */
+export function storedHeaders(block: string | undefined): ReadonlyMap<string, string> | null {
+  if (block === undefined) return null;
+  const lines = Buffer.from(block, "base64").toString("utf8").split("\r\n").slice(1);
+  const found = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon > 0) found.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+  return found;
+}
+
 export function createConsumer(link: NatsLink, stream: string, config: object): Promise<ConsumerInfo> {
   return ask<ConsumerInfo>(link, stream, `CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
 }

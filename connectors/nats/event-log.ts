@@ -15,9 +15,10 @@ import {
   type EventLog,
   type LogInfo,
   type LogReader,
+  type LogRecord,
   type NewRecord,
 } from "../../engine/ports.js";
-import { getMessage, isFull, MAX_SUBJECT_LENGTH, milliseconds, streamInfo, unavailable } from "./api.js";
+import { getMessage, isFull, MAX_SUBJECT_LENGTH, milliseconds, nextMessage, storedHeaders, streamInfo, unavailable } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import { headerValue } from "./header-value.js";
 import { openReader } from "./reader.js";
@@ -61,6 +62,21 @@ export function natsEventLog(link: NatsLink, options: NatsEventLogOptions = {}):
       if (sequence < 1) return null;
       const message = await getMessage(link, EVENTS_STREAM, sequence);
       return message === null ? null : { sequence: message.seq, stamp: milliseconds(message.time), subject: message.subject };
+    },
+
+    ofCustomer: async (token, limit) => {
+      checkOpen(closed);
+      const records: LogRecord[] = [];
+      for (let from = 1; ;) {
+        const message = await nextMessage(link, EVENTS_STREAM, from, `events.*.${token}`);
+        if (message === null) return records.slice(-limit);
+        records.push({
+          sequence: message.seq, stamp: milliseconds(message.time), subject: message.subject, headers: storedHeaders(message.hdrs),
+          body: Buffer.from(message.data ?? "", "base64"),
+        });
+        if (records.length > 2 * limit) records.splice(0, records.length - limit);
+        from = message.seq + 1;
+      }
     },
 
     read: async (from) => {

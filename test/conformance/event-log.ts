@@ -193,6 +193,26 @@ export function eventLogSuite(
       });
     });
 
+    describe("ofCustomer", () => {
+      test("gives the records of one customer, whatever their types, oldest first", async () => {
+        const mine = range(1, 40).map((n) => ({ subject: eventSubject(n % 2 === 0 ? "seen" : "order_placed", "c4"), body: `mine ${n}` }));
+        const others = range(1, 40).map((n) => ({ subject: eventSubject("seen", n % 2 === 0 ? "c42" : "xc4"), body: `other ${n}` }));
+        await log.append(mine.flatMap((record, i) => [record, ...others.slice(i, i + 1)]));
+        const records = await log.ofCustomer("c4", 100);
+        expect(records.map(({ body }) => text(body))).toEqual(mine.map(({ body }) => body));
+        expect(records.map(({ subject }) => subject)).toEqual(mine.map(({ subject }) => subject));
+        expect(sequences(records)).toEqual(range(0, 39).map((i) => 1 + 2 * i));
+        for (const record of records.slice(0, 3)) expect((await log.at(record.sequence))?.stamp).toBe(record.stamp);
+      });
+
+      test("of more than the limit it gives the newest, and of nobody nothing", async () => {
+        expect(await log.ofCustomer("c4", 10)).toEqual([]);
+        await log.append(range(1, 50).map((n) => ({ subject: eventSubject("seen", "c4"), body: `mine ${n}` })));
+        expect((await log.ofCustomer("c4", 7)).map(({ body }) => text(body))).toEqual(range(44, 50).map((n) => `mine ${n}`));
+        expect(await log.ofCustomer("nobody", 10)).toEqual([]);
+      });
+    });
+
     describe("read", () => {
       test("gives every record as it was appended", async () => {
         const every = Uint8Array.from(range(0, 255));

@@ -1,11 +1,11 @@
 /** Every aggregate over every window against the naive model, with late events, reads at any time, and bytes between. */
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import type { AggregateFn, Value, Window } from "../../dsl/program.js";
+import type { AggregateFn, Value } from "../../dsl/program.js";
 import * as counts from "../../engine/aggregates/count.js";
 import * as distincts from "../../engine/aggregates/distinct.js";
 import { LARGEST_ADDEND, addExactly, rounded, type ExactSum } from "../../engine/aggregates/exact-sum.js";
-import { MAX_ENTRIES, type Frame, type Kind } from "../../engine/aggregates/kind.js";
+import { MAX_ENTRIES, type Frame, type Kind, type Span } from "../../engine/aggregates/kind.js";
 import { KINDS, kindOf, type Slot } from "../../engine/aggregates/kinds.js";
 import * as sums from "../../engine/aggregates/sum.js";
 import { StateCorrupt, reader, writer } from "../../engine/codec.js";
@@ -18,7 +18,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const FUNCTIONS = Object.keys(KINDS) as AggregateFn[];
 
-const WINDOWS: readonly Window[] = [
+const WINDOWS: readonly Span[] = [
   { k: "life" }, { k: "sliding", ms: 7 * DAY }, { k: "sliding", ms: 90 * 60_000 }, { k: "sliding", ms: 1 },
   { k: "months", months: 1 }, { k: "months", months: 13 },
   { k: "period", unit: "day" }, { k: "period", unit: "week" }, { k: "period", unit: "month" }, { k: "period", unit: "year" },
@@ -69,7 +69,7 @@ function again<S extends Slot>(kind: Kind<S>, slot: S, base: number): S {
 
 const same = (a: Value, b: Value): boolean => JSON.stringify(a) === JSON.stringify(b) || (a === 0 && b === 0);
 
-function run(fn: AggregateFn, window: Window, zone: string, start: number, ops: readonly Op[], limit: number): void {
+function run(fn: AggregateFn, window: Span, zone: string, start: number, ops: readonly Op[], limit: number): void {
   const kind = kindOf(fn);
   const frame: Frame = { now: start, zone: zoneOf(zone), firstSeen: start, overflows: 0 };
   const entries: Entry[] = [];
@@ -104,7 +104,7 @@ function run(fn: AggregateFn, window: Window, zone: string, start: number, ops: 
 }
 
 /** Instants at which something leaves, and just before. */
-function leavings(entries: readonly Entry[], window: Window, zone: string, frame: Frame): number[] {
+function leavings(entries: readonly Entry[], window: Span, zone: string, frame: Frame): number[] {
   const instants = [...entries.map(({ until }) => until), leavesAt(window, zone, frame.firstSeen)].filter((at) => at > frame.now && at < Infinity);
   return [...instants.map((at) => at - 1), ...instants].filter((at) => at > frame.now);
 }
@@ -187,7 +187,7 @@ describe("sums", () => {
 
 describe("more than 256 entries", () => {
   const START = Date.UTC(2025, 4, 1);
-  const SPAN: Window = { k: "sliding", ms: 30 * DAY };
+  const SPAN: Span = { k: "sliding", ms: 30 * DAY };
 
   /** As busy as `perDay` says, for 100 days; asks every so often. */
   function busy(fn: AggregateFn, values: (i: number) => Value, perDay: number, roundTrips: boolean, ask: (got: Value, entries: readonly Entry[], now: number) => void): Frame {

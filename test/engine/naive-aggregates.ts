@@ -1,6 +1,7 @@
 /** Aggregates as they are defined: every event is kept, and every question goes through all of them. */
 import { Temporal } from "temporal-polyfill";
-import type { AggregateFn, Value, Window } from "../../dsl/program.js";
+import type { AggregateFn, Value } from "../../dsl/program.js";
+import type { Span } from "../../engine/aggregates/kind.js";
 import { fromUnits, unitsOf } from "../../engine/compile/interpret.js";
 
 export interface Entry {
@@ -11,7 +12,7 @@ export interface Entry {
 }
 
 /** The instant from which an entry at t no longer counts. */
-export function leavesAt(window: Window, zone: string, t: number): number {
+export function leavesAt(window: Span, zone: string, t: number): number {
   const zoned = Temporal.Instant.fromEpochMilliseconds(t).toZonedDateTimeISO(zone);
   switch (window.k) {
     case "life": return Infinity;
