@@ -155,7 +155,7 @@ function choose(site: Site, written: ast.ChooseExpression): Expr | null {
 }
 
 function dot(site: Site, written: ast.DotExpression, window: WrittenWindow | null): Expr | null {
-  const { report, declared } = site.world;
+  const { report } = site.world;
   const path = pathOf(written);
   if (path !== null) {
     const [root, second] = path;

@@ -69,7 +69,8 @@ export function stepMeaning(context: Context, step: Step): unknown {
     case "wait": return [step.k, of(step.for)];
     case "waitClock": return [step.k, step.at, step.weekday];
     case "waitTime": return [step.k, of(step.until)];
-    case "waitFor": return [step.k, step.moments.map((each) => momentMeaning(context, each)), step.within.ms, step.within.months, step.as, step.then !== null];
+    // A run that waits has not taken the event yet, so what becomes of it may change.
+    case "waitFor": return [step.k, step.moments.map((each) => momentMeaning(context, each)), step.within.ms, step.within.months];
     case "if": return [step.k, of(step.if)];
     case "send": return [step.k, channels[step.channel]?.name ?? "", step.template, of(step.payload), step.urgent];
     case "emit": return [step.k, step.name, of(step.payload)];
@@ -133,7 +134,7 @@ export function hashOf(context: Context, events: Program["events"], profile: Pro
 function stepsMeaning(context: Context, steps: readonly Step[]): unknown {
   return steps.map((step) => [
     stepMeaning(context, step),
-    ...(step.k === "split" ? [step.branches.map(({ variant }) => variant)] : step.k === "waitFor" ? [step.keeps, step.moments.map((each) => momentName(context, each))] : []),
+    ...(step.k === "split" ? [step.branches.map(({ variant }) => variant)] : step.k === "waitFor" ? [step.as, step.keeps, step.then !== null, step.moments.map((each) => momentName(context, each))] : []),
     ...blocksOf(step).map((block) => stepsMeaning(context, block)),
   ]);
 }

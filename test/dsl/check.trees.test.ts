@@ -1,8 +1,8 @@
 // What the engine gets for what the author writes: the canonical form of expressions, rules and steps.
 
 import { describe, expect, test } from "vitest";
-import type { Expr, Rule, Step } from "../../dsl/program.js";
-import { compiled, shown } from "./shown.js";
+import type { Expr, Rule } from "../../dsl/program.js";
+import { compiled, shown, shownMoment, shownStep } from "./shown.js";
 
 const SHOP = `
 event order_placed {
@@ -180,48 +180,21 @@ describe("equal aggregates stand once", () => {
 
 // ---- rules ----
 
-const rule = (text: string): { readonly rule: Rule; readonly of: (expr: Parameters<typeof shown>[1] | null) => string | null } => {
+const rule = (text: string): { readonly rule: Rule; readonly of: (expr: Expr | null) => string | null; readonly moment: (moment: Rule["until"][number]) => string } => {
   const program = compiled(`${SHOP}\nrule r ${text}`);
   const [found] = program.rules;
   if (found === undefined) throw new Error("no rule");
-  return { rule: found, of: (expr) => (expr === null ? null : shown(program, expr)) };
-};
-
-const shownMoment = (moment: Rule["until"][number], of: (expr: Expr | null) => string | null): string => {
-  switch (moment.k) {
-    case "event": return `${moment.event} ${of(moment.where)}`;
-    case "condition": return of(moment.if) ?? "";
-    case "enter": case "leave": return `${moment.k} ${moment.segment}`;
-    case "up": case "down": return `${moment.k} ${moment.tier}`;
-    case "change": return `change ${moment.watch}`;
-  }
+  return { rule: found, of: (expr) => (expr === null ? null : shown(program, expr)), moment: (each) => shownMoment(program, each) };
 };
 
 const steps = (text: string, head = "on order_placed"): readonly string[] => {
-  const { rule: { steps: found }, of } = rule(`{ ${head} ${text} }`);
-  const line = (step: Step): string => {
-    switch (step.k) {
-      case "wait": return `wait ${of(step.for)}`;
-      case "waitClock": return `wait until ${step.weekday ?? "any day"} ${step.at}`;
-      case "waitTime": return `wait until ${of(step.until)}`;
-      case "waitFor": return `wait for ${step.moments.map((each) => shownMoment(each, of)).join(", ")} up to ${step.within.ms} ms ${step.within.months} months`
-        + `${step.as === null ? "" : ` as ${step.as} {${step.keeps.join(", ")}}`} ${step.then === null ? "or end" : `[${step.then.map(line).join("; ")}]`} [${step.else.map(line).join("; ")}]`;
-      case "award": return `award ${step.points} ${of(step.amount)}`;
-      case "take": return `take ${step.points} ${of(step.amount)} [${step.then.map(line).join("; ")}] [${step.else.map(line).join("; ")}]`;
-      case "split": return `split ${step.experiment} ${step.branches.map(({ variant, steps: inner }) => `${variant} [${inner.map(line).join("; ")}]`).join(" ")}`;
-      case "if": return `if ${of(step.if)} [${step.then.map(line).join("; ")}] [${step.else.map(line).join("; ")}]`;
-      case "send": return `send ${step.channel} ${step.template} ${of(step.payload)}${step.urgent ? " urgent" : ""}`;
-      case "emit": return `emit ${step.name} ${of(step.payload)}`;
-      case "set": return `set ${step.path.join(".")} = ${of(step.value)}`;
-      case "stop": return "stop";
-    }
-  };
-  return found.map(line);
+  const program = compiled(`${SHOP}\nrule r { ${head} ${text} }`);
+  return (program.rules[0]?.steps ?? []).map((step) => shownStep(program, step));
 };
 
 describe("rules", () => {
   test("clauses", () => {
-    const { rule: found, of } = rule(`"The label" {
+    const { rule: found, of, moment } = rule(`"The label" {
       on order_placed where total > 5, viewed
       on enter vip
       on leave vip
@@ -243,11 +216,12 @@ describe("rules", () => {
     expect(found.priority).toBe(7);
     expect(found.restart).toBe(true);
     expect(found.caps).toEqual([{ count: 2, window: { k: "sliding", ms: 604_800_000 } }, { count: 3, window: { k: "sliding", ms: 1_209_600_000 } }]);
-    expect(found.on.map((moment) => shownMoment(moment, of)))
-      .toEqual(["order_placed (row.total > 5)", "viewed null", "enter 0", "leave 0"]);
+    expect(found.on.map(moment))
+      .toEqual(["order_placed where (row.total > 5)", "viewed", "enter vip", "leave vip"]);
     expect(of(found.when)).toBe(`(segment vip and (trait orders > 2) and ((259200000 + ${LAST}) < now))`);
-    expect(found.until.map((until) => shownMoment(until, of)))
-      .toEqual(["order_placed (profile.city? == row.order_id)", "session_started null", "enter 0", "segment vip", `((259200000 + ${LAST}) < now)`, "viewed null", "order_placed segment vip"]);
+    expect(found.until.map(moment)).toEqual([
+      "order_placed where (profile.city? == row.order_id)", "session_started", "enter vip", "segment vip", `((259200000 + ${LAST}) < now)`, "viewed", "order_placed where segment vip",
+    ]);
   });
 
   test("rules come by priority, then by name", () => {

@@ -1,7 +1,7 @@
 // Checked trees in one line, for tests: fully bracketed, nullable reads marked with `?`, references by name.
 
 import { compileProgram } from "../../dsl/compile.js";
-import type { Aggregate, Expr, Program, Type, Window } from "../../dsl/program.js";
+import type { Aggregate, Expr, Program, Rule, Step, Type, Window } from "../../dsl/program.js";
 
 export const codesOf = (text: string): readonly string[] => compileProgram([{ file: "a.eddy", text }]).diagnostics.map(({ code }) => code);
 
@@ -62,6 +62,41 @@ export function shown(program: Program, of: Expr): string {
     case "population": return shownPopulation(program, of.index);
     case "trait": return `trait ${program.traits[of.index]?.name ?? "?"}`;
     case "segment": return `segment ${program.segments[of.index]?.name ?? "?"}`;
+  }
+}
+
+export function shownMoment(program: Program, moment: Rule["until"][number]): string {
+  switch (moment.k) {
+    case "event": return `${moment.event}${moment.where === null ? "" : ` where ${shown(program, moment.where)}`}`;
+    case "condition": return shown(program, moment.if);
+    case "enter": case "leave": return `${moment.k} ${program.segments[moment.segment]?.name ?? "?"}`;
+    case "up": case "down": return `${program.tiers[moment.tier]?.name ?? "?"} ${moment.k}`;
+    case "change": {
+      const watch = program.watches[moment.watch];
+      return `change ${watch === undefined ? "?" : shown(program, watch.value)}`;
+    }
+  }
+}
+
+export function shownStep(program: Program, step: Step): string {
+  const of = (expr: Expr | null): string => (expr === null ? "null" : shown(program, expr));
+  const block = (steps: readonly Step[]): string => `[${steps.map((each) => shownStep(program, each)).join("; ")}]`;
+  switch (step.k) {
+    case "wait": return `wait ${of(step.for)}`;
+    case "waitClock": return `wait until ${step.weekday === null ? "" : `day ${step.weekday} `}${step.at}`;
+    case "waitTime": return `wait until ${of(step.until)}`;
+    case "waitFor": return [
+      `wait for ${step.moments.map((each) => shownMoment(program, each)).join(", ")} up to ${step.within.months > 0 ? `${step.within.months} months` : step.within.ms}`,
+      ...(step.as === null ? [] : [`as ${step.as} {${step.keeps.join(", ")}}`]), ...(step.then === null ? [] : [block(step.then), block(step.else)]),
+    ].join(" ");
+    case "award": return `award ${of(step.amount)} ${program.points[step.points]?.name ?? "?"}`;
+    case "take": return `take ${of(step.amount)} ${program.points[step.points]?.name ?? "?"} ${block(step.then)} ${block(step.else)}`;
+    case "split": return `split ${program.experiments[step.experiment]?.name ?? "?"} ${step.branches.map(({ variant, steps }) => `${variant} ${block(steps)}`).join(" ")}`;
+    case "if": return `if ${of(step.if)} ${block(step.then)} ${block(step.else)}`;
+    case "send": return `send ${step.channel} ${step.template} ${of(step.payload)}${step.urgent ? " urgent" : ""}`;
+    case "emit": return `emit ${step.name} ${of(step.payload)}`;
+    case "set": return `set ${step.path.join(".")} = ${of(step.value)}`;
+    case "stop": return "stop";
   }
 }
 
