@@ -14,6 +14,8 @@ export interface CustomerCache {
   readonly size: number;
   get(id: string): Customer | undefined;
   has(id: string): boolean;
+  /** Like `get`, but it is no use. */
+  peek(id: string): Customer | undefined;
   put(customer: Customer): void;
   /** All commits up to this number are acknowledged. */
   acknowledged(commit: number): void;
@@ -53,6 +55,7 @@ export function customerCache(capacity: number): CustomerCache {
       return found;
     },
     has: (id) => customers.has(id),
+    peek: (id) => customers.get(id),
     put(customer) {
       customers.set(customer.id, customer);
       customer.generation = -1;

@@ -1,8 +1,9 @@
 /** Builds a commit from what a partition has pending: bytes, lists and numbered outputs. */
 import type { Writer as BytesWriter } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
+import { isKnown } from "./erasure.js";
 import type { Pending } from "./partition.js";
-import type { Commit, MetaFields, Output, Writer } from "./ports.js";
+import type { Commit, CountChanges, MetaFields, Output, Writer } from "./ports.js";
 import { writeCustomer } from "./state.js";
 
 export interface CommitPlace {
@@ -13,6 +14,8 @@ export interface CommitPlace {
   /** Number of the first output. */
   readonly nextOutput: number;
   readonly forget: number;
+  /** Keys of rankings whose counts begin anew. */
+  readonly anew: readonly string[];
   /** Ids of outputs that were published before the store went back. */
   readonly suppress: ReadonlySet<string>;
 }
@@ -27,11 +30,16 @@ export function buildCommit(
   w.at = 0;
   const ends: number[] = [];
   for (const customer of pending.customers) {
-    writeCustomer(w, customer, place.layout, compiled);
+    // Of whom nothing is known any more, or was ever known, there is no state to keep.
+    if (isKnown(customer)) writeCustomer(w, customer, place.layout, compiled);
     ends.push(w.at);
   }
   // Only now do the bytes stand still: the buffer may have grown while they were written.
-  const states = pending.customers.map((customer, i) => [customer.id, w.bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i])] as const);
+  const states = pending.customers.map((customer, i) => {
+    const from = i === 0 ? 0 : (ends[i - 1] as number);
+    const to = ends[i] as number;
+    return [customer.id, from === to ? null : w.bytes.subarray(from, to)] as const;
+  });
   const outputs: Output[] = [];
   let number = place.nextOutput;
   for (const { message, cause } of pending.messages) {
@@ -42,6 +50,7 @@ export function buildCommit(
     partition: place.partition, writer: place.writer, number: place.number, states, outputs, forget: place.forget,
     wakes: [...pending.reindexed].map((customer) => [customer.id, customer.indexed === Infinity ? null : customer.indexed] as const),
     segments: segmentChanges(compiled, pending),
+    counts: countChanges(compiled, pending, place.anew),
     meta: meta(number),
   };
 }
@@ -53,4 +62,13 @@ function segmentChanges(compiled: Compiled, pending: Pending): Commit["segments"
     for (const [customer, entered] of changes) (entered ? add : remove).push(customer);
     return { segment: compiled.segments[segment]?.name as string, add, remove };
   });
+}
+
+function countChanges({ program }: Compiled, { counts }: Pending, anew: readonly string[]): CountChanges[] {
+  const changes = new Map<string, CountChanges>(anew.map((ranking) => [ranking, { ranking, forget: true, changes: [] }]));
+  for (const [index, values] of counts) {
+    const ranking = program.rankings[index]?.key as string;
+    if (values.size > 0 || changes.has(ranking)) changes.set(ranking, { ranking, forget: changes.has(ranking), changes: [...values] });
+  }
+  return [...changes.values()];
 }

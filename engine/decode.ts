@@ -8,7 +8,9 @@ import { envelope, envelopeOf, isFault, type Envelope, type EnvelopeFault } from
 import type { ClockKind, LogRecord } from "./ports.js";
 import { BAD, lastFault } from "./schema.js";
 import type { DeadReason } from "./stats.js";
-import { TICK_TYPE, encodeToken, parseEventSubject } from "./subjects.js";
+import { readPiece, type Piece } from "./population/piece.js";
+import { POPULATION_TYPE, TICK_TYPE, encodeToken, parseEventSubject } from "./subjects.js";
+import { DAY_MS } from "./zone.js";
 
 /** Largest event, bytes. */
 export const MAX_EVENT_BYTES = 1_048_576;
@@ -30,6 +32,8 @@ export type Work = Place & (
   }
   | { readonly k: "tick" }
   | { readonly k: "unmentioned"; readonly type: string }
+  /** What a partition says about its customers at a midnight; every partition is told. */
+  | { readonly k: "population"; readonly piece: Piece }
   | { readonly k: "dead"; readonly reason: DeadReason; readonly detail: string; readonly type: string; readonly subject: string; readonly body: Uint8Array }
 );
 
@@ -42,6 +46,7 @@ export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord):
   });
   if (address === null) return dead({ reason: "not_an_event", detail: "the subject must be events.<type>.<customer>, with other characters than A-Z a-z 0-9 _ - written as %XX" });
   const plan = compiled.events.get(type);
+  if (type === POPULATION_TYPE) return decodePiece(clock, record, dead);
   // On the broker's clock nothing inside the record matters where no rule asks for the type.
   if (plan === undefined && clock === "broker") {
     return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, arrived: record.stamp, stamp: record.stamp };
@@ -56,6 +61,15 @@ export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord):
     return dead({ reason: "unknown_customer", detail: `the subject's last part is "${cut(address.token)}", which is not the event's subject "${cut(event.subject)}" percent-encoded` });
   }
   return fit(compiled, plan, event, record.sequence, record.stamp, stamp) ?? dead({ reason: "schema", detail: lastFault() });
+}
+
+/** On an event clock its time is the midnight that it is about: that much time has passed, wherever the events come from. */
+function decodePiece(clock: ClockKind, record: LogRecord, dead: (fault: EnvelopeFault) => Work): Work {
+  const event = readEnvelope(record);
+  if (isFault(event)) return dead(event);
+  const piece = readPiece(event.data);
+  if (piece === null) return dead({ reason: "schema", detail: "it says nothing about customers that Eddy understands" });
+  return { k: "population", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : piece.day * DAY_MS, piece };
 }
 
 /** The event as work, or null where its data does not fit the program (`lastFault` says why). */

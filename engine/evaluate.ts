@@ -95,6 +95,14 @@ export function processWake(e: Evaluator, customer: Customer, now: number): void
   react(e, null);
 }
 
+/** Tables of percentiles, those of a day, are in force from `now` on: who stands in a ranking may stand elsewhere. */
+export function processFigures(e: Evaluator, customer: Customer, now: number, day: number): void {
+  begin(e, customer, now, "time", `figures/${day}`);
+  for (const ranks of e.compiled.ranksOfRanking) enqueue(e.agenda, ranks);
+  settleNow(e, true);
+  react(e, null);
+}
+
 // ---------------------------------------------------------------------------------------------------- both
 
 function begin(e: Evaluator, customer: Customer, now: number, cause: string, causeKey: string): void {

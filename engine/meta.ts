@@ -32,6 +32,10 @@ export interface Meta {
   /** Hash of the program that ran last; empty before the first commit. */
   readonly program: string;
   readonly layouts: ReadonlyMap<number, Layout>;
+  /** By `rankings <key>` or `populations <key>`: the first layout whose states say truly what customers add to these figures. */
+  readonly since: ReadonlyMap<string, number>;
+  /** All fields as they were stored; engine/population/ reads its own. */
+  readonly fields: MetaFields;
 }
 
 const LAYOUT_PREFIX = "layout:";
@@ -61,6 +65,8 @@ export function readMeta(fields: MetaFields): Meta {
     surplus: surplus === undefined ? null : { from: surplus[0] ?? 0, to: surplus[1] ?? 0 },
     program: fields["program"] ?? "",
     layouts,
+    since: new Map(Object.entries(JSON.parse(fields["since"] ?? "{}") as Record<string, number>)),
+    fields,
   };
 }
 
@@ -72,7 +78,7 @@ function wholeNumber(fields: MetaFields, name: string, otherwise: number): numbe
   return value;
 }
 
-export function writeMeta(meta: Omit<Meta, "layouts">): MetaFields {
+export function writeMeta(meta: Omit<Meta, "layouts" | "since" | "fields">): MetaFields {
   return {
     format: String(STATE_VERSION),
     offset: String(meta.offset),
@@ -83,6 +89,10 @@ export function writeMeta(meta: Omit<Meta, "layouts">): MetaFields {
     surplus: meta.surplus === null ? "" : `${meta.surplus.from}:${meta.surplus.to}`,
     program: meta.program,
   };
+}
+
+export function sinceField(since: ReadonlyMap<string, number>): MetaFields {
+  return { since: since.size === 0 ? "" : JSON.stringify(Object.fromEntries(since)) };
 }
 
 export function layoutField(number: number, layout: Layout): MetaFields {

@@ -4,7 +4,7 @@ import { insist, type Environment } from "./environment.js";
 import { readMeta, type Anchor } from "./meta.js";
 import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
 import { LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
-import { checkLog, planLayouts, planOutputs } from "./recovery.js";
+import { checkLog, goingOn, planLayouts, planOutputs } from "./recovery.js";
 import type { EngineStats } from "./stats.js";
 import { startWorker, type Worker, type WorkerLimits } from "./worker.js";
 
@@ -58,21 +58,20 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   if (meta.program !== "" && meta.program !== compiled.program.hash) {
     environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });
   }
+  const layouts = planLayouts(meta, compiled);
   await countSegments();
   const partition = createPartition(compiled, {
-    index, clock: info.clock, cacheCustomers: Math.max(LEAST_CACHE, Math.ceil(options.cacheCustomers / info.partitions)),
-  }, stats);
-  partition.clock = meta.clock;
-  partition.offset = meta.offset;
+    index, clock: info.clock, cacheCustomers: Math.max(LEAST_CACHE, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions,
+  }, stats, null, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures) });
   const after = wantsWakes(partition, meta.clock);
   if (after !== undefined) {
     const page = await ask("reading the wake index", () => ports.store.wakes(index, after, FIRST_WAKES));
     supplyWakes(partition, page, page.length < FIRST_WAKES);
   }
   return startWorker({
-    partition, compiled, store: ports.store, outputs: ports.outputs, environment, stats, clock: info.clock, limits: options.limits,
+    partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits,
     signal: shared.lifetime, writer: claim.writer, number: claim.number, meta, logIdentity: info.identity,
-    layouts: planLayouts(meta, compiled), outputPlan, seen: shared.seen, unread: shared.unread,
+    layouts, outputPlan, seen: shared.seen, unread: shared.unread,
   });
 
   async function countSegments(): Promise<void> {

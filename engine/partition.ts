@@ -2,38 +2,58 @@
  * One partition, in memory: its clock, its customers, its wakes, and what has been decided and not yet committed.
  *
  * It takes work in log order and turns it into the content of a commit. It does no I/O: a customer or a page of wakes
- * that it needs and does not have, it asks for (`wanted`, `wantsWakes`) and stops until it is given. Whoever drives it
- * (engine/worker.ts with a log, a store and an output log; engine/replay.ts with a file) decides when to commit.
+ * that it needs and does not have, it asks for (`wanted`, `wantsWakes`) and stops until it is given; so with the counts
+ * that a midnight asks for (engine/population/). Whoever drives it (engine/worker.ts with a log, a store and an output
+ * log; engine/replay.ts with a file) decides when to commit.
  *
  * Invariants:
  * - The clock is the newest stamp of the records taken, or the deadline of the wake that ran last; it never goes back.
  * - Before a record, every wake up to its stamp has run, in order of deadline and customer, each at its own deadline.
  * - A customer who was touched since the last commit, or whose commit is on its way, stays in the cache.
  * - `indexed` of a customer is never later than `wake`: the store's index may be early, never late.
+ * - Nothing happens to a customer before they are settled under the tables of percentiles that are in force.
  */
 import { customerCache, type CustomerCache } from "./cache.js";
 import type { Compiled } from "./compile/compiled.js";
 import { newCustomer, seenBefore, type Customer } from "./customer.js";
 import type { Work } from "./decode.js";
-import { SILENT, evaluator, processEvent, processWake, zoneOfProfile, type Action, type Change, type Evaluator, type Sink } from "./evaluate.js";
+import { isKnown } from "./erasure.js";
+import { evaluator, processEvent, processFigures, processWake, zoneOfProfile, type Evaluator, type Sink } from "./evaluate.js";
 import { hash64 } from "./hash.js";
-import { actionMessage, changeMessage, deadMessage, type Message } from "./outputs.js";
-import type { ClockKind, Wake } from "./ports.js";
+import { deadMessage, type Message } from "./outputs.js";
+import { both, sinkOf } from "./partition-sink.js";
+import {
+  completes, createPopulation, drawUpInMemory, figuresOf, isStale, markSettled, receive, type CountsPending, type Population, type Tables,
+} from "./population/population.js";
+import type { ClockKind, MetaFields, Wake } from "./ports.js";
 import type { EngineStats, EventOutcome } from "./stats.js";
+import { POPULATION_TYPE } from "./subjects.js";
 import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
+import { DAY_MS } from "./zone.js";
+
+/** A customer's event or wake could not be evaluated: a fault in Eddy. Nothing of it is committed. */
+export class EvaluationFailed extends Error { override readonly name = "EvaluationFailed"; }
 
 /** An event further ahead of its record's stamp than this is not believed: it is taken at the stamp. */
 export const MAX_AHEAD_MS = 5 * 60_000;
-
-/** Largest output: what a broker takes that has not been set up otherwise (1 MiB), less room for headers. */
-export const MAX_OUTPUT_BYTES = 1_000_000;
 
 export interface PartitionOptions {
   readonly index: number;
   readonly clock: ClockKind;
   /** Customers to keep in memory; Infinity: all of them, and nothing is ever asked for. */
   readonly cacheCustomers: number;
+  /** How many there are; 1 unless given. */
+  readonly partitions?: number;
 }
+
+/** What the store knows of the partition from before. */
+export interface PartitionStart {
+  readonly clock: number;
+  readonly offset: number;
+  readonly fields: MetaFields;
+}
+
+const NEW: PartitionStart = { clock: 0, offset: 0, fields: {} };
 
 /** What the next commit will hold. */
 export interface Pending {
@@ -43,6 +63,8 @@ export interface Pending {
   /** By segment: the last thing that happened to each customer. */
   readonly segments: Map<number, Map<string, boolean>>;
   readonly messages: { readonly message: Message; readonly cause: number; readonly stamp: number; readonly isAction: boolean }[];
+  /** By ranking and value: how many customers more stand there. */
+  readonly counts: CountsPending;
   records: number;
   /** When the broker took each record. */
   readonly arrivals: number[];
@@ -55,6 +77,8 @@ export interface Partition {
   readonly cache: CustomerCache;
   readonly wakes: Wakes;
   readonly stats: EngineStats;
+  /** Null: the program asks nothing of all customers. */
+  readonly population: Population | null;
   clock: number;
   /** Sequence of the last record taken. */
   offset: number;
@@ -67,79 +91,30 @@ export interface Partition {
 }
 
 function emptyPending(): Pending {
-  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], records: 0, arrivals: [] };
+  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], counts: new Map(), records: 0, arrivals: [] };
 }
 
 /** `watch` is told all that the evaluation says, as it is said: tests look on through it. */
-export function createPartition(compiled: Compiled, options: PartitionOptions, stats: EngineStats, watch: Sink | null = null): Partition {
+export function createPartition(
+  compiled: Compiled, options: PartitionOptions, stats: EngineStats, watch: Sink | null = null, { clock, offset, fields }: PartitionStart = NEW,
+): Partition {
   const inMemory = options.cacheCustomers === Infinity;
-  const partition: Partition = {
+  const place = { partition: options.index, partitions: options.partitions ?? 1, inMemory, clock };
+  const parts = {
     options, compiled, stats,
-    evaluator: undefined as unknown as Evaluator, // set below: its sink writes into this very object
     cache: customerCache(options.cacheCustomers),
     wakes: inMemory ? allWakesInMemory() : unreadWakes(),
-    clock: 0, offset: 0, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [],
+    population: createPopulation(compiled, place, fields),
+    clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [],
   };
-  const own = sinkOf(partition);
-  return Object.assign(partition, { evaluator: evaluator(compiled, watch === null ? own : both(own, watch)) });
-}
-
-const both = (a: Sink, b: Sink): Sink => ({
-  action(action) { a.action(action); b.action(action); },
-  change(change) { a.change(change); b.change(change); },
-  suppressed(suppression) { a.suppressed(suppression); b.suppressed(suppression); },
-  held(hold) { a.held(hold); b.held(hold); },
-  started(rule) { a.started(rule); b.started(rule); },
-  crowdedOut(rule) { a.crowdedOut(rule); b.crowdedOut(rule); },
-  chainCut(customer) { a.chainCut(customer); b.chainCut(customer); },
-  erased(customer) { a.erased(customer); b.erased(customer); },
-  went(rule, step, way) { b.went?.(rule, step, way); },
-  reading(ranking, before, after) { a.reading(ranking, before, after); b.reading(ranking, before, after); },
-  contribution(population, before, after) { a.contribution(population, before, after); b.contribution(population, before, after); },
-  experiment(experiment, arm, difference) { a.experiment(experiment, arm, difference); b.experiment(experiment, arm, difference); },
-});
-
-function sinkOf(p: Partition): Sink {
-  const { stats } = p;
-  const add = (message: Message, isAction: boolean): void => {
-    p.pending.messages.push({ message, cause: p.causeSequence, stamp: p.causeStamp, isAction });
-  };
-  return {
-    ...SILENT,
-    action(action: Action) {
-      const message = actionMessage(p.options.index, action);
-      const bytes = message.body.length > MAX_OUTPUT_BYTES / 4 ? Buffer.byteLength(message.body) : 0;
-      if (bytes > MAX_OUTPUT_BYTES) {
-        buryAction(p, message, bytes);
-        return;
-      }
-      add(message, true);
-      const channel = action.channel ?? "emit";
-      let byTemplate = stats.actions.get(channel);
-      if (byTemplate === undefined) stats.actions.set(channel, (byTemplate = new Map<string, number>()));
-      byTemplate.set(action.template, (byTemplate.get(action.template) ?? 0) + 1);
-    },
-    change(change: Change) {
-      const name = p.compiled.segments[change.segment]?.name as string;
-      add(changeMessage(p.options.index, change, name), false);
-      let changes = p.pending.segments.get(change.segment);
-      if (changes === undefined) p.pending.segments.set(change.segment, (changes = new Map<string, boolean>()));
-      changes.set(change.customer, change.entered);
-      const counted = stats.segmentChanges.get(name) ?? { entered: 0, left: 0 };
-      stats.segmentChanges.set(name, counted);
-      if (change.entered) counted.entered++;
-      else counted.left++;
-      stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (change.entered ? 1 : -1));
-    },
-    suppressed({ channel, reason }) {
-      const counted = stats.suppressed.get(channel) ?? { consent: 0, cap: 0, ended: 0 };
-      stats.suppressed.set(channel, counted);
-      counted[reason]++;
-    },
-    started(rule) { stats.ruleStarted.set(rule, (stats.ruleStarted.get(rule) ?? 0) + 1); },
-    crowdedOut() { stats.runsCrowdedOut++; },
-    chainCut() { stats.chainsCut++; },
-  };
+  const own = sinkOf(parts);
+  // The sink writes into the very object that is the partition.
+  const partition = Object.assign(parts, { evaluator: evaluator(compiled, watch === null ? own : both(own, watch)) });
+  if (partition.population !== null) {
+    partition.evaluator.x.figures = figuresOf(partition.population);
+    stats.sums.set(options.index, partition.population.sums);
+  }
+  return partition;
 }
 
 // ---------------------------------------------------------------------------------------------------- progress
@@ -151,6 +126,10 @@ export type Progress =
   | "wants customers"
   /** The wake index must be read further (`wantsWakes`) before the clock may move on. */
   | "wants wakes"
+  /** A midnight has passed: commit, then `drawUp` how the customers stand (the counts of the store), and call again with the same work. */
+  | "wants counts"
+  /** Everybody must be settled under the tables in force (`sweepPage`) before the work can be done. */
+  | "wants sweep"
   /** The commit is full; call again with the same work after `takePending`. */
   | "full";
 
@@ -164,21 +143,33 @@ export function isFull(p: Partition): boolean {
   return pending.customers.length >= MAX_COMMIT_CUSTOMERS || pending.records >= MAX_COMMIT_RECORDS || pending.messages.length >= MAX_COMMIT_MESSAGES;
 }
 
-/** Takes one piece of work: first all wakes up to its stamp, then the record itself. */
+/**
+ * Takes one piece of work: first all wakes up to its stamp, then the record itself. Throws EvaluationFailed, after which
+ * nothing of the partition may be committed any more.
+ */
 export function take(p: Partition, work: Work): Progress {
   if (isFull(p)) return "full";
+  p.causeSequence = work.sequence;
+  p.causeStamp = work.arrived;
   const stamp = stampOf(p, work);
-  const waking = runWakes(p, stamp, work);
+  if (p.population !== null) {
+    const passing = passMidnights(p, p.population, stamp);
+    if (passing !== "done") return passing;
+  }
+  const waking = runWakes(p, stamp);
   if (waking !== "done") return waking;
   if (work.k === "event") {
     const customer = p.cache.get(work.customer) ?? (p.cache.complete ? admit(p, work.customer) : undefined);
     if (customer === undefined) return "wants customers";
     moveClock(p, work.stamp);
     happen(p, customer, work);
+  } else if (work.k === "population") {
+    if (p.population !== null && !p.population.swept && completes(p.population, work.piece)) return "wants sweep";
+    moveClock(p, work.stamp);
+    if (p.population !== null) receive(p.population, work.piece, p.clock);
+    if (work.piece.source === p.options.index) countEvent(p.stats, POPULATION_TYPE, "processed");
   } else {
     moveClock(p, work.stamp);
-    p.causeSequence = work.sequence;
-    p.causeStamp = work.arrived;
     if (work.k === "dead") bury(p, work);
     else if (work.k === "unmentioned") countEvent(p.stats, "other", "unmentioned");
     else countEvent(p.stats, "eddy_tick", "processed");
@@ -199,9 +190,7 @@ function moveClock(p: Partition, stamp: number): void {
   else if (stamp < p.clock) p.stats.stampsBackwards++;
 }
 
-function runWakes(p: Partition, upTo: number, work: Work): Progress {
-  p.causeSequence = work.sequence;
-  p.causeStamp = work.arrived;
+function runWakes(p: Partition, upTo: number): Progress {
   for (;;) {
     const wake = firstWake(p.wakes);
     // What is in memory comes before all that is not: it runs first, however much of what is due is still to be read.
@@ -213,17 +202,29 @@ function runWakes(p: Partition, upTo: number, work: Work): Progress {
       popWake(p.wakes);
       continue;
     }
-    popWake(p.wakes);
     // Only the entry that the index still holds counts; others were overtaken by an earlier one.
+    if (customer.indexed === wake.at && p.population !== null && isStale(p.population, customer)) {
+      touch(p, customer);
+      settleUnder(p, p.population.tables as Tables, customer);
+      reindex(p, customer);
+      continue; // something may be due earlier now
+    }
+    popWake(p.wakes);
     if (customer.indexed !== wake.at) continue;
     customer.indexed = Infinity;
     p.pending.reindexed.add(customer); // the entry is used up, whether or not another one follows
+    touch(p, customer);
     if (customer.wake <= wake.at) {
       if (wake.at > p.clock) p.clock = wake.at;
       p.lateWakes.push(wake.at);
-      processWake(p.evaluator, customer, p.clock > wake.at ? p.clock : wake.at);
+      const now = p.clock > wake.at ? p.clock : wake.at;
+      try {
+        processWake(p.evaluator, customer, now);
+      } catch (error) {
+        throw evaluationFailed(p, customer, error);
+      }
+      if (p.population !== null) markSettled(p.population, customer);
     }
-    touch(p, customer);
     reindex(p, customer);
   }
 }
@@ -232,19 +233,38 @@ type EventWork = Extract<Work, { k: "event" }>;
 const hashed = { high: 0, low: 0 };
 
 function happen(p: Partition, customer: Customer, work: EventWork): void {
-  p.causeSequence = work.sequence;
-  p.causeStamp = work.arrived;
   hash64(`${work.source}\u0000${work.id}`, 0, hashed);
+  if (p.population !== null && isStale(p.population, customer)) {
+    touch(p, customer);
+    settleUnder(p, p.population.tables as Tables, customer);
+    reindex(p, customer);
+  }
   if (seenBefore(customer, hashed.high, hashed.low)) {
     countEvent(p.stats, work.plan.wire, "duplicate");
     return;
   }
   touch(p, customer);
   const overflows = p.evaluator.x.overflows;
-  processEvent(p.evaluator, customer, { plan: work.plan, data: work.data, time: ownTime(p, work), id: work.id, source: work.source }, p.clock);
+  const event = { plan: work.plan, data: work.data, time: ownTime(p, work), id: work.id, source: work.source };
+  try {
+    processEvent(p.evaluator, customer, event, p.clock);
+  } catch (error) {
+    throw evaluationFailed(p, customer, error);
+  }
+  if (p.population !== null) markSettled(p.population, customer);
   p.stats.windowOverflows += p.evaluator.x.overflows - overflows;
   countEvent(p.stats, work.plan.wire, "processed");
   reindex(p, customer);
+}
+
+/** A fault in the evaluation must not bring down the process, which would begin at the very same place again. */
+function evaluationFailed(p: Partition, customer: Customer, error: unknown): EvaluationFailed {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new EvaluationFailed(
+    `partition ${p.options.index}: customer ${JSON.stringify(customer.id)} could not be evaluated at record ${p.causeSequence} of the log (${reason}). ` +
+    "This is a fault in Eddy: please report it with the rules. The partition stands still; nothing of this record was committed",
+    { cause: error },
+  );
 }
 
 /** An event counts at its own time, unless that is missing, not believable, or too far ahead of the record. */
@@ -268,16 +288,6 @@ function bury(p: Partition, work: Extract<Work, { k: "dead" }>): void {
   p.pending.messages.push({ message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
 }
 
-/** One output too large for the broker would stop all behind it. */
-function buryAction(p: Partition, message: Message, bytes: number): void {
-  p.stats.deadLetters.too_large++;
-  const dead = {
-    reason: "too_large", sequence: p.causeSequence, subject: message.subject, body: Buffer.from(message.body),
-    detail: `the action ${message.id} has ${bytes} bytes; ${MAX_OUTPUT_BYTES} are allowed. Put less of the event into its payload`,
-  };
-  p.pending.messages.push({ message: deadMessage(p.options.index, dead, p.clock, message.id), cause: p.causeSequence, stamp: p.causeStamp, isAction: false });
-}
-
 export function countEvent(stats: EngineStats, type: string, outcome: EventOutcome): void {
   let counted = stats.events.get(type);
   if (counted === undefined) stats.events.set(type, (counted = { processed: 0, unmentioned: 0, duplicate: 0, dead: 0 }));
@@ -292,7 +302,14 @@ function touch(p: Partition, customer: Customer): void {
 
 /** Keeps the index no later than the wake. A later wake leaves an early entry behind, which is a hint and no harm. */
 function reindex(p: Partition, customer: Customer): void {
-  if (customer.wake >= customer.indexed) return;
+  if (customer.wake >= customer.indexed) {
+    // Of a customer who is forgotten no entry may stay either: nobody would ever come to use it up.
+    if (!isKnown(customer) && customer.indexed !== Infinity) {
+      customer.indexed = Infinity;
+      p.pending.reindexed.add(customer);
+    }
+    return;
+  }
   customer.indexed = customer.wake;
   p.pending.reindexed.add(customer);
   if (customer.wake !== Infinity) addWake(p.wakes, { at: customer.wake, customer: customer.id });
@@ -302,6 +319,90 @@ function admit(p: Partition, id: string): Customer {
   const customer = newCustomer(id, zoneOfProfile(p.compiled, {}));
   p.cache.put(customer);
   return customer;
+}
+
+// ---------------------------------------------------------------------------------------------------- all customers
+
+/** Every midnight up to the stamp has been drawn up when it is done; with a store, the last of several stands for all. */
+function passMidnights(p: Partition, population: Population, stamp: number): Progress {
+  const today = Math.floor(stamp / DAY_MS);
+  if (today <= population.midnight || !population.ranks) return "done";
+  if (p.cache.complete) return passInMemory(p, population, today);
+  if (!population.swept) return "wants sweep";
+  const waking = runWakes(p, today * DAY_MS);
+  if (waking !== "done") return waking;
+  p.clock = Math.max(p.clock, today * DAY_MS);
+  return "wants counts";
+}
+
+function passInMemory(p: Partition, population: Population, today: number): Progress {
+  while (population.midnight < today) {
+    // Where nobody's reading has changed, nothing is new before somebody is woken.
+    const due = Math.ceil((firstWake(p.wakes)?.at ?? Infinity) / DAY_MS);
+    const day = population.memoryChanged ? population.midnight + 1 : Math.min(today, Math.max(population.midnight + 1, due));
+    const waking = runWakes(p, day * DAY_MS);
+    if (waking !== "done") return waking;
+    p.clock = Math.max(p.clock, day * DAY_MS);
+    if (!drawUpInMemory(population, day)) continue;
+    for (const customer of p.cache.all()) {
+      if (!isStale(population, customer)) continue;
+      touch(p, customer);
+      settleUnder(p, population.tables as Tables, customer);
+      reindex(p, customer);
+    }
+  }
+  return "done";
+}
+
+/**
+ * Settles a customer under the tables in force, at the instant of their adoption, however long ago that is: what they
+ * bring about up to now follows, each at its own instant, as if it had been done then.
+ */
+function settleUnder(p: Partition, tables: Tables, customer: Customer): void {
+  try {
+    processFigures(p.evaluator, customer, tables.at, tables.day);
+    while (customer.wake <= p.clock) processWake(p.evaluator, customer, Math.max(customer.wake, tables.at));
+  } catch (error) {
+    throw evaluationFailed(p, customer, error);
+  }
+  if (customer.extras !== null) customer.extras.figuresOf = tables.day;
+}
+
+/** A page of the partition's customers as the store had them, and what their bytes mean. */
+export interface SweepPage {
+  readonly states: readonly (readonly [customer: string, state: Uint8Array])[];
+  readonly read: (id: string, state: Uint8Array) => Customer;
+  readonly isAsStored: (customer: Customer, state: Uint8Array) => boolean;
+}
+
+/**
+ * Settles the customers of a page who are not yet settled under the tables in force. The store may be behind memory:
+ * whom memory knows is taken from there. Who comes out as they were is not written again; doing it a second time
+ * would change nothing either.
+ */
+export function sweepPage(p: Partition, { states, read, isAsStored }: SweepPage): void {
+  const { population } = p;
+  if (population === null || population.tables === null) return;
+  p.causeSequence = p.offset;
+  p.causeStamp = 0;
+  const { tables } = population;
+  // Looked up before anything is put into the cache, which may then forget others who are newer than the page.
+  const known = states.map(([id]) => p.cache.peek(id));
+  states.forEach(([id, state], i) => {
+    const customer = known[i] ?? read(id, state);
+    if (!isStale(population, customer)) return;
+    const before = customer.extras?.figuresOf ?? 0;
+    const said = p.pending.messages.length;
+    settleUnder(p, tables, customer);
+    if (known[i] === undefined && p.pending.messages.length === said && customer.extras !== null) {
+      customer.extras.figuresOf = before;
+      if (isAsStored(customer, state)) return;
+      customer.extras.figuresOf = tables.day;
+    }
+    if (p.cache.peek(id) !== customer) p.cache.put(customer);
+    touch(p, customer);
+    reindex(p, customer);
+  });
 }
 
 // ---------------------------------------------------------------------------------------------------- what it asks for
@@ -374,9 +475,10 @@ export function supplyWakes(p: Partition, page: readonly Wake[], complete: boole
   }
 }
 
-/** The earliest instant at which a wake is, or behind what is in memory may be, due; Infinity: none. */
+/** The earliest instant at which a wake is, or behind what is in memory may be, due, or figures are drawn up; Infinity: none. */
 export function nextDue(p: Partition): number {
-  return firstWake(p.wakes)?.at ?? p.wakes.horizon?.at ?? Infinity;
+  const wake = firstWake(p.wakes)?.at ?? p.wakes.horizon?.at ?? Infinity;
+  return p.population?.ranks === true ? Math.min(wake, (p.population.midnight + 1) * DAY_MS) : wake;
 }
 
 /** Hands over what is to be committed and begins anew; `commit` is the number under which it will be sent. */

@@ -4,7 +4,8 @@
  */
 import type { Compiled } from "./compile/compiled.js";
 import type { Meta } from "./meta.js";
-import type { EventLog, LogInfo, Output, OutputLog, StateStore } from "./ports.js";
+import { populationField } from "./population/sums.js";
+import type { EventLog, LogInfo, MetaFields, Output, OutputLog, StateStore } from "./ports.js";
 import { layoutOf, translation, type Layout, type Translation } from "./state.js";
 
 /** The partition cannot go on without a person's decision; the message says what happened and what can be done. */
@@ -91,20 +92,67 @@ export interface Layouts {
   readonly present: number;
   /** Null: the partition has it already. */
   readonly added: Layout | null;
+  readonly figures: FiguresPlan;
 }
 
 export function planLayouts(meta: Meta, compiled: Compiled): Layouts {
+  const highest = Math.max(0, ...meta.layouts.keys());
+  const figures = planFigures(meta, compiled, highest + 1);
   const translations = new Map<number, Translation>();
   let present = 0;
-  let highest = 0;
   for (const [number, layout] of meta.layouts) {
-    const t = translation(layout, compiled);
+    const t = trusting(translation(layout, compiled), number, compiled, figures.since);
     translations.set(number, t);
-    highest = Math.max(highest, number);
-    if (t.same) present = number;
+    // A state that is written now must not look like one from before figures began anew.
+    if (t.same && figures.oldest <= number) present = Math.max(present, number);
   }
-  if (present > 0) return { translations, present, added: null };
+  if (present > 0) return { translations, present, added: null, figures };
   const layout = layoutOf(compiled);
   translations.set(highest + 1, translation(layout, compiled));
-  return { translations, present: highest + 1, added: layout };
+  return { translations, present: highest + 1, added: layout, figures };
+}
+
+/** Which figures of all customers go on, which begin, and which are given up. */
+export interface FiguresPlan {
+  readonly since: Meta["since"];
+  /** No layout before this one may be used for new states. */
+  readonly oldest: number;
+  /** Rankings whose counts, and populations whose sums, begin from nothing or are gone. */
+  readonly rankings: readonly string[];
+  readonly populations: readonly string[];
+}
+
+/**
+ * Counts and sums hold what customers' states say they have added. A program without a ranking writes states that have
+ * lost it, and takes nothing out: where the ranking comes back, all begins from nothing, and what states of the time
+ * before say of it is not believed.
+ */
+function planFigures(meta: Meta, { program }: Compiled, next: number): FiguresPlan {
+  const since = new Map<string, number>();
+  const anew = { rankings: [] as string[], populations: [] as string[] };
+  for (const kind of ["rankings", "populations"] as const) {
+    for (const { key } of program[kind]) {
+      const known = meta.since.get(`${kind} ${key}`);
+      const wasThere = [...meta.layouts.values()].some((layout) => layout[kind]?.includes(key) === true);
+      since.set(`${kind} ${key}`, known ?? (wasThere ? next : 0));
+      if (known === undefined) anew[kind].push(key);
+    }
+    for (const name of meta.since.keys()) {
+      if (name.startsWith(`${kind} `) && !since.has(name)) anew[kind].push(name.slice(kind.length + 1));
+    }
+  }
+  return { since, oldest: Math.max(0, ...since.values()), ...anew };
+}
+
+/** The stored fields without the sums that begin anew. */
+export function goingOn({ fields }: Meta, { populations }: FiguresPlan): MetaFields {
+  const gone = new Set(populations.map(populationField));
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !gone.has(name)));
+}
+
+/** What states of a layout say about figures that began later is passed over. */
+function trusting(t: Translation, number: number, { program }: Compiled, since: ReadonlyMap<string, number>): Translation {
+  const believed = (kind: "rankings" | "populations"): number[] =>
+    t.extras[kind].map((index) => (index >= 0 && (since.get(`${kind} ${program[kind][index]?.key}`) ?? 0) > number ? -1 : index));
+  return { ...t, extras: { ...t.extras, rankings: believed("rankings"), populations: believed("populations") } };
 }

@@ -10,10 +10,11 @@ import { insist, type Environment } from "./environment.js";
 import { MetaCorrupt, type Anchor } from "./meta.js";
 import { openPartition, passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
 import type { ConnectionState, LogReader, LogRecord } from "./ports.js";
+import { EvaluationFailed } from "./partition.js";
 import { CannotContinue } from "./recovery.js";
 import { StateTooNew } from "./state.js";
 import type { EngineStats } from "./stats.js";
-import { TICK_TYPE, partition as partitionOf } from "./subjects.js";
+import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "./subjects.js";
 import { tick } from "./ticks.js";
 import { ClockAlarm, type Worker } from "./worker.js";
 
@@ -75,6 +76,7 @@ export async function openSession(
     stopping.addEventListener("abort", () => s.over.abort(), { once: true, signal: lifetime.signal });
     if (stopping.aborted) s.over.abort();
     stats.segmentCustomers.clear();
+    stats.sums.clear();
     for (const segment of compiled.segments) stats.segmentCustomers.set(segment.name, 0);
     try {
       s.workers.push(...await Promise.all(Array.from({ length: info.partitions }, (_, index) => openOrStand(s, index))));
@@ -95,7 +97,7 @@ export async function openSession(
 /** Failures that concern one partition only and need a person. */
 function standsStill(error: unknown): error is Error {
   return error instanceof CannotContinue || error instanceof StateTooNew || error instanceof StateCorrupt || error instanceof MetaCorrupt ||
-    error instanceof ClockAlarm;
+    error instanceof ClockAlarm || error instanceof EvaluationFailed;
 }
 
 async function openOrStand(s: State, index: number): Promise<Worker | null> {
@@ -199,15 +201,20 @@ function backlog(s: State): number {
 }
 
 const TICKS = `events.${TICK_TYPE}.`;
+const FIGURES = `events.${POPULATION_TYPE}.`;
 
 function dispatch(s: State, records: readonly LogRecord[]): void {
   const { partitions } = s.shared.info;
   for (const record of records) {
     const { subject } = record;
+    s.seen = { sequence: record.sequence, stamp: record.stamp };
+    if (subject.startsWith(FIGURES)) {
+      for (const worker of atWork(s)) if (record.sequence > (s.offsets[worker.index] ?? Infinity)) worker.offer(record);
+      continue;
+    }
     const token = subject.slice(subject.lastIndexOf(".") + 1);
     const index = subject.startsWith(TICKS) ? Number(token) : partitionOf(token, partitions);
     if (record.sequence > (s.offsets[index] ?? Infinity)) s.workers[index]?.offer(record);
-    s.seen = { sequence: record.sequence, stamp: record.stamp };
   }
   s.sinceNudge += records.length;
   if (s.sinceNudge < NUDGE_EVERY) return;

@@ -3,6 +3,7 @@
  * hot loop. The metrics endpoint turns them into Prometheus series when it is asked. All of one process stand in one
  * EngineStats; partitions add to it from the same thread.
  */
+import type { Sums } from "./population/sums.js";
 import { SUPPRESSION_REASONS, type SuppressionReason } from "../dsl/tests.js";
 
 /** A histogram with fixed upper bounds (seconds or plain numbers); counts[i] is what fell at or below bounds[i]. */
@@ -72,6 +73,8 @@ export interface EngineStats {
   readonly suppressed: Map<string, Record<SuppressionReason, number>>;
   readonly segmentCustomers: Map<string, number>;
   readonly segmentChanges: Map<string, { entered: number; left: number }>;
+  /** By partition: what its customers add up to, for metrics and experiments. */
+  readonly sums: Map<number, Sums>;
   readonly deadLetters: Record<DeadReason, number>;
   /** Event times that were not believed (too far ahead, outside 1970 to 2199): taken at the record's stamp. */
   timesClamped: number;
@@ -105,6 +108,7 @@ export function engineStats(): EngineStats {
     suppressed: new Map(),
     segmentCustomers: new Map(),
     segmentChanges: new Map(),
+    sums: new Map(),
     deadLetters: { not_json: 0, not_an_event: 0, unknown_customer: 0, schema: 0, too_large: 0 },
     timesClamped: 0,
     stampsBackwards: 0,

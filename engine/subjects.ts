@@ -73,6 +73,9 @@ export const ALL_EVENTS = "events.>";
 /** The type of the engine's own clock ticks; their last token is the number of the partition, not a customer. */
 export const TICK_TYPE = "eddy_tick";
 
+/** The type of the figures that partitions make of their customers; the last token is the number of the partition. */
+export const POPULATION_TYPE = "eddy_population";
+
 /** `events.<type>.<token of the customer>`. Throws InvalidToken. */
 export function eventSubject(type: string, customer: string): string {
   return `events.${encodeToken(type)}.${encodeToken(customer)}`;
@@ -80,6 +83,10 @@ export function eventSubject(type: string, customer: string): string {
 
 export function tickSubject(partition: number): string {
   return `events.${TICK_TYPE}.${partition}`;
+}
+
+export function populationSubject(partition: number): string {
+  return `events.${POPULATION_TYPE}.${partition}`;
 }
 
 export interface EventAddress {

@@ -1,8 +1,10 @@
 /**
  * Drives one partition: records in, commits out, outputs published.
  *
- * Two loops. The first takes what has gathered in the queue, loads what it needs, evaluates and commits; while one
- * commit is on its way at most one further batch is evaluated. The second publishes committed outputs in a chain.
+ * Three loops. The first takes what has gathered in the queue, loads what it needs, evaluates and commits; while one
+ * commit is on its way at most one further batch is evaluated. In between it settles everybody under new tables of
+ * percentiles, a page of customers at a time. The second publishes committed outputs in a chain. The third appends to
+ * the event log what the partition says about its customers (engine/population/), once it is committed.
  *
  * A commit is sent again, byte for byte, until it is answered. Outputs leave only after their commit. When the store
  * says that another writer owns the partition, or that it went back, nothing in memory counts any more: OwnershipLost
@@ -13,15 +15,19 @@ import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
 import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
-import { layoutField, writeMeta, type Anchor, type Meta } from "./meta.js";
-import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending } from "./partition.js";
+import { layoutField, sinceField, writeMeta, type Anchor, type Meta } from "./meta.js";
+import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, sweepPage, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
+import { pieceRecord, type Piece } from "./population/piece.js";
+import { announced, drawUp, endSweep, forgottenFields, hasFields, takeFields } from "./population/population.js";
+import { populationField } from "./population/sums.js";
 import {
   LogFull, LogUnavailable, StoreUnavailable,
-  type ClockKind, type Commit, type LogRecord, type MetaFields, type Output, type OutputLog, type StateStore, type Writer,
+  type ClockKind, type Commit, type EventLog, type LogRecord, type MetaFields, type Output, type OutputLog, type StateStore, type Writer,
 } from "./ports.js";
 import type { Layouts, OutputPlan } from "./recovery.js";
-import { readCustomer } from "./state.js";
+import { readCustomer, writeCustomer } from "./state.js";
 import { observe, type EngineStats, type PartitionStats } from "./stats.js";
+import { DAY_MS } from "./zone.js";
 
 /** Another process has claimed the partition. */
 export class OwnershipLost extends Error { override readonly name = "OwnershipLost"; }
@@ -42,6 +48,7 @@ export interface WorkerParts {
   readonly compiled: Compiled;
   readonly store: StateStore;
   readonly outputs: OutputLog;
+  readonly log: Pick<EventLog, "append">;
   readonly environment: Environment;
   readonly stats: EngineStats;
   readonly clock: ClockKind;
@@ -92,6 +99,12 @@ const REFUSED_PAUSE_MS = 10;
 const PUBLISH_AT_ONCE = 256;
 /** An idle partition records how far it has seen when that is so many records ahead. */
 const IDLE_AHEAD = 10_000;
+/** With work to do, a page of the sweep comes once in so many batches. */
+const BATCHES_PER_PAGE = 4;
+/** What is said about customers at a midnight goes into the log when no more records than this lie before it: a later midnight may make it void. */
+const ANNOUNCED_WITHIN = 10_000;
+const SWEEP_PAUSE_MS = 1;
+const SCRATCH_BYTES = 4096;
 
 interface Outgoing {
   readonly output: Output;
@@ -116,10 +129,25 @@ interface State {
   /** The last record taken. */
   last: Anchor;
   committed: number;
-  layoutPending: MetaFields;
+  /** What the first commit sets beside its own. */
+  fieldsPending: MetaFields;
+  /** Rankings whose counts the first commit begins anew. */
+  countsAnew: readonly string[];
   commitOnItsWay: Promise<void> | null;
   commitFailed: boolean;
+  /** The commit on its way, or the last one, holds no records: nobody waits for it. */
+  commitIsSweep: boolean;
   inBatch: boolean;
+  /** What the work that comes next must have before it can be done. */
+  wants: "counts" | "sweep" | null;
+  /** Where the sweep goes on; null: at the beginning. It is not kept anywhere: who is settled already is passed over. */
+  sweepCursor: string | null;
+  /** The store was away: it may list customers in another order now. */
+  sweepAnew: boolean;
+  batchesSincePage: number;
+  /** Committed and not known to be in the log. */
+  toSay: readonly Piece[];
+  readonly saying: Bell;
   outgoing: Outgoing[];
   publishedUpTo: number;
   finishing: boolean;
@@ -132,6 +160,7 @@ interface State {
   readonly stats: PartitionStats;
   /** The states of the commit on its way: a new buffer for each would keep the garbage collector busy. */
   readonly bytes: BytesWriter;
+  readonly scratch: BytesWriter;
 }
 
 export function startWorker(parts: WorkerParts): Worker {
@@ -139,8 +168,10 @@ export function startWorker(parts: WorkerParts): Worker {
     parts, queue: [], head: 0, works: [], work: bell(), published: bell(), toPublish: bell(),
     number: parts.number, nextOutput: parts.outputPlan.next, suppress: parts.outputPlan.suppress, surplus: parts.outputPlan.surplus,
     anchors: parts.meta.anchors, last: parts.meta.anchors[0] ?? { sequence: parts.meta.offset, stamp: 0 }, committed: parts.meta.offset,
-    layoutPending: parts.layouts.added === null ? {} : layoutField(parts.layouts.present, parts.layouts.added),
-    commitOnItsWay: null, commitFailed: false, inBatch: false,
+    fieldsPending: firstFields(parts), countsAnew: parts.layouts.figures.rankings,
+    commitOnItsWay: null, commitFailed: false, commitIsSweep: false, inBatch: false,
+    wants: null, sweepCursor: null, sweepAnew: false, batchesSincePage: 0,
+    toSay: parts.partition.population?.prepared ?? [], saying: bell(), scratch: writer(SCRATCH_BYTES),
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
     finishing: false, dropped: false, nudged: false, storeInDoubt: false, endInDoubt: false, bytes: writer(COMMIT_BYTES),
@@ -151,9 +182,11 @@ export function startWorker(parts: WorkerParts): Worker {
   const evaluation = evaluateLoop(s).finally(() => {
     evaluating = false;
     s.toPublish.ring();
+    s.saying.ring();
   });
   const publishing = publishLoop(s, () => evaluating);
-  const ended = Promise.all([evaluation, publishing]).then(() => undefined);
+  const saying = sayLoop(s, () => evaluating);
+  const ended = Promise.all([evaluation, publishing, saying]).then(() => undefined);
   ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
   return {
     index: parts.partition.options.index,
@@ -164,7 +197,7 @@ export function startWorker(parts: WorkerParts): Worker {
     get backlog() { return s.queue.length - s.head + s.works.length; },
     get cachedCustomers() { return parts.partition.cache.size; },
     nextDue: () => nextDue(parts.partition),
-    get idle() { return s.queue.length === s.head && s.works.length === 0 && !s.inBatch && s.commitOnItsWay === null; },
+    get idle() { return s.queue.length === s.head && s.works.length === 0 && !s.inBatch && (s.commitOnItsWay === null || s.commitIsSweep); },
     nudge() {
       s.nudged = true;
       s.work.ring();
@@ -172,6 +205,7 @@ export function startWorker(parts: WorkerParts): Worker {
     compare() {
       s.storeInDoubt = true;
       s.endInDoubt = true;
+      s.sweepAnew = true;
       s.work.ring();
       s.toPublish.ring();
     },
@@ -179,6 +213,7 @@ export function startWorker(parts: WorkerParts): Worker {
       s.work.ring();
       s.toPublish.ring();
       s.published.ring();
+      s.saying.ring();
     },
     finish() {
       s.finishing = true;
@@ -206,11 +241,20 @@ async function evaluateLoop(s: State): Promise<void> {
       await compareStore(s);
       s.inBatch = false;
     }
-    if (s.queue.length > s.head || s.works.length > 0 || s.nudged) {
+    const hasWork = s.queue.length > s.head || s.works.length > 0 || s.nudged;
+    if (isSweeping(s) && !s.finishing && (!hasWork || s.wants === "sweep" || s.batchesSincePage >= BATCHES_PER_PAGE)) {
+      s.batchesSincePage = 0;
+      await sweep(s);
+      continue;
+    }
+    if (hasWork) {
       s.nudged = false;
       s.inBatch = true;
+      s.batchesSincePage++;
+      if (s.wants === "counts") await drawUpFigures(s);
       await batch(s);
       s.inBatch = false;
+      if (s.toSay.length > 0) s.saying.ring();
       continue;
     }
     if (s.finishing) break;
@@ -231,9 +275,13 @@ async function batch(s: State): Promise<void> {
   await loadCustomers(s);
   const loaded = environment.seconds();
   let done = 0;
+  s.wants = null;
   while (done < s.works.length) {
     const work = s.works[done] as Work;
-    if (take(partition, work) !== "done") break;
+    const progress: Progress = take(partition, work);
+    if (progress === "wants counts") s.wants = "counts";
+    if (progress === "wants sweep") s.wants = "sweep";
+    if (progress !== "done") break;
     s.last = { sequence: work.sequence, stamp: work.arrived };
     done++;
   }
@@ -250,9 +298,16 @@ async function batch(s: State): Promise<void> {
   const { pending } = partition;
   const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : IDLE_AHEAD);
   if (pending.records === 0 && pending.customers.length === 0 && !idleAhead) return;
+  await send(s);
+}
+
+/** Sends what is pending, when the commit before is done. */
+async function send(s: State): Promise<void> {
+  const { parts } = s;
   while (s.outgoing.length > parts.limits.maxOutbox && !parts.signal.aborted) await s.published.wait();
   await s.commitOnItsWay;
   if (parts.signal.aborted) return;
+  s.commitIsSweep = parts.partition.pending.records === 0;
   s.commitOnItsWay = commit(s);
   // Met where the next batch, or the end, awaits it. A worker without work has no next batch, so this ends the loop.
   s.commitOnItsWay.catch(() => {
@@ -339,15 +394,19 @@ async function commit(s: State): Promise<void> {
   const through = reached(s);
   const pending = takePending(partition, number);
   const anchors = s.anchors[0]?.sequence === through.sequence ? s.anchors : [through, ...s.anchors].slice(0, 3);
-  const surplus = partition.offset >= parts.outputPlan.surplusEnds ? null : s.surplus;
+  // What a sweep brings about has no place of its own in the log: it may come again later than it came first.
+  const surplus = partition.offset >= parts.outputPlan.surplusEnds && !isSweeping(s) ? null : s.surplus;
+  const { population } = partition;
+  const prepared = population?.prepared ?? [];
   const built = buildCommit(parts.compiled, pending, {
     partition: partition.options.index, writer: parts.writer, number, layout: parts.layouts.present,
-    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress,
+    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, anew: s.countsAnew,
   }, s.bytes, (next) => ({
     ...writeMeta({
       offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, program: parts.compiled.program.hash,
     }),
-    ...s.layoutPending,
+    ...s.fieldsPending,
+    ...(population === null ? {} : takeFields(population)),
   }));
   s.nextOutput += built.outputs.length;
   // Not before: this commit itself may have held the last that were to be suppressed.
@@ -355,7 +414,8 @@ async function commit(s: State): Promise<void> {
     s.surplus = null;
     s.suppress = new Set();
   }
-  s.layoutPending = {};
+  s.fieldsPending = {};
+  s.countsAnew = [];
   s.anchors = anchors;
   const clock = partition.clock;
   const started = environment.seconds();
@@ -372,6 +432,10 @@ async function commit(s: State): Promise<void> {
   partition.cache.acknowledged(number);
   measure(s, pending);
   announce(s, pending, built);
+  if (prepared.length > 0 && prepared === population?.prepared) {
+    s.toSay = prepared;
+    s.saying.ring();
+  }
   s.commitOnItsWay = null;
 }
 
@@ -398,6 +462,79 @@ function announce(s: State, pending: Pending, built: Commit): void {
   }
   s.stats.outboxPending = s.outgoing.length;
   s.toPublish.ring();
+}
+
+// ---------------------------------------------------------------------------------------------------- all customers
+
+/** What a claim finds may be of another program: layouts, and figures that are no longer kept or begin anew. */
+function firstFields({ layouts, meta, partition }: WorkerParts): MetaFields {
+  const { figures } = layouts;
+  const removed = figures.populations.filter((key) => meta.fields[populationField(key)] !== undefined);
+  return {
+    ...(layouts.added === null ? {} : layoutField(layouts.present, layouts.added)),
+    ...(partition.population?.ranks === true ? {} : forgottenFields(meta.fields)),
+    ...Object.fromEntries(removed.map((key) => [populationField(key), ""])),
+    ...(figures.since.size > 0 || meta.since.size > 0 ? sinceField(figures.since) : {}),
+  };
+}
+
+/** A midnight has passed and all that came before it is handed over: once it is committed, the store's counts are those of midnight. */
+async function drawUpFigures(s: State): Promise<void> {
+  const { partition, compiled, store, environment, signal } = s.parts;
+  const { population } = partition;
+  await s.commitOnItsWay;
+  if (population === null || signal.aborted) return;
+  const { index } = partition.options;
+  const counts = await Promise.all(compiled.program.rankings.map(({ key }) =>
+    insist(environment, signal, "reading how customers stand", passes, () => store.counts(index, key))));
+  drawUp(population, Math.floor(partition.clock / DAY_MS), counts);
+}
+
+function isSweeping({ parts: { partition: { population } } }: State): boolean {
+  return population !== null && !population.swept;
+}
+
+/** Settles the next page of customers under the tables in force. */
+async function sweep(s: State): Promise<void> {
+  const { partition, compiled, store, environment, signal, layouts } = s.parts;
+  const { population } = partition;
+  if (population === null) return;
+  if (s.sweepAnew) s.sweepCursor = null;
+  s.sweepAnew = false;
+  const page = await insist(environment, signal, "reading customers", passes, () => store.scan(partition.options.index, s.sweepCursor));
+  if (s.sweepAnew) return; // it was asked of the store as it was before
+  sweepPage(partition, {
+    states: page.states,
+    read: (id, bytes) => readCustomer(id, bytes, layouts.translations, compiled),
+    isAsStored(customer, bytes) {
+      s.scratch.at = 0;
+      writeCustomer(s.scratch, customer, layouts.present, compiled);
+      return Buffer.compare(s.scratch.bytes.subarray(0, s.scratch.at), bytes) === 0;
+    },
+  });
+  s.sweepCursor = page.cursor;
+  if (page.cursor === null) endSweep(population);
+  if (partition.pending.customers.length > 0 || hasFields(population)) await send(s);
+  // A store that answers at once would let nobody else have a turn.
+  await environment.pause(SWEEP_PAUSE_MS, signal);
+}
+
+/** Appends what is committed and to be said, when the log's end is near; until it is known to be there, or void. */
+async function sayLoop(s: State, evaluating: () => boolean): Promise<void> {
+  const { signal, environment, log, partition, unread } = s.parts;
+  while (!signal.aborted) {
+    const pieces = s.toSay;
+    if (pieces.length === 0 || unread() + s.queue.length - s.head > ANNOUNCED_WITHIN) {
+      if (!evaluating()) return;
+      await s.saying.wait();
+      continue;
+    }
+    // A full log may have room again; until then percentiles stay as they are, and everything else goes on.
+    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull;
+    await insist(environment, signal, "appending how customers stood at midnight", unavailable, () => log.append(pieces.map(pieceRecord)));
+    if (s.toSay === pieces) s.toSay = [];
+    if (partition.population !== null) announced(partition.population, pieces);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------- publishing

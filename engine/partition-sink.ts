@@ -1,0 +1,87 @@
+/**
+ * What the evaluation of a partition's customers says becomes part of its next commit: outputs, memberships, counts and
+ * sums; and is counted.
+ */
+import type { Action, Change, Sink } from "./evaluate.js";
+import { SILENT } from "./evaluate.js";
+import { actionMessage, changeMessage, deadMessage, type Message } from "./outputs.js";
+import type { Partition } from "./partition.js";
+import { contributed, experimented, read } from "./population/population.js";
+
+/** Largest output: what a broker takes that has not been set up otherwise (1 MiB), less room for headers. */
+export const MAX_OUTPUT_BYTES = 1_000_000;
+
+/** What it needs of the partition, whose evaluator is made after it. */
+type Told = Omit<Partition, "evaluator">;
+
+/** Tells both. */
+export const both = (a: Sink, b: Sink): Sink => ({
+  action(action) { a.action(action); b.action(action); },
+  change(change) { a.change(change); b.change(change); },
+  suppressed(suppression) { a.suppressed(suppression); b.suppressed(suppression); },
+  held(hold) { a.held(hold); b.held(hold); },
+  started(rule) { a.started(rule); b.started(rule); },
+  crowdedOut(rule) { a.crowdedOut(rule); b.crowdedOut(rule); },
+  chainCut(customer) { a.chainCut(customer); b.chainCut(customer); },
+  erased(customer) { a.erased(customer); b.erased(customer); },
+  went(rule, step, way) { b.went?.(rule, step, way); },
+  reading(ranking, before, after) { a.reading(ranking, before, after); b.reading(ranking, before, after); },
+  contribution(population, before, after) { a.contribution(population, before, after); b.contribution(population, before, after); },
+  experiment(experiment, arm, difference) { a.experiment(experiment, arm, difference); b.experiment(experiment, arm, difference); },
+});
+
+export function sinkOf(p: Told): Sink {
+  const { stats } = p;
+  const add = (message: Message, isAction: boolean): void => {
+    p.pending.messages.push({ message, cause: p.causeSequence, stamp: p.causeStamp, isAction });
+  };
+  return {
+    ...SILENT,
+    action(action: Action) {
+      const message = actionMessage(p.options.index, action);
+      const bytes = message.body.length > MAX_OUTPUT_BYTES / 4 ? Buffer.byteLength(message.body) : 0;
+      if (bytes > MAX_OUTPUT_BYTES) {
+        buryAction(p, message, bytes);
+        return;
+      }
+      add(message, true);
+      const channel = action.channel ?? "emit";
+      let byTemplate = stats.actions.get(channel);
+      if (byTemplate === undefined) stats.actions.set(channel, (byTemplate = new Map<string, number>()));
+      byTemplate.set(action.template, (byTemplate.get(action.template) ?? 0) + 1);
+    },
+    change(change: Change) {
+      const name = p.compiled.segments[change.segment]?.name as string;
+      add(changeMessage(p.options.index, change, name), false);
+      let changes = p.pending.segments.get(change.segment);
+      if (changes === undefined) p.pending.segments.set(change.segment, (changes = new Map<string, boolean>()));
+      changes.set(change.customer, change.entered);
+      const counted = stats.segmentChanges.get(name) ?? { entered: 0, left: 0 };
+      stats.segmentChanges.set(name, counted);
+      if (change.entered) counted.entered++;
+      else counted.left++;
+      stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (change.entered ? 1 : -1));
+    },
+    suppressed({ channel, reason }) {
+      const counted = stats.suppressed.get(channel) ?? { consent: 0, cap: 0, ended: 0 };
+      stats.suppressed.set(channel, counted);
+      counted[reason]++;
+    },
+    started(rule) { stats.ruleStarted.set(rule, (stats.ruleStarted.get(rule) ?? 0) + 1); },
+    crowdedOut() { stats.runsCrowdedOut++; },
+    chainCut() { stats.chainsCut++; },
+    reading(ranking, before, after) { if (p.population !== null) read(p.population, p.pending.counts, ranking, before, after); },
+    contribution(index, before, after) { if (p.population !== null) contributed(p.population, index, before, after); },
+    experiment(index, arm, difference) { if (p.population !== null) experimented(p.population, index, arm, difference); },
+  };
+}
+
+/** One output too large for the broker would stop all behind it. */
+function buryAction(p: Told, message: Message, bytes: number): void {
+  p.stats.deadLetters.too_large++;
+  const dead = {
+    reason: "too_large", sequence: p.causeSequence, subject: message.subject, body: Buffer.from(message.body),
+    detail: `the action ${message.id} has ${bytes} bytes; ${MAX_OUTPUT_BYTES} are allowed. Put less of the event into its payload`,
+  };
+  p.pending.messages.push({ message: deadMessage(p.options.index, dead, p.clock, message.id), cause: p.causeSequence, stamp: p.causeStamp, isAction: false });
+}
