@@ -123,7 +123,7 @@ function placesOf({ written, spans }: World, all: readonly Aggregate[]): Readonl
 /** Where nothing else is wrong, or nobody would know why there is no program. */
 function reportTooDeep({ declared, report }: World, tooDeep: ReadonlySet<string>, found: readonly Diagnostic[]): void {
   const [first] = tooDeep;
-  const at = first === undefined ? undefined : declared.traits.get(first)?.name;
+  const at = first === undefined ? undefined : (declared.traits.get(first) ?? declared.tiers.get(first))?.name;
   if (at === undefined || found.some(({ severity }) => severity === "error")) return;
   report("E0305", at.span, `too many traits lead to "${at.text}" in a row`, { notes: ["fields of list items are called like traits; give the traits other names"] });
 }

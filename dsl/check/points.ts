@@ -8,6 +8,7 @@ import { didYouMean } from "../diagnostics/suggest.js";
 import type { Cap, Expr, Points, Window } from "../program.js";
 import { eventOf } from "./aggregates.js";
 import { momentaryCondition, momentaryValue } from "./conditions.js";
+import { whatItIs } from "./declared.js";
 import { positiveLength } from "./durations.js";
 import type { WrittenWindow } from "./expressions.js";
 import { notInFilter } from "./names.js";
@@ -87,9 +88,12 @@ export function expiring(site: Site, { of, window, span }: ast.WithinExpression)
   const { report, declared } = site.world;
   const within = positiveLength(window, report);
   const name = of.k === "dot" && of.field.text === "expiring" && of.of.k === "name" ? of.of.name : null;
-  const kind = name === null ? undefined : declared.names.get(name.text);
-  if (name === null || (kind !== "points" && kind !== "broken")) return report("E0218", window.span, "`within` asks what of some points expires", { label: "as in `stars.expiring within 30 days`" });
+  if (name === null) return report("E0218", window.span, "`within` asks what of some points expires", { label: "as in `stars.expiring within 30 days`" });
+  const kind = declared.names.get(name.text);
   if (kind === "broken") return null;
+  if (kind !== "points") {
+    return report("E0117", name.span, `there are no points "${name.text}"`, { label: kind === undefined ? didYouMean(name.text, declared.points.keys()) : whatItIs(name.text, kind) });
+  }
   if (site.filter !== null) return notInFilter(site, `the points "${name.text}"`, span, name.text);
   return within === null ? null : tree.node({ k: "points", fn: "expiring", index: placeOf(site, name), within }, NUMBER, false);
 }

@@ -139,12 +139,15 @@ function rankOf(world: World, tier: Tier, of: Expr, written: ast.Expression): Ex
       return then === null || otherwise === null ? null : tree.node({ k: "if", if: of.if, then, else: otherwise }, NUMBER, of.maybe);
     }
     default: {
-      const { type } = of;
-      const unknown = type.k === "string" ? (type.of === undefined ? undefined : (type.of.find((text) => !levels.some(({ name }) => name === text)) ?? null)) : undefined;
-      if (unknown === null) return chosenRank(levels, of);
-      return world.report("E0222", written.span, `only levels of "${tier.name}" stand above or below one`, {
-        label: unknown === undefined ? "any text may stand here" : `"${unknown}" is none`, notes: [levelsShown(tier)],
-      });
+      const texts = of.type.k === "string" ? of.type.of : undefined;
+      const unknown = texts?.find((text) => !levels.some(({ name }) => name === text));
+      if (texts === undefined || unknown !== undefined) {
+        return world.report("E0222", written.span, `only levels of "${tier.name}" stand above or below one`, {
+          label: unknown === undefined ? "any text may stand here" : `"${unknown}" is none`, notes: [levelsShown(tier)],
+        });
+      }
+      const named = of.k === "trait" ? world.traitAt(of.index)?.value : undefined;
+      return named === undefined || tierBehind(world, named) === null ? chosenRank(levels, of) : rankOf(world, tier, named, written);
     }
   }
 }
@@ -160,7 +163,7 @@ function constantRank(world: World, tier: Tier, of: Extract<Expr, { k: "const" }
 
 const levelsShown = ({ levels }: Tier): string => `the levels are ${levels.map(({ name }) => `"${name}"`).join(", ")}`;
 
-/** Of a text that is one of the levels at run time: the last of them needs no question but whether it is missing. */
+/** Of a text that is one of the levels at run time, or missing. */
 function chosenRank(levels: Tier["levels"], of: Expr): Expr {
   let rank: Expr = tree.missing;
   for (const [i, { name }] of [...levels.entries()].reverse()) {

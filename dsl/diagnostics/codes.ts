@@ -96,7 +96,7 @@ const table = {
   },
   E0106: {
     title: "an unknown name",
-    explanation: "A bare name in an expression is a field of the event or list item looked at (inside `where` and the brackets of an aggregate), or else a trait or a segment. This one is none of them.",
+    explanation: "A bare name in an expression is a field of the event or list item looked at (inside `where` and the brackets of an aggregate), or else a trait, a segment, points or a tier. This one is none of them.",
   },
   E0107: {
     title: "an unknown field",
@@ -120,7 +120,7 @@ const table = {
   },
   E0112: {
     title: "a name that is no value",
-    explanation: "The name is declared, but it stands for an event, a channel or a rule, and these have no value. Aggregates make values of events: `any(order_placed)`, `last(order_placed.total)`.",
+    explanation: "The name is declared, but it stands for an event, a channel, a group of channels, a rule or an experiment, and these have no value. Aggregates make values of events: `any(order_placed)`, `last(order_placed.total)`.",
   },
   E0113: {
     title: "more than a filter may see",
