@@ -5,6 +5,7 @@
 import type { Compiled } from "./compile/compiled.js";
 import type { Data } from "./customer.js";
 import { decodeLine, type Work } from "./decode.js";
+import { isKnown } from "./erasure.js";
 import { read } from "./evaluate.js";
 import { createPartition, take, takePending, type Partition } from "./partition.js";
 import { engineStats, type EngineStats } from "./stats.js";
@@ -23,7 +24,7 @@ export interface Replay {
   until(instant: number): void;
   /** Members of every segment, by segment name, then customer. */
   members(): { readonly segment: string; readonly customer: string }[];
-  /** Every trait of every customer, as it is shown in JSON, by customer. */
+  /** Every trait of every customer who is not forgotten, as it is shown in JSON, by customer. */
   traits(): { readonly customer: string; readonly values: { readonly [trait: string]: Value } }[];
   readonly stats: EngineStats;
   /** Lines taken so far. */
@@ -68,7 +69,7 @@ export function createReplay(compiled: Compiled, output: (output: ReplayOutput) 
       return found.sort((a, b) => compare(a.segment, b.segment) || compare(a.customer, b.customer));
     },
     traits() {
-      return [...p.cache.all()].sort((a, b) => compare(a.id, b.id)).map((customer) => {
+      return [...p.cache.all()].filter(isKnown).sort((a, b) => compare(a.id, b.id)).map((customer) => {
         const values: Data = {};
         for (const trait of compiled.traits) values[trait.name] = read(p.evaluator, customer, p.clock, trait.shown) ?? null;
         return { customer: customer.id, values: values as { [trait: string]: Value } };

@@ -1,6 +1,7 @@
 /** Forgetting: on request, and after silence. Nothing stays, and everybody who keeps a copy or a sum is told. */
 import { describe, expect, test } from "vitest";
 import { newCustomer } from "../../engine/customer.js";
+import { createReplay } from "../../engine/replay.js";
 import { zoneOf } from "../../engine/zone.js";
 import { compiled, story, type Told } from "./story.js";
 
@@ -98,6 +99,24 @@ describe("a customer is forgotten", () => {
     one.event("customer_erased", {}, NOON);
     expect(one.news()).toEqual([]);
     expect(one.customer).toEqual(newCustomer("c1", zoneOf("Europe/Warsaw")));
+  });
+});
+
+describe("a replay", () => {
+  test("has no members and no traits of who is forgotten, and leaves them in order", () => {
+    const outputs: string[] = [];
+    const replay = createReplay(PROGRAM, ({ subject }) => outputs.push(subject));
+    const happens = (id: number, type: string, subject: string, data: object): void =>
+      replay.line(JSON.stringify({ specversion: "1.0", id: String(id), source: "s", type, subject, time: new Date(NOON + id).toISOString(), data }));
+    happens(1, "bought", "anna", { total: 120 });
+    happens(2, "bought", "ben", { total: 1 });
+    happens(3, "customer_erased", "anna", {});
+    happens(4, "customer_erased", "nobody", {});
+    expect(replay.members()).toEqual([{ segment: "buyer", customer: "ben" }]);
+    expect(replay.traits().map(({ customer }) => customer)).toEqual(["ben"]);
+    expect(outputs.filter((subject) => subject.startsWith("segments."))).toEqual([
+      "segments.0.big.entered", "segments.0.buyer.entered", "segments.0.buyer.entered", "segments.0.big.left", "segments.0.buyer.left",
+    ]);
   });
 });
 
