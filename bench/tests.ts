@@ -10,7 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SourceFile } from "../dsl/compile.js";
-import { manyTests } from "../test/testing/many.js";
+import { manyTests } from "./many-tests.js";
 
 export interface TestFigures {
   readonly tests: number;

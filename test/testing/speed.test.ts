@@ -1,7 +1,7 @@
 /** A thousand tests take a second or two. The bound is on processor time and wide: machines differ, and this one is busy. */
 import { expect, test } from "vitest";
 import { runSuite } from "../../engine/testing/suite.js";
-import { manyTests } from "./many.js";
+import { manyTests } from "../../bench/many-tests.js";
 import { suiteOf } from "./suites.js";
 
 const MOST_CPU_MS = 8000;

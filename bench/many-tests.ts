@@ -1,8 +1,8 @@
 /** The shop rules with their own tests over and over again: as many tests as a company has. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { homeFile } from "../../cli/home.js";
-import type { SourceFile } from "../../dsl/compile.js";
+import { homeFile } from "../cli/home.js";
+import type { SourceFile } from "../dsl/compile.js";
 
 /** `least` tests or a few more, all under names of their own. */
 export function manyTests(least: number): readonly SourceFile[] {
