@@ -37,7 +37,7 @@ export function costReport({ program, files, places }: LoadedRules): CostReport 
       const own = cost.aggregates[index] ?? { bytes: { typical: 0, most: 0 }, events: [] };
       return {
         text: spans.map((span) => source.text(span)).reduce((a, b) => (a === "" || b.length < a.length ? b : a), ""),
-        usedIn: [...new Set(spans.map((span) => source.owner(span)))].filter((name) => name !== ""),
+        usedIn: [...new Set(spans.map((span) => source.owner(span)))].filter((name) => name !== "" && !name.startsWith("test ")),
         places: spans.map((span) => source.place(span)),
         ...own,
       };

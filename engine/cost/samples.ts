@@ -25,7 +25,7 @@ const DAY_MS = 86_400_000;
 export function sample(type: Type, load: Load, i: number): Value {
   switch (type.k) {
     case "string": return type.of === undefined ? text(load.textLength, i) : ofUnion(type.of, load, i);
-    case "number": return load.fullNumbers ? shrinking(i) : 19.99 + i;
+    case "number": return load.fullNumbers ? shrinking(i) : (999 + ((i * 7) % 41) * 100) / 100;
     case "boolean": return i % 2 === 0;
     case "time": return SOME_DAY * DAY_MS + i * 60_000 + 1;
     case "date": return SOME_DAY + i;

@@ -6,6 +6,8 @@ import { children } from "../compile/emit.js";
 export interface Touching {
   expression(of: Expr): ReadonlySet<string>;
   moment(of: Moment): ReadonlySet<string>;
+  /** Of the rows of an aggregate: an event, or points, which events earn. */
+  rows(name: string): ReadonlySet<string>;
 }
 
 export function touching(program: Program): Touching {
@@ -29,9 +31,13 @@ export function touching(program: Program): Touching {
   };
   const tier = (index: number): ReadonlySet<string> => declared(`tier ${index}`, () => [program.tiers[index]?.value].filter((value) => value !== undefined));
   const points = (index: number): ReadonlySet<string> => declared(`points ${index}`, () => [], program.points[index]?.earn.map(({ event }) => event) ?? []);
+  const rows = (name: string): ReadonlySet<string> => {
+    const index = program.points.findIndex((each) => each.name === name);
+    return index < 0 ? new Set([name]) : points(index);
+  };
   const atNode = (of: Expr): Iterable<string> => {
     switch (of.k) {
-      case "aggregate": return [program.aggregates[of.index]?.event ?? ""];
+      case "aggregate": return rows(program.aggregates[of.index]?.event ?? "");
       case "trait": return declared(`trait ${of.index}`, () => [program.traits[of.index]?.value].filter((value) => value !== undefined));
       case "segment": return segment(of.index);
       case "tier": return tier(of.index);
@@ -41,6 +47,7 @@ export function touching(program: Program): Touching {
     }
   };
   return {
+    rows,
     expression: (of) => {
       const found = new Set<string>();
       walk(of, found);
