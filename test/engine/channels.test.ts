@@ -124,11 +124,12 @@ function model(): { readonly log: string[]; happen(what: Happening, n: number, n
 describe("messages through channels", () => {
   test("are sent, held, released and dropped as a model says that looks every minute", () => {
     const starts = fc.constantFrom(...ZONES.flatMap((zone) => changesOf(zone).filter((at) => at > Date.UTC(2026, 0, 1)).slice(0, 2))).map((at) => at - 2 * DAY);
-    fc.assert(fc.property(starts, fc.array(fc.tuple(pauses, happenings), { maxLength: 25 }), (start, list) => {
+    fc.assert(fc.property(starts, fc.array(fc.tuple(pauses, happenings, fc.boolean()), { maxLength: 25 }), (start, list) => {
       const one = story(PROGRAM);
       const naive = model();
       let now = start;
-      list.forEach(([pause, what], n) => {
+      list.forEach(([pause, what, stored], n) => {
+        if (stored) one.stored();
         naive.through(now, (now += pause));
         naive.happen(what, n, now);
         if (what.k === "profile") one.event("profile_updated", what.patch, now);

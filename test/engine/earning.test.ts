@@ -105,11 +105,12 @@ describe("points and the tier that follows them", () => {
   }
 
   test("are what a model says that keeps every credit, at every instant", () => {
-    fc.assert(fc.property(fc.array(fc.tuple(pauses, lateness, happenings), { maxLength: 30 }), (list) => {
+    fc.assert(fc.property(fc.array(fc.tuple(pauses, lateness, happenings, fc.boolean()), { maxLength: 30 }), (list) => {
       const one = story(PROGRAM);
       const naive = model();
       let now = START;
-      for (const [pause, late, what] of list) {
+      for (const [pause, late, what, stored] of list) {
+        if (stored) one.stored();
         naive.until(now, (now += pause));
         naive.happen(what, now, now - late);
         const { k, ...data } = what;
@@ -139,9 +140,9 @@ describe("figures of an experiment", () => {
     rule show { on came  split offer { a { emit "a" } } emit "behind" }
   `);
 
-  interface Step { readonly customer: number; readonly pause: number; readonly late: number; readonly bought: { readonly total: number | null; readonly kind: string } | null }
+  interface Step { readonly customer: number; readonly stored: boolean; readonly pause: number; readonly late: number; readonly bought: { readonly total: number | null; readonly kind: string } | null }
   const steps: fc.Arbitrary<Step> = fc.record({
-    customer: fc.integer({ min: 0, max: 4 }), pause: fc.constantFrom(0, 1, HOUR, DAY, DAY - HOUR, 2 * DAY), late: fc.constantFrom(0, 0, 0, HOUR, DAY),
+    customer: fc.integer({ min: 0, max: 4 }), stored: fc.boolean(), pause: fc.constantFrom(0, 1, HOUR, DAY, DAY - HOUR, 2 * DAY), late: fc.constantFrom(0, 0, 0, HOUR, DAY),
     bought: fc.option(fc.record({ total: fc.option(fc.integer({ min: 1, max: 9999 }).map((cents) => cents / 100)), kind: fc.constantFrom("goal", "goal", "other") }), { freq: 3 }),
   });
 
@@ -150,7 +151,8 @@ describe("figures of an experiment", () => {
       const people = Array.from({ length: 5 }, (_, i) => story(PROGRAM, newCustomer(`customer-${i}`, zoneOf(ZONE))));
       const came = new Map<number, { readonly at: number; readonly goals: (number | null)[] }>();
       let now = START;
-      for (const { customer, pause, late, bought } of list) {
+      for (const { customer, stored, pause, late, bought } of list) {
+        if (stored) people[customer]?.stored();
         now += pause;
         const known = came.get(customer);
         if (bought === null) {

@@ -1,10 +1,13 @@
 /** One customer's story under a program: what happens to them, event by event and instant by instant, and what comes of it. */
 import { compileProgram } from "../../dsl/compile.js";
 import { renderAll } from "../../dsl/diagnostics/render.js";
+import { writer } from "../../engine/codec.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { newCustomer, type Customer } from "../../engine/customer.js";
+import { isKnown } from "../../engine/erasure.js";
 import { evaluator, processEvent, processWake, zoneOfProfile, type Sink } from "../../engine/evaluate.js";
 import { BAD, lastFault } from "../../engine/schema.js";
+import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
 
 export type Told =
   | { readonly k: "action"; readonly at: number; readonly what: string; readonly payload: unknown }
@@ -22,12 +25,15 @@ export function compiled(text: string): Compiled {
 }
 
 export interface Story {
+  /** As they stand now. */
   readonly customer: Customer;
   readonly told: Told[];
   /** All that is due until then happens, each at its own instant. */
   until(at: number): void;
   /** `time`: the event's own, where it is late. */
   event(name: string, data: object, at: number, time?: number): void;
+  /** The customer goes to the store and comes back. */
+  stored(): void;
   /** What was told since the last time it was asked. */
   news(): Told[];
 }
@@ -50,7 +56,7 @@ export function story(of: Compiled, given?: Customer, variants: ReadonlyMap<numb
   };
   const e = evaluator(of, sink);
   e.x.fixedVariants = variants;
-  const customer = given ?? newCustomer("c1", zoneOfProfile(of, {}));
+  let customer = given ?? newCustomer("c1", zoneOfProfile(of, {}));
   let sequence = 0;
   let asked = 0;
   const until = (at: number): void => {
@@ -60,7 +66,15 @@ export function story(of: Compiled, given?: Customer, variants: ReadonlyMap<numb
     }
   };
   return {
-    customer, told, until,
+    told, until,
+    get customer() { return customer; },
+    stored() {
+      if (!isKnown(customer)) return; // nothing is kept of them
+      const w = writer(64);
+      writeCustomer(w, customer, 1, of);
+      const bytes = Uint8Array.from(w.bytes.subarray(0, w.at));
+      customer = readCustomer(customer.id, bytes, new Map([[1, translation(layoutOf(of), of)]]), of);
+    },
     event(name, data, at, time = at) {
       until(at);
       const plan = [...of.events.values()].find((each) => each.name === name);
