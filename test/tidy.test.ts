@@ -61,6 +61,7 @@ const OUTSIDE: Readonly<Record<string, string>> = {
 
 /** Reached from tests alone, each with its reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
+  "dsl/diagnostics/examples.ts": "a wrong and a right example for every code, which tests compile",
   "dsl/diagnostics/page.ts": "makes docs/diagnostics.md, which a test holds fresh",
   "engine/compile/interpret.ts": "the oracle: evaluates a tree directly, for comparison with the compiled program",
 };

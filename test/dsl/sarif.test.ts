@@ -81,7 +81,7 @@ describe("places", () => {
 
   test.each<[string, object]>([
     ["../other rules/ü.eddy", { uri: "../other%20rules/%C3%BC.eddy", uriBaseId: "%SRCROOT%" }],
-    ["/home/ava/a.eddy", { uri: "file:///home/ava/a.eddy" }],
+    ["/srv/rules/a.eddy", { uri: "file:///srv/rules/a.eddy" }],
     ["<stdin>", { uri: "%3Cstdin%3E", uriBaseId: "%SRCROOT%" }],
     ["C:\\rules\\a.eddy", { uri: "file:///C:/rules/a.eddy" }],
   ])("%s", (file, location) => {
