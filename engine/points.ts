@@ -38,10 +38,14 @@ function lotsOf(x: Context, index: number): Ledger["lots"] {
   return x.customer.extras?.ledgers.find((ledger) => ledger.index === index)?.lots ?? NO_LOTS;
 }
 
-/** A month of the calendar has 28 to 31 days; a day more on either side for clocks and days that are jumped over. */
+/** A month of the calendar has 28 to 31 days; two days more or less for clocks and days that are jumped over. */
 const SHORTEST_MONTH_MS = 28 * DAY_MS;
 const LONGEST_MONTH_MS = 31 * DAY_MS;
 const CLOCKS_MS = 2 * DAY_MS;
+
+/** No instant moved on by the length is moved by less, or by more. */
+const shortest = ({ ms, months }: Length): number => (months === 0 ? ms : months * SHORTEST_MONTH_MS - CLOCKS_MS);
+const longest = ({ ms, months }: Length): number => (months === 0 ? ms : months * LONGEST_MONTH_MS + CLOCKS_MS);
 
 /** The instant at which a lot is gone. */
 export function expiryOf(expire: Length | null, zone: Zone, time: number): number {
@@ -52,8 +56,8 @@ export function expiryOf(expire: Length | null, zone: Zone, time: number): numbe
 /** Whether a lot is still there. The calendar is asked only where it may decide. */
 function isThere(expire: Length | null, x: Context, time: number): boolean {
   if (expire !== null && expire.months > 0) {
-    if (x.now < time + expire.months * SHORTEST_MONTH_MS - CLOCKS_MS) return true;
-    if (x.now >= time + expire.months * LONGEST_MONTH_MS + CLOCKS_MS) return false;
+    if (x.now < time + shortest(expire)) return true;
+    if (x.now >= time + longest(expire)) return false;
   }
   return x.now < expiryOf(expire, x.zone, time);
 }
@@ -74,7 +78,9 @@ function expiringFrom(end: number, within: Length, zone: Zone): number {
 export function expiring(x: Context, index: number, expire: Length | null, within: Length): number {
   if (expire === null) return 0;
   const parts: ExactSum = [];
+  const soonest = shortest(expire) - longest(within);
   for (const { time, left } of lotsOf(x, index)) {
+    if (time + soonest > x.now) break; // nor any later one
     if (isThere(expire, x, time) && expiringFrom(expiryOf(expire, x.zone, time), within, x.zone) <= x.now) addExactly(parts, left);
   }
   return rounded(parts);
@@ -99,7 +105,9 @@ export function nextBalance(x: Context, index: number, expire: Length | null): n
 export function nextExpiring(x: Context, index: number, expire: Length | null, within: Length): number {
   if (expire === null) return Infinity;
   let next = Infinity;
+  const soonest = shortest(expire) - longest(within);
   for (const { time } of lotsOf(x, index)) {
+    if (time + soonest > next) break; // nor any later one
     if (!isThere(expire, x, time)) continue;
     const end = expiryOf(expire, x.zone, time);
     const from = expiringFrom(end, within, x.zone);
