@@ -101,6 +101,18 @@ const inspect: Command = {
   load: async () => (await import("./inspect.js")).inspectCommand,
 };
 
+const explain: Command = {
+  name: "explain",
+  summary: "why a customer is in a segment or not, and what a rule did or waits for",
+  arguments: [
+    { name: "CUSTOMER", description: "the customer's id", required: true },
+    { name: "NAME", description: "the name of a segment or a rule", required: true },
+  ],
+  flags: ["rules", "nats", "nats-creds", "redis", "embedded", "json"],
+  examples: ["eddy explain c0042 vip --embedded .eddy", "eddy explain c42 cart_recovery --rules rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379"],
+  load: async () => (await import("./explain.js")).explainCommand,
+};
+
 const setup: Command = {
   name: "setup",
   summary: "create the streams and prepare the store; safe to repeat",
@@ -111,4 +123,4 @@ const setup: Command = {
   load: async () => (await import("./setup.js")).setupCommand,
 };
 
-export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect];
+export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect, explain];

@@ -1,16 +1,10 @@
 /** `eddy inspect CUSTOMER`: what is known about a customer: profile, traits, segments, runs, the last actions. */
-import { compile } from "../engine/compile/compiled.js";
 import { portrait, type Portrait } from "../engine/inspect.js";
-import { readMeta } from "../engine/meta.js";
 import type { OutputLog } from "../engine/ports.js";
-import { planLayouts } from "../engine/recovery.js";
-import { readCustomer } from "../engine/state.js";
-import { encodeToken, partition } from "../engine/subjects.js";
 import type { CommandCall } from "./commands.js";
+import { withCustomer } from "./customer.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
-import { print, say } from "./io.js";
-import { openPorts } from "./open.js";
-import { findPlace } from "./place.js";
+import { print } from "./io.js";
 import { needProgram } from "./program.js";
 
 /** How far back in the partition's outputs the customer's last actions are looked for. */
@@ -30,26 +24,13 @@ export async function inspectCommand({ io, configuration, arguments: given }: Co
   if (id === undefined) throw new UsageError("inspect needs the id of a CUSTOMER");
   const program = await needProgram(configuration, io);
   if (program === null) return EXIT.findings;
-  const compiled = compile(program);
-  const ports = await openPorts(findPlace(configuration, io, "both"), { now: io.now });
-  try {
-    const { clock } = await ports.log.info();
-    const index = partition(encodeToken(id), ports.partitions);
-    const meta = readMeta((await ports.store.meta(index)).meta);
-    const [bytes] = await ports.store.load(index, [id]);
-    if (bytes === undefined || bytes === null) {
-      say(io, `nothing is known about a customer "${id}" in ${ports.where}`);
-      return EXIT.findings;
-    }
-    const customer = readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);
-    const known = portrait(compiled, customer, clock === "event" ? meta.clock : Math.max(meta.clock, io.now()));
-    const actions = await lastActions(ports.outputs, index, id);
-    if (configuration.get("json") === true) print(io, JSON.stringify({ ...known, actions }, null, 2));
-    else print(io, readable(known, actions));
-    return EXIT.ok;
-  } finally {
-    await ports.close();
-  }
+  const shown = await withCustomer(io, configuration, program, id, async ({ compiled, customer, figures, ports, partition, now }) => {
+    const known = portrait(compiled, figures, customer, now);
+    const actions = await lastActions(ports.outputs, partition, id);
+    print(io, configuration.get("json") === true ? JSON.stringify({ ...known, actions }, null, 2) : readable(known, actions));
+    return true;
+  });
+  return shown === null ? EXIT.findings : EXIT.ok;
 }
 
 async function lastActions(outputs: OutputLog, index: number, customer: string): Promise<LastAction[]> {
@@ -75,7 +56,10 @@ function readable(known: Portrait, actions: readonly LastAction[]): string {
     ...section("profile", table(known.profile)),
     ...section(`traits, as of ${known.at}`, table(known.traits)),
     ...section("segments", known.segments.map(({ name, label }) => labelled(name, label))),
-    ...section("rules under way", known.runs.map((run) => `${labelled(run.rule, run.label)}: since ${run.since} (${run.cause}), waits until ${run.waitsUntil}`)),
+    ...section("points", known.points.map(({ name, balance, expires }) => `${name}  ${balance}${expires === null ? "" : `, the next expire on ${expires}`}`)),
+    ...section("tiers", table(known.tiers)),
+    ...section("experiments", known.experiments.map(({ name, variant, since }) => `${name}  ${variant}${since === null ? ", not exposed" : `, exposed since ${since}`}`)),
+    ...section("rules under way", known.runs.map((run) => `${labelled(run.rule, run.label)}: since ${run.since} (${run.cause}), ${run.holds ? "its message is held" : "waits"}${run.waitsUntil === null ? "" : ` until ${run.waitsUntil}`}`)),
     ...section("last actions, newest first", actions.map((action) => `${action.time}  ${action.type}  by ${action.rule} (${action.cause})  ${JSON.stringify(action.data)}`)),
     ...(known.nextWake === null ? [] : ["", `next change by time alone: ${known.nextWake} at the earliest`]),
   ].join("\n");

@@ -1,10 +1,11 @@
 /** What is known about one customer, in words and values that a person can read. */
-import type { Value } from "../dsl/program.js";
-import { dateText, timeText } from "./compile/runtime.js";
+import type { Field, Value } from "../dsl/program.js";
+import { dateText, tierLevel, timeText } from "./compile/runtime.js";
 import type { Compiled } from "./compile/compiled.js";
-import type { Customer, Data } from "./customer.js";
+import type { Customer, Data, Figures } from "./customer.js";
 import { SILENT, evaluator, read } from "./evaluate.js";
-import type { Field } from "../dsl/program.js";
+import { variantOf } from "./experiments.js";
+import { balance as pointsBalance, nextBalance } from "./points.js";
 
 export interface Portrait {
   readonly customer: string;
@@ -14,13 +15,20 @@ export interface Portrait {
   readonly profile: { readonly [field: string]: Value };
   readonly traits: { readonly [trait: string]: Value };
   readonly segments: readonly { readonly name: string; readonly label: string | null }[];
-  readonly runs: readonly { readonly rule: string; readonly label: string | null; readonly since: string; readonly cause: string; readonly waitsUntil: string }[];
+  readonly runs: readonly { readonly rule: string; readonly label: string | null; readonly since: string; readonly cause: string; readonly holds: boolean; readonly waitsUntil: string | null }[];
+  /** `expires`: when the next lot does. */
+  readonly points: readonly { readonly name: string; readonly balance: number; readonly expires: string | null }[];
+  readonly tiers: { readonly [tier: string]: string | null };
+  /** `since`: of the first exposure. */
+  readonly experiments: readonly { readonly name: string; readonly variant: string; readonly since: string | null }[];
   /** When something will change by time alone, at the earliest. */
   readonly nextWake: string | null;
 }
 
-export function portrait(compiled: Compiled, customer: Customer, now: number): Portrait {
+export function portrait(compiled: Compiled, figures: Figures, customer: Customer, now: number): Portrait {
   const e = evaluator(compiled, SILENT);
+  e.x.figures = figures;
+  const { program } = compiled;
   const text = (instant: number): string => timeText(instant) as string;
   return {
     customer: customer.id,
@@ -34,7 +42,17 @@ export function portrait(compiled: Compiled, customer: Customer, now: number): P
     }),
     runs: customer.runs.map((run) => {
       const rule = compiled.program.rules[run.rule];
-      return { rule: rule?.name ?? "", label: rule?.label ?? null, since: text(run.startedAt), cause: run.cause, waitsUntil: text(run.deadline) };
+      return { rule: rule?.name ?? "", label: rule?.label ?? null, since: text(run.startedAt), cause: run.cause, holds: run.held !== null, waitsUntil: run.deadline === Infinity ? null : text(run.deadline) };
+    }),
+    points: program.points.map(({ name, expire }, index) => {
+      const [balance, next] = read(e, customer, now, (x) => [pointsBalance(x, index, expire), nextBalance(x, index, expire)] as const);
+      return { name, balance, expires: next === Infinity ? null : text(next) };
+    }),
+    tiers: Object.fromEntries(program.tiers.map(({ name, levels }, index) => [name, read(e, customer, now, (x) => tierLevel(x, index, levels))])),
+    experiments: program.experiments.map((experiment, index) => {
+      const exposure = customer.extras?.exposures.find((each) => each.index === index);
+      const variant = experiment.arms[exposure?.arm ?? -1]?.name ?? read(e, customer, now, (x) => variantOf(x, index, experiment));
+      return { name: experiment.name, variant, since: exposure === undefined ? null : text(exposure.at) };
     }),
     nextWake: customer.wake === Infinity ? null : text(customer.wake),
   };

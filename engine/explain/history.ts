@@ -36,10 +36,12 @@ export interface History {
   readonly told: readonly Told[];
   /** There was more before. */
   readonly more: boolean;
+  /** Events that became dead letters, and why the last of them did; null: none. */
+  readonly refused: { readonly count: number; readonly last: string } | null;
 }
 
 export interface Recorded {
-  /** The customer's records in order, and then a tick that brings the clock to the present. */
+  /** The customer's records in order, dead letters among them, and then a tick that brings the clock to the present. */
   readonly works: readonly Work[];
   readonly clock: ClockKind;
 }
@@ -69,7 +71,9 @@ export function ruleHistory(compiled: Compiled, figures: Figures, question: Rule
     const one = toldOf(partition, rule, question, what);
     if (one !== null) tell(one);
   };
+  let refused: History["refused"] = null;
   for (const work of recorded.works) {
+    if (work.k === "dead") refused = { count: (refused?.count ?? 0) + 1, last: `${work.type === "" ? "" : `${work.type}: `}${work.reason}: ${work.detail}` };
     const before = count;
     while (take(partition, work) !== "done") takePending(partition, 0);
     takePending(partition, 0);
@@ -79,7 +83,7 @@ export function ruleHistory(compiled: Compiled, figures: Figures, question: Rule
       if (moment.k === "event" && moment.where !== null) tell({ ...present(partition), cause: work.id, k: "passed over", where: spell(program, moment.where) });
     }
   }
-  return { told, more: count > told.length };
+  return { told, more: count > told.length, refused };
 }
 
 function present({ evaluator: { x, cause } }: Partition): Pick<Told, "at" | "cause" | "zone"> {

@@ -1,0 +1,55 @@
+/** A customer as the store has them, for the commands that tell about one. */
+import { compile, type Compiled } from "../engine/compile/compiled.js";
+import { NO_FIGURES, type Customer, type Figures } from "../engine/customer.js";
+import { readMeta } from "../engine/meta.js";
+import { createPopulation, figuresOf } from "../engine/population/population.js";
+import type { ClockKind } from "../engine/ports.js";
+import { planLayouts } from "../engine/recovery.js";
+import { readCustomer } from "../engine/state.js";
+import { encodeToken, partition } from "../engine/subjects.js";
+import type { Program } from "../dsl/program.js";
+import type { Configuration } from "./config.js";
+import type { Io } from "./io.js";
+import { say } from "./io.js";
+import { openPorts, type OpenedPorts } from "./open.js";
+import { findPlace } from "./place.js";
+
+export interface FoundCustomer {
+  readonly customer: Customer;
+  readonly compiled: Compiled;
+  readonly figures: Figures;
+  readonly ports: OpenedPorts;
+  readonly partition: number;
+  readonly clock: ClockKind;
+  /** The present on the customer's clock. */
+  readonly now: number;
+  /** Last part of the subjects of the customer's records. */
+  readonly token: string;
+}
+
+/** Opens log and store, and closes them when `use` is done. Null, and a word to the person, where nobody is known by this id. */
+export async function withCustomer<T>(io: Io, configuration: Configuration, program: Program, id: string, use: (found: FoundCustomer) => Promise<T>): Promise<T | null> {
+  const compiled = compile(program);
+  const ports = await openPorts(findPlace(configuration, io, "both"), { now: io.now });
+  try {
+    const { clock } = await ports.log.info();
+    const token = encodeToken(id);
+    const index = partition(token, ports.partitions);
+    const fields = (await ports.store.meta(index)).meta;
+    const meta = readMeta(fields);
+    const [bytes] = await ports.store.load(index, [id]);
+    if (bytes === undefined || bytes === null) {
+      say(io, `nothing is known about a customer "${id}" in ${ports.where}`);
+      return null;
+    }
+    const customer = readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);
+    const population = createPopulation(compiled, { partition: index, partitions: ports.partitions, inMemory: false, clock: meta.clock }, fields);
+    return await use({
+      customer, compiled, ports, partition: index, clock, token,
+      figures: population === null ? NO_FIGURES : figuresOf(population),
+      now: clock === "event" ? meta.clock : Math.max(meta.clock, io.now()),
+    });
+  } finally {
+    await ports.close();
+  }
+}
