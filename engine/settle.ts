@@ -168,11 +168,14 @@ function settleRanking(ranking: CompiledRanking, x: Context, sink: FiguresSink, 
   if (ranking.next !== null) change = Math.min(change, ranking.next(x));
   if (ranking.continuous && reading !== null) change = Math.min(change, x.now + 1);
   if (change < NEVER_FROM_MS) lower(x.customer, Math.ceil(change / DAY_MS) * DAY_MS);
-  if (stays) return true; // whether C holds may have changed all the same
   const { readings } = extrasOf(x.customer);
   const at = readings.findIndex(({ index }) => index === ranking.index);
   const before = at < 0 ? null : (readings[at] as { value: number }).value;
   if (before === reading) return true;
+  if (stays) {
+    lower(x.customer, (Math.floor(x.now / DAY_MS) + 1) * DAY_MS);
+    return true; // whether C holds may have changed all the same
+  }
   put(readings, ranking.index, reading);
   sink.reading(ranking.index, before, reading);
   return true;
