@@ -7,7 +7,7 @@ import { didYouMean, nearest } from "../diagnostics/suggest.js";
 import { SUPPRESSION_REASONS, type Delay, type Expectation, type SuppressionReason, type Test, type TestEvent, type TestLine, type WallTime } from "../tests.js";
 import { eventOf } from "./aggregates.js";
 import { momentaryCondition } from "./conditions.js";
-import { byCodeUnits } from "./declared.js";
+import { byCodeUnits, whatItIs } from "./declared.js";
 import { lengthOf, positiveLength } from "./durations.js";
 import { experimentNamed, isVariant } from "./experiments.js";
 import { daysOf } from "./fields.js";
@@ -51,7 +51,7 @@ function rulesOf({ declared, report }: World, { span, with: named }: ast.TestDec
     const kind = declared.names.get(name.text);
     if (kind === "broken") continue;
     report("E0115", name.span, `there is no rule "${name.text}"`, {
-      label: kind === undefined ? didYouMean(name.text, declared.rules.map((rule) => rule.name.text)) : `"${name.text}" is ${kind === "event" ? "an event" : `a ${kind}`}`,
+      label: kind === undefined ? didYouMean(name.text, declared.rules.map((rule) => rule.name.text)) : whatItIs(name.text, kind),
     });
   }
   return whole ? [...rules] : null;
@@ -222,7 +222,7 @@ function channelNamed({ declared, report, used }: World, { text, span }: ast.Nam
   }
   const kind = declared.names.get(text);
   if (kind !== "broken") {
-    report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : `"${text}" is ${kind === "event" ? "an event" : `a ${kind}`}` });
+    report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : whatItIs(text, kind) });
   }
   return false;
 }
