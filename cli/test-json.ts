@@ -59,7 +59,7 @@ function failureJson(report: TestReport, failure: Failure): object {
     at: timeText(now), zone: zone.name,
     happened: happened.map(happeningJson),
     nearest: why.k === "no such action" && why.nearest !== null ? nearestJson(why.nearest, happened) : null,
-    values: values.map(({ span: of, json }) => ({ ...place(report, of), expression: report.text(of), value: json })),
+    values: values.map(({ span: of, json }) => ({ ...place(report, of), expression: report.expression(of), value: json })),
     waiting: waiting.map(({ rule, until, held }) => ({ rule, until: timeText(until), held })),
     elsewhere: elsewhere.map((one) => ({ customer: one.customer === "" ? null : one.customer, ...happeningJson(one) })),
     ...(explanation.length === 0 ? {} : { explanation }),

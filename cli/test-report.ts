@@ -23,6 +23,8 @@ export interface TestReport {
   place(span: Span): string;
   /** What stands there, in one line. */
   text(span: Span): string;
+  /** The same without brackets around the whole. */
+  expression(span: Span): string;
 }
 
 export function testReport(sources: Sources): TestReport {
@@ -32,12 +34,26 @@ export function testReport(sources: Sources): TestReport {
     if (found === undefined) known.set(file, (found = linesOf(sources.get(file) ?? "")));
     return found;
   };
+  const text = ({ file, start, end }: Span): string =>
+    (sources.get(file) ?? "").slice(start, end).replace(/"(?:[^"\\]|\\.)*"|(?:#[^\n\r]*|\s)+/g, (piece) => (piece.startsWith('"') ? piece : " ")).trim();
   const position = ({ file, start }: Span): Position => positionIn(lines(file), start);
   return {
-    sources, position,
+    sources, position, text,
     place: (span) => `${span.file}:${position(span).line}`,
-    text: ({ file, start, end }) => (sources.get(file) ?? "").slice(start, end).replace(/#[^\n\r]*/g, " ").replace(/\s+/g, " ").trim(),
+    expression: (span) => unbracketed(text(span)),
   };
+}
+
+/** `(a or b)` is `a or b`, and `(a) or (b)` stays. */
+function unbracketed(text: string): string {
+  const outer = text.replace(/"(?:[^"\\]|\\.)*"/g, (quoted) => "_".repeat(quoted.length));
+  let depth = 0;
+  for (let i = 0; i < outer.length; i++) {
+    if (outer[i] === "(") depth++;
+    else if (outer[i] === ")") depth--;
+    if (depth === 0 && i < outer.length - 1) return text;
+  }
+  return outer.length < 2 ? text : unbracketed(text.slice(1, -1).trim());
 }
 
 const indented = (depth: number, lines: readonly string[]): readonly string[] => lines.map((line) => " ".repeat(2 * depth) + line);
@@ -62,7 +78,7 @@ export function insteadLines(report: TestReport, failure: Failure): readonly str
     case "false":
       lines[0] = `this is not so ${customer === "" ? "" : `for "${customer}" `}at ${when} (${zone.name})`;
       lines.push(...indented(1, [...new Set(values.map(({ span, value, type, isCondition }) =>
-        `${report.text(span)} ${isCondition ? "is" : "="} ${shownValue(value, type, zone)}`))]));
+        `${report.expression(span)} ${isCondition ? "is" : "="} ${shownValue(value, type, zone)}`))]));
       lines.push(...happenings("what happened", happened, failure));
       break;
     case "more happened": lines.push(...indented(1, why.actions.map((one) => happening(one, failure)))); break;

@@ -25,6 +25,10 @@ export function valuesBehind(site: Site, condition: ast.Expression): readonly Va
     const value = joined === condition || isPart(joined) ? null : check(here, joined);
     if (value !== null && found.length < MOST_CONDITIONS) found.push({ span: joined.span, value, isCondition: true });
   }
+  for (const side of conditions(condition).flatMap(computedSides).slice(0, MOST_CONDITIONS)) {
+    const value = check(here, side);
+    if (value !== null) found.push({ span: side.span, value, isCondition: false });
+  }
   const waiting: Part[] = [{ site: here, of: condition }];
   for (let next = waiting.shift(); next !== undefined && found.length < MOST_VALUES; next = waiting.shift()) {
     for (const part of parts(next.of)) {
@@ -58,6 +62,12 @@ function behind(site: Site, name: string): readonly Part[] {
 function conditions(of: ast.Expression): readonly ast.Expression[] {
   if (of.k === "binary" && (of.op.text === "and" || of.op.text === "or")) return [of.left, of.right].flatMap(conditions);
   return of.k === "not" ? conditions(of.of) : [of];
+}
+
+/** Sides of a comparison that are computed of several parts: their own value says more than those. */
+function computedSides(of: ast.Expression): readonly ast.Expression[] {
+  if (of.k !== "binary") return [];
+  return [of.left, of.right].filter((side) => !isPart(side) && side.k !== "list" && side.k !== "object" && parts(side).length > 0);
 }
 
 /** Whether the expression is shown as a whole. */

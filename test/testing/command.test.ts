@@ -127,6 +127,24 @@ describe("eddy test", () => {
     expectGolden("failures.txt", stdout);
   });
 
+  test("a line is told in one, without its comments, and texts in it stay as they are", async () => {
+    const folder = within({ "a.eddy": `event e { sku: string }
+test "t" {
+  at 2026-03-02 10:00 e { sku: "# 1" }
+    expect ((last(e.sku) == "(#  2)" # not
+      or (last(e.sku) == "# 3")))
+}` });
+    expect((await eddyTest(folder, ".")).stdout).toBe(`a.eddy:2: t
+  a.eddy:4: expect ((last(e.sku) == "(#  2)" or (last(e.sku) == "# 3")))
+    this is not so at 2026-03-02 10:00 (UTC)
+      last(e.sku) == "(#  2)" is false
+      last(e.sku) == "# 3" is false
+      last(e.sku) = "# 1"
+
+1 test failed, 0 passed (0.5 s)
+`);
+  });
+
   test("no tests are a failure", async () => {
     const folder = within({ "shop.eddy": "event e" });
     const { code, stdout } = await eddyTest(folder, ".");

@@ -475,6 +475,24 @@ describe("conditions", () => {
   });
 });
 
+test("of what is compared the value is shown as a whole, and its parts", () => {
+  const one: SourceFile = { file: "a.eddy", text: `
+    event e { n: number  list: number[] }
+    trait a = sum(e.n)
+    trait b = count(e)
+    test "t" {
+      at 2026-03-02 10:00 e { n: 7, list: [1] }
+        expect (a + b) / 2 > 1000 and not (b == 1) or (if b == 2 then a else 0) == 7
+    }
+  ` };
+  const [outcome] = ran(one).outcomes;
+  const shown = outcome?.failures[0]?.values.map(({ span, value, isCondition }) => [one.text.slice(span.start, span.end), value, isCondition]);
+  expect(shown).toEqual([
+    ["(a + b) / 2 > 1000", false, true], ["(b == 1)", true, true], ["(if b == 2 then a else 0) == 7", false, true],
+    ["(a + b) / 2", 4, false], ["(if b == 2 then a else 0)", 0, false], ["a", 7, false], ["b", 1, false],
+  ]);
+});
+
 test("effects without an end fail the step in which they were cut", () => {
   const one: SourceFile = { file: "a.eddy", text: `
     event e
