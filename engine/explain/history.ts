@@ -71,9 +71,7 @@ export function ruleHistory(compiled: Compiled, figures: Figures, question: Rule
     const one = toldOf(partition, rule, question, what);
     if (one !== null) tell(one);
   };
-  let refused: History["refused"] = null;
   for (const work of recorded.works) {
-    if (work.k === "dead") refused = { count: (refused?.count ?? 0) + 1, last: `${work.type === "" ? "" : `${work.type}: `}${work.reason}: ${work.detail}` };
     const before = count;
     while (take(partition, work) !== "done") takePending(partition, 0);
     takePending(partition, 0);
@@ -83,7 +81,13 @@ export function ruleHistory(compiled: Compiled, figures: Figures, question: Rule
       if (moment.k === "event" && moment.where !== null) tell({ ...present(partition), cause: work.id, k: "passed over", where: spell(program, moment.where) });
     }
   }
-  return { told, more: count > told.length, refused };
+  return { told, more: count > told.length, refused: refusedOf(recorded.works) };
+}
+
+function refusedOf(works: readonly Work[]): History["refused"] {
+  const dead = works.filter((work) => work.k === "dead");
+  const last = dead.at(-1);
+  return last === undefined ? null : { count: dead.length, last: `${last.type === "" ? "" : `${last.type}: `}${last.reason}: ${last.detail}` };
 }
 
 function present({ evaluator: { x, cause } }: Partition): Pick<Told, "at" | "cause" | "zone"> {
