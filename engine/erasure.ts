@@ -1,7 +1,8 @@
 /**
  * Forgetting a customer: `customer_erased`, and `profile retain D`, after which nothing is known of them. Memberships are
  * left and announced, so that whoever keeps a copy follows; runs end, and messages that a channel held for them are
- * suppressed; what the customer added to figures of the population is taken out of them. No rule starts by any of it.
+ * suppressed; what the customer added to figures of the population is taken out of them. No rule starts by any of it; those that look
+ * for `customer_erased` itself have acted before.
  *
  * Afterwards the customer is as if never seen: `firstSeen` is Infinity, which says that there is no state to keep and the
  * store's is to be deleted in the same commit. A later event makes them a new customer.

@@ -32,12 +32,14 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   const { x, compiled } = e;
   const { plan } = event;
   begin(e, customer, now, event.id, `${event.source}/${event.id}`);
+  x.row = event.data;
+  x.rowTime = event.time;
   if (plan.isErasure) {
+    // Rules may start on it, to hand it on; what they leave behind is forgotten with the rest.
+    if (isKnown(customer)) react(e, event);
     forget(e);
     return;
   }
-  x.row = event.data;
-  x.rowTime = event.time;
   const isNew = !isKnown(customer);
   if (isNew) settleFirst(compiled, x);
   const earned = plan.earns.length > 0 ? earnings(x, plan) : [];

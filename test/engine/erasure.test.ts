@@ -102,6 +102,44 @@ describe("a customer is forgotten", () => {
   });
 });
 
+describe("rules that look for it", () => {
+  const RULES = compiled(`
+    event joined
+    profile { note: string? }
+    segment here when any(joined)
+    channel email { when true  quiet when true }
+    rule goodbye { on customer_erased  emit "forget" { note: profile.note }  wait 1 minute  emit "never" }
+    rule keeps { on customer_erased  send email "never" }
+    rule gone { on leave here  emit "never" }
+    rule marked { on joined  until customer_erased  wait for leave here up to 9 days  emit "never" }
+    rule waits { on joined  wait for customer_erased up to 9 days  set profile.note = "x"  emit "asked" }
+  `);
+
+  test("act before everything is forgotten, and leave nothing behind", () => {
+    const one = story(RULES);
+    one.event("joined", {}, NOON);
+    one.news();
+    one.event("customer_erased", {}, NOON + HOUR);
+    one.until(NOON + 30 * DAY);
+    const at = NOON + HOUR;
+    expect(one.news().filter(({ k }) => k !== "started")).toEqual([
+      { k: "action", at, what: "asked", payload: null },
+      { k: "action", at, what: "forget", payload: { note: "x" } },
+      { k: "held", at, what: "email never" },
+      { k: "suppressed", at, what: "email never", reason: "ended" },
+      { k: "leave", at, segment: "here" },
+      { k: "erased" },
+    ]);
+    expect(one.customer).toEqual(newCustomer("c1", zoneOf("UTC")));
+  });
+
+  test("not of whom nothing is known", () => {
+    const one = story(RULES);
+    one.event("customer_erased", {}, NOON);
+    expect(one.news()).toEqual([]);
+  });
+});
+
 describe("a replay", () => {
   test("has no members and no traits of who is forgotten, and leaves them in order", () => {
     const outputs: string[] = [];
