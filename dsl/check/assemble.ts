@@ -11,8 +11,6 @@ import type { CheckedTrait } from "./site.js";
 import { changedMoment, changedSchedule, changedSteps, changedUntil } from "./step-trees.js";
 import * as tree from "./trees.js";
 
-export type { Parts };
-
 export interface Assembled {
   readonly program: Program;
   /** A checked tree with the references that it has in this program. */
@@ -109,12 +107,12 @@ function understood(parts: Parts): Understood {
 }
 
 /** Traits are in an order of their own. */
-function settled({ declared, tiers }: Parts, rankings: Places, entry: string): readonly Settled[] {
+function settled({ declared }: Parts, rankings: Places, entry: string): readonly Settled[] {
   const [k, name = ""] = entry.split(" ");
   switch (k) {
     case "segment": return [{ k, index: declared.segmentIndex.get(name) ?? 0 }];
-    case "tier": return [{ k, index: tiers.findIndex((tier) => tier.name === name) }];
-    case "ranking": return [{ k, index: rankings.keys.indexOf(name) }];
+    case "tier": return [{ k, index: declared.tierIndex.get(name) ?? 0 }];
+    case "ranking": return [{ k, index: rankings.placeOf(name) }];
     default: return [];
   }
 }
@@ -122,6 +120,7 @@ function settled({ declared, tiers }: Parts, rankings: Places, entry: string): r
 interface Places {
   /** In order, each once. */
   readonly keys: readonly string[];
+  readonly placeOf: (key: string) => number;
   /** Where what was met as the n-th stands in the end. */
   readonly place: (met: number) => number;
   /** One of each, in order, of a list of all that were met. */
@@ -136,6 +135,7 @@ function placesByKey(met: readonly string[]): Places {
   for (const [index, key] of met.entries()) if (!first.has(key)) first.set(key, index);
   return {
     keys,
+    placeOf: (key) => places.get(key) ?? 0,
     place: (index) => places.get(met[index] ?? "") ?? 0,
     chosen: (all) => keys.flatMap((key) => all.slice(first.get(key) ?? 0, (first.get(key) ?? 0) + 1)),
   };

@@ -42,7 +42,7 @@ export function meaningsOf(parts: Parts, order: readonly string[]): Meanings {
       const ranking = rankings[index];
       if (ranking !== undefined) ranks.set(index, keyOf([meaning(ranking.value, meanings), meaning(ranking.among, meanings)]));
     } else {
-      const index = tiers.findIndex((tier) => tier.name === name);
+      const index = declared.tierIndex.get(name) ?? -1;
       const tier = tiers[index];
       if (tier !== undefined) levels.set(index, keyOf([meaning(tier.value, meanings), tier.levels]));
     }

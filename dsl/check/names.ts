@@ -121,7 +121,7 @@ function unknownName(site: Site, { text, span }: ast.Name): null {
   const { declared, report } = site.world;
   const inner = innerNames(site);
   const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys(), ...declared.points.keys(), ...declared.tiers.keys(), ...declared.events.keys(), ...site.captured.keys(), ...SPECIAL_NAMES] : [];
-  const label = constantOf(text) ?? didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
+  const label = site.given.has(text) ? "known in the first block of its `wait for`, or behind one without a block" : constantOf(text) ?? didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
   if (site.row !== null && site.filter !== null) return report("E0107", span, `"${site.row.name}" has no field "${text}"`, { label });
   const what = inner.length > 0 ? "field, trait or segment" : "trait or segment";
   return report("E0106", span, `there is no ${what} "${text}"`, { label });

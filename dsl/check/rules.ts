@@ -13,7 +13,7 @@ import { type WaitFor, momentTrees, stepTrees, withKeeps } from "./step-trees.js
 import { readSteps } from "./steps.js";
 import * as tree from "./trees.js";
 import { type RecordType, describe, isScalar } from "./types.js";
-import { type Captures, capturesOf } from "./waits.js";
+import { type Captures, capturesOf, namesGiven } from "./waits.js";
 
 const HIGHEST_PRIORITY = 1_000_000;
 
@@ -21,7 +21,7 @@ type Until = Rule["until"][number];
 
 export function readRule(world: World, written: ast.RuleDeclaration): Rule {
   const { on, schedules, start, whole } = readStarts(world, written);
-  const before: Site = { ...siteIn(world), place: "start", start, unknown: new Set(whole ? [] : ["event"]) };
+  const before: Site = { ...siteIn(world), place: "start", start, given: namesGiven(written.steps), unknown: new Set(whole ? [] : ["event"]) };
   const captures: Captures = new Map();
   const steps = readSteps({ ...before, place: "run" }, written.steps, captures);
   const during: Site = { ...before, place: "run", captured: capturesOf(captures) };
@@ -57,15 +57,15 @@ export function readRule(world: World, written: ast.RuleDeclaration): Rule {
     }
   }
   if (written.steps.length === 0) world.report("W0012", written.name.span, `"${written.name.text}" does nothing`);
-  const trees = [...stepTrees(steps), ...until.flatMap(momentTrees)];
+  const reads = readsOf([...stepTrees(steps), ...until.flatMap(momentTrees)]);
   return {
     name: written.name.text,
     label: written.label?.value ?? null,
     priority, on, schedules, when, per,
     restart: given.has("repeat restart"),
     caps, until,
-    steps: withKeeps(steps, (step) => keptOf(world, step, trees)),
-    keeps: keptFields(start.type, trees, (of) => of.k === "input" && of.of === "event"),
+    steps: withKeeps(steps, (step) => keptOfWait(world, step, reads)),
+    keeps: kept(start.type, reads.get(EVENT)),
   };
 }
 
@@ -99,24 +99,47 @@ function readUntil(site: Site, clause: ast.UntilIfClause | ast.UntilOnClause): r
 
 // ---- what a run keeps ----
 
-/** The top-level fields of an event that these trees read; all where one of them takes it as a whole. */
-function keptFields(type: RecordType | null, trees: readonly Expr[], isEvent: (of: Expr) => boolean): readonly string[] {
-  const fields = new Set<string>();
-  let whole = false;
-  for (const root of trees) {
-    if (isEvent(root)) whole = true;
-    for (const node of tree.nodes(root)) {
-      if (node.k === "field" && isEvent(node.of)) fields.add(node.name);
-      else if (tree.children(node).some(isEvent)) whole = true;
-    }
-  }
-  const all = type?.fields.map(({ name }) => name) ?? [];
-  return (whole ? all : all.filter((name) => fields.has(name))).sort(byCodeUnits);
+/** What is read of an event: some of its top-level fields, or all of it. */
+interface Reads {
+  readonly fields: Set<string>;
+  whole: boolean;
 }
 
-/** What is kept of the events that waits take is known only when everything that may read them is. */
-function keptOf({ declared }: World, { as, moments }: WaitFor, trees: readonly Expr[]): readonly string[] {
+/** By the name of the event: `event`, or what a wait calls it. No wait can take that name, which is a word of the language. */
+const EVENT = "event";
+
+/** What these trees read of the run's events. What waits have taken is known only when everything that may read it is. */
+function readsOf(trees: readonly Expr[]): ReadonlyMap<string, Reads> {
+  const all = new Map<string, Reads>();
+  const of = (name: string): Reads => {
+    const known = all.get(name) ?? { fields: new Set(), whole: false };
+    all.set(name, known);
+    return known;
+  };
+  const wholly = (node: Expr): void => {
+    const name = eventNamed(node);
+    if (name !== null) of(name).whole = true;
+  };
+  for (const root of trees) {
+    wholly(root);
+    for (const node of tree.nodes(root)) {
+      const name = node.k === "field" ? eventNamed(node.of) : null;
+      if (name !== null && node.k === "field") of(name).fields.add(node.name);
+      else tree.children(node).forEach(wholly);
+    }
+  }
+  return all;
+}
+
+const eventNamed = (of: Expr): string | null => (of.k === "input" && of.of === "event" ? EVENT : of.k === "captured" ? of.name : null);
+
+function kept(type: RecordType | null, reads: Reads | undefined): readonly string[] {
+  const all = type?.fields.map(({ name }) => name) ?? [];
+  return all.filter((name) => reads !== undefined && (reads.whole || reads.fields.has(name))).sort(byCodeUnits);
+}
+
+function keptOfWait({ declared }: World, { as, moments }: WaitFor, reads: ReadonlyMap<string, Reads>): readonly string[] {
   if (as === null) return [];
   const events = moments.flatMap((moment) => (moment.k === "event" ? [declared.events.get(moment.event)] : [])).filter((event) => event !== undefined);
-  return keptFields(eventAmong(events, false).type, trees, (of) => of.k === "captured" && of.name === as);
+  return kept(eventAmong(events, false).type, reads.get(as));
 }

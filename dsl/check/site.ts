@@ -89,6 +89,8 @@ export interface Site {
   readonly start: Start | null;
   /** Events that `wait for … as name` has taken, by that name. */
   readonly captured: ReadonlyMap<string, Start>;
+  /** All names that waits of this rule give, known here or not. */
+  readonly given: ReadonlySet<string>;
   /** What sees only its own event's fields and constants, as messages call it; null where everything is seen. */
   readonly filter: string | null;
   /** What this declaration refers to: `trait x`, `segment y`, `tier z`, `ranking 0`. */
@@ -98,7 +100,7 @@ export interface Site {
 }
 
 export const siteIn = (world: World, needs: Set<string> = new Set()): Site => ({
-  world, place: "declaration", row: null, item: null, start: null, captured: new Map(), filter: null, needs, unknown: new Set(),
+  world, place: "declaration", row: null, item: null, start: null, captured: new Map(), given: new Set(), filter: null, needs, unknown: new Set(),
 });
 
 /** From the beginning of the one to the end of the other. */

@@ -96,6 +96,22 @@ function capture(site: Site, name: ast.Name, moment: ast.Moment, event: Start, w
   return { ...site, captured: new Map([...site.captured, [text, event]]) };
 }
 
+/** The names that waits among these steps give, in blocks too. */
+export function namesGiven(steps: readonly ast.Step[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  const waiting = [...steps];
+  for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
+    if (step.k === "waitfor" && step.as !== null) names.add(step.as.text);
+    switch (step.k) {
+      case "if": waiting.push(...step.then, ...(step.else ?? [])); break;
+      case "waitfor": case "take": waiting.push(...(step.fork?.then ?? []), ...(step.fork?.else ?? [])); break;
+      case "split": waiting.push(...step.branches.flatMap((branch) => branch.steps)); break;
+      default: break;
+    }
+  }
+  return names;
+}
+
 /** What `until` knows of them, wherever the run stands: each may not have come, and which of its waits took it is open. */
 export function capturesOf(captures: Captures): ReadonlyMap<string, Start> {
   return new Map([...captures].map(([name, all]) => {
