@@ -72,10 +72,10 @@ export function ruleHistory(compiled: Compiled, figures: Figures, question: Rule
     if (one !== null) tell(one);
   };
   for (const work of recorded.works) {
-    const before = count;
     while (take(partition, work) !== "done") takePending(partition, 0);
     takePending(partition, 0);
-    if (work.k !== "event" || count > before) continue;
+    // What came due before the event is told as well, with another cause.
+    if (work.k !== "event" || told.at(-1)?.cause === work.id) continue;
     const starts = rule.on.filter((moment) => moment.k === "event" && moment.event === work.plan.name && moment.where !== null);
     for (const moment of starts) {
       if (moment.k === "event" && moment.where !== null) tell({ ...present(partition), cause: work.id, k: "passed over", where: spell(program, moment.where) });
