@@ -50,6 +50,34 @@ test("traits that change continuously and double each time", () => {
   expect(codes(`${EVENT}${doubling(5)}\nrule r { on e when b4 > 3 days stop }`)).toEqual([]);
 });
 
+const WAITS = `${EVENT}event f { s: string }\nprofile { x: string? }\n`;
+
+test("a thousand names for events that came, all of them read", () => {
+  const steps = range(1_000, (i) => `wait for f where s == "${i}" up to 1 day as v${i} emit "a" { s: v${i}.s, before: v${Math.floor(i / 2)}.s }`);
+  const { program, diagnostics } = compile(`${WAITS}rule r { on e until f where s == v999.s ${steps} }`);
+  expect(diagnostics).toEqual([]);
+  expect(program?.rules[0]?.steps.flatMap((step) => (step.k === "waitFor" ? step.keeps : [])).length).toBe(1_000);
+});
+
+test("waits within waits, as deep as the parser lets through", () => {
+  const deep = `${range(180, (i) => `wait for f up to 1 day as v${i} {`)} emit "a" { s: v0.s } ${"}".repeat(180)}`;
+  const alternatives = `${range(180, (i) => `wait for f up to 1 day as v${i} { stop } else {`)} emit "a" ${"}".repeat(180)}`;
+  expect(codes(`${WAITS}rule a { on e ${deep} }\nrule b { on e ${alternatives} }`)).toEqual([]);
+});
+
+test("a thousand filters about the run are one aggregate, whatever they ask for", () => {
+  const steps = range(1_000, (i) => `if any(f where s == event.names[${i}]) { stop }`);
+  const { program, diagnostics } = compile(`${WAITS}event g { names: string[] }\nrule r { on g ${steps} }\nsegment some when any(e)`);
+  expect(diagnostics).toEqual([]);
+  expect(program?.aggregates.filter(({ by }) => by !== null).length).toBe(1);
+});
+
+test("a thousand tiers in a row, and a circle at their end", () => {
+  const chain = (last: string): string => range(1_000, (i) => `tier t${i} by ${i === 999 ? last : `if t${i + 1} == "b" then 1 else 0`} { a at 0  b at 1 }`);
+  expect(codes(`${EVENT}${chain("count(e)")}\nrule r { on t0 up emit "up" }`)).toEqual([]);
+  expect(codes(`${EVENT}${chain("if t0 == \"b\" then 1 else 0")}\nrule r { on e emit "up" }`)).toEqual(["E0301"]);
+});
+
 test("fields called like traits do not make circles", () => {
   const text = `event e { a: number, b: number }
     trait a = sum(e.b where a > 1) + b
