@@ -4,6 +4,7 @@ import type { Span, TestDeclaration } from "./ast.js";
 import { type Checked, check } from "./check/check.js";
 import type { Diagnostic } from "./diagnostics/codes.js";
 import { inSourceOrder } from "./diagnostics/render.js";
+import { frugally } from "./diagnostics/suggest.js";
 import { parseFile } from "./parse.js";
 import type { Program } from "./program.js";
 import type { TestSuite } from "./tests.js";
@@ -45,7 +46,7 @@ export function compileTests(files: readonly SourceFile[]): CompiledTests {
 
 function checkFiles(files: readonly SourceFile[]): Checked {
   const parsed = files.map(({ file, text }) => parseFile(file, text));
-  const checked = check(parsed.flatMap(({ declarations }) => declarations), parsed.flatMap(({ broken }) => broken));
+  const checked = frugally(() => check(parsed.flatMap(({ declarations }) => declarations), parsed.flatMap(({ broken }) => broken)));
   const diagnostics = inSourceOrder([...parsed.flatMap((each) => each.diagnostics), ...checked.diagnostics]);
   const wrong = diagnostics.some(({ severity }) => severity === "error");
   return { ...checked, program: wrong ? null : checked.program, diagnostics };

@@ -32,13 +32,30 @@ export function lineAt({ starts }: Lines, offset: number): number {
 
 /** A line, its number from 0, without its end. */
 export function lineText({ text, starts }: Lines, line: number): string {
-  return text.slice(starts[line] ?? 0, starts[line + 1] ?? text.length).replace(/[\r\n]+$/, "");
+  const start = starts[line] ?? 0;
+  let end = starts[line + 1] ?? text.length;
+  while (end > start && LINE_ENDS.has(text[end - 1] ?? "")) end--;
+  return text.slice(start, end);
 }
+const LINE_ENDS: ReadonlySet<string> = new Set(["\r", "\n"]);
+
+interface Counted extends Position {
+  readonly offset: number;
+}
+// Where the last position was: findings come in order, and a line of a megabyte may have thousands of them.
+const last = new WeakMap<Lines, Counted>();
 
 export function positionIn(lines: Lines, offset: number): Position {
   const line = lineAt(lines, offset);
-  return { line: line + 1, column: characters(lines.text.slice(lines.starts[line] ?? 0, offset)) + 1 };
+  const before = last.get(lines);
+  const goesOn = before !== undefined && before.line === line + 1 && before.offset <= offset && !isSecondHalf(lines.text, before.offset);
+  const from = goesOn ? before.offset : (lines.starts[line] ?? 0);
+  const column = (goesOn ? before.column : 1) + characters(lines.text.slice(from, offset));
+  last.set(lines, { offset, line: line + 1, column });
+  return { line: line + 1, column };
 }
+
+const isSecondHalf = (text: string, at: number): boolean => /[\udc00-\udfff]/.test(text[at] ?? "");
 
 // A byte order mark at the beginning is part of the file and not of its first line.
 function characters(text: string): number {

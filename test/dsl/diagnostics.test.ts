@@ -1,10 +1,11 @@
+import fc from "fast-check";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { codes, type Diagnostic, diagnostic, severityOf } from "../../dsl/diagnostics/codes.js";
 import { linesOf, positionIn } from "../../dsl/diagnostics/lines.js";
 import { render, renderAll, summary, toJson } from "../../dsl/diagnostics/render.js";
-import { didYouMean, distance, nearest } from "../../dsl/diagnostics/suggest.js";
+import { didYouMean, distance, frugally, nearest } from "../../dsl/diagnostics/suggest.js";
 import { parseFile } from "../../dsl/parse.js";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -225,8 +226,41 @@ describe("suggestions", () => {
     expect(distance(b, a)).toBe(far);
   });
 
+  test("what begins or ends alike, and a bound, make no difference", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "b", "c"), maxLength: 7 });
+    fc.assert(fc.property(text, text, fc.integer({ min: 0, max: 7 }), (a, b, most) => {
+      const far = plainDistance(a, b);
+      expect(distance(a, b)).toBe(far);
+      expect(distance(a, b, most) <= most).toBe(far <= most);
+      if (far <= most) expect(distance(a, b, most)).toBe(far);
+    }), { numRuns: 2_000 });
+  });
+
+  test("of very many mistakes the first have suggestions", () => {
+    const names = Array.from({ length: 2_000 }, (_, i) => `name_${i}`);
+    const found = frugally(() => names.map((name) => nearest(`${name}x`, names)));
+    expect(found[0]).toBe("name_0");
+    expect(found.at(-1)).toBeNull();
+    expect(nearest("name_1999x", names)).toBe("name_1999");
+  });
+
   test("as a label", () => {
     expect(didYouMean("order_place", ["order_placed"])).toBe('did you mean "order_placed"?');
     expect(didYouMean("x", [])).toBeUndefined();
   });
 });
+
+/** The definition, without any haste. */
+function plainDistance(a: string, b: string): number {
+  const known: number[][] = [];
+  const at = (i: number, j: number): number => known[i]?.[j] ?? 0;
+  for (let i = 0; i <= a.length; i++) {
+    known.push([]);
+    for (let j = 0; j <= b.length; j++) {
+      const costs = i === 0 ? [j] : j === 0 ? [i] : [at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)];
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) costs.push(at(i - 2, j - 2) + 1);
+      known[i]?.push(Math.min(...costs));
+    }
+  }
+  return at(a.length, b.length);
+}
