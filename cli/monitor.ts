@@ -5,6 +5,7 @@
 import { createMetrics } from "../connectors/http/metrics.js";
 import { startHttp, type HttpPort, type Readiness } from "../connectors/http/server.js";
 import type { Program } from "../dsl/program.js";
+import type { Report } from "../engine/population/report.js";
 import { LogUnavailable, type ConnectionState, type NewRecord } from "../engine/ports.js";
 import type { EngineStats } from "../engine/stats.js";
 import type { Log } from "./logging.js";
@@ -19,13 +20,19 @@ interface Watchable {
   watch(listener: (state: ConnectionState) => void): () => void;
 }
 
+/** The engine as far as it is asked. */
+interface Started {
+  notReady(): readonly string[];
+  figures(): Report;
+}
+
 export interface Monitor {
   /** Where it listens; null: nowhere. */
   readonly url: string | null;
   /** The ports are open: events are taken, their connections are followed. */
   opened(ports: Watched): void;
   /** The engine runs; it says itself what is missing. */
-  started(engine: { notReady(): readonly string[] }): void;
+  started(engine: Started): void;
   /** Other rules were taken over, or refused. */
   reloaded(program: Program | null): void;
   /** Not ready any more, since the engine is about to end; metrics and health still answer. */
@@ -51,7 +58,7 @@ export async function startMonitor({ listen, stats, program, log }: MonitorOptio
   let current = program;
   let lastReloadSuccessful = true;
   let ports: Watched | null = null;
-  let engine: { notReady(): readonly string[] } | null = null;
+  let engine: Started | null = null;
   let ending = false;
 
   const readiness = (): Readiness => {
@@ -69,7 +76,7 @@ export async function startMonitor({ listen, stats, program, log }: MonitorOptio
     }));
   };
 
-  const metrics = createMetrics({ stats, program: () => current, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections });
+  const metrics = createMetrics({ stats, program: () => current, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections });
   const http: HttpPort | null = listen === null ? null : await startHttp({
     ...listen,
     metrics: metrics.render,

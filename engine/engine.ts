@@ -7,6 +7,7 @@
 import type { Compiled } from "./compile/compiled.js";
 import type { Environment } from "./environment.js";
 import type { EngineOptions, Ports } from "./open-partition.js";
+import { report, type Report } from "./population/report.js";
 import { openSession, type Session } from "./session.js";
 import type { EngineStats } from "./stats.js";
 import { StoreMoved } from "./worker.js";
@@ -16,6 +17,8 @@ export type { EngineOptions, Ports } from "./open-partition.js";
 export interface Engine {
   /** What is missing before it does its work as it should; empty: ready. */
   notReady(): string[];
+  /** Figures of all customers of its partitions. */
+  figures(): Report;
   /** Stops reading, commits, publishes, and ends. */
   stop(): Promise<void>;
   /** Settles when the engine has ended; rejects with OwnershipLost, LogChanged, or a failure that nobody foresaw. */
@@ -47,6 +50,7 @@ export function startEngine(compiled: Compiled, ports: Ports, options: EngineOpt
   ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
   return {
     notReady: () => (session === null ? ["the event log and the store are not connected yet"] : session.notReady()),
+    figures: () => report(compiled, [...stats.sums.values()]),
     stop() {
       stopping.abort();
       return ended;

@@ -1,18 +1,34 @@
 import { describe, expect, test } from "vitest";
 
 import { createMetrics, type MetricsSource } from "../connectors/http/metrics.js";
-import type { Program } from "../dsl/program.js";
+import type { Expr, Program } from "../dsl/program.js";
+import { compile } from "../engine/compile/compiled.js";
+import { report } from "../engine/population/report.js";
+import { addToArm, contribute, emptySums, type ArmSum, type Sum } from "../engine/population/sums.js";
 import { engineStats, observe } from "../engine/stats.js";
 
 const TRUE = { k: "const", value: true, type: { k: "boolean" }, maybe: false } as const;
 
+const NUMBER = { k: "number" } as const;
+const population = (index: number): Expr => ({ k: "population", index, type: NUMBER, maybe: false });
+
 const program: Program = {
   events: [{ name: "order_placed", wire: "Order Completed", fields: [] }],
-  profile: [], aggregates: [], traits: [], order: [0],
+  profile: [], retain: null, aggregates: [], traits: [], order: [{ k: "segment", index: 0 }, { k: "ranking", index: 0 }], points: [], tiers: [], watches: [], policies: [],
+  rankings: [{ key: "r", value: { k: "const", value: 1, type: NUMBER, maybe: false }, among: TRUE }],
+  populations: [
+    { key: "a", fn: "customers", of: TRUE }, { key: "b", fn: "mean", of: { k: "const", value: 1, type: { k: "duration" }, maybe: false } },
+    { key: "c", fn: "customers", of: TRUE },
+  ],
+  metrics: [
+    { name: "share", value: { k: "arithmetic", op: "/", left: population(2), right: population(0), type: NUMBER, maybe: true } },
+    { name: "wait", value: { k: "population", index: 1, type: { k: "duration" }, maybe: true } },
+  ],
+  experiments: [{ name: "offer", arms: [{ name: "holdout", percent: 10 }, { name: "b", percent: 90 }], goal: null }],
   segments: [{ name: "vip", label: null, enter: { if: TRUE, forMs: 0, forMonths: 0 }, leave: null }],
-  channels: [{ name: "email", when: [] }],
+  channels: [{ name: "email", policies: [] }],
   rules: [{
-    name: "welcome", label: null, priority: 0, on: [], when: null, restart: false, caps: [], until: [], keeps: [],
+    name: "welcome", label: null, priority: 0, on: [], schedules: [], when: null, per: null, restart: false, caps: [], until: [], keeps: [],
     steps: [
       { key: "a", k: "send", channel: 0, template: 'say "hi"\\', payload: null, urgent: false },
       { key: "b", k: "if", if: TRUE, then: [{ key: "c", k: "emit", name: "greeted", payload: null }], else: [{ key: "d", k: "stop" }] },
@@ -22,7 +38,7 @@ const program: Program = {
 };
 
 function source(): MetricsSource {
-  return { stats: engineStats(), program: () => program, lastReloadSuccessful: () => true, connections: () => new Map([["log", true], ["store", false]]) };
+  return { stats: engineStats(), program: () => program, figures: () => null, lastReloadSuccessful: () => true, connections: () => new Map([["log", true], ["store", false]]) };
 }
 
 /** The lines of one metric, without help and type. */
@@ -38,6 +54,8 @@ describe("before anything has happened", () => {
       'eddy_events_total{type="order_placed",outcome="duplicate"} 0', 'eddy_events_total{type="order_placed",outcome="dead"} 0',
       'eddy_events_total{type="eddy_tick",outcome="processed"} 0', 'eddy_events_total{type="eddy_tick",outcome="unmentioned"} 0',
       'eddy_events_total{type="eddy_tick",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_tick",outcome="dead"} 0',
+      'eddy_events_total{type="eddy_population",outcome="processed"} 0', 'eddy_events_total{type="eddy_population",outcome="unmentioned"} 0',
+      'eddy_events_total{type="eddy_population",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_population",outcome="dead"} 0',
       'eddy_events_total{type="other",outcome="processed"} 0', 'eddy_events_total{type="other",outcome="unmentioned"} 0',
       'eddy_events_total{type="other",outcome="duplicate"} 0', 'eddy_events_total{type="other",outcome="dead"} 0',
     ]],
@@ -49,6 +67,13 @@ describe("before anything has happened", () => {
     ["eddy_segment_customers", ['eddy_segment_customers{segment="vip"} 0']],
     ["eddy_segment_changes_total", ['eddy_segment_changes_total{segment="vip",change="entered"} 0', 'eddy_segment_changes_total{segment="vip",change="left"} 0']],
     ["eddy_dead_letters_total", ["not_json", "not_an_event", "unknown_customer", "schema", "too_large"].map((reason) => `eddy_dead_letters_total{reason="${reason}"} 0`)],
+    ["eddy_metric", ['eddy_metric{metric="share"} 0', 'eddy_metric{metric="wait"} 0']],
+    ["eddy_population", [
+      'eddy_population_count{metric="share",part="1",fn="customers"} 0', 'eddy_population_count{metric="share",part="2",fn="customers"} 0', 'eddy_population_count{metric="wait",part="1",fn="mean"} 0',
+      'eddy_population_sum{metric="share",part="1",fn="customers"} 0', 'eddy_population_sum{metric="share",part="2",fn="customers"} 0', 'eddy_population_sum{metric="wait",part="1",fn="mean"} 0',
+    ]],
+    ["eddy_experiment_(customers|reached|value)", ["customers", "reached", "value"].flatMap((of) =>
+      ["holdout", "b"].map((variant) => `eddy_experiment_${of}{experiment="offer",variant="${variant}"} 0`))],
     ["eddy_program_info", ['eddy_program_info{hash="cafe"} 1']],
     ["eddy_program_last_reload_successful", ["eddy_program_last_reload_successful 1"]],
     ["eddy_connected", ['eddy_connected{to="log"} 1', 'eddy_connected{to="store"} 0']],
@@ -93,6 +118,26 @@ describe("what the engine counts is what is read", () => {
       'bucket{le="1"} 1', 'bucket{le="2"} 1', 'bucket{le="5"} 3', 'bucket{le="10"} 3', 'bucket{le="20"} 3', 'bucket{le="50"} 3',
       'bucket{le="100"} 3', 'bucket{le="200"} 3', 'bucket{le="400"} 3', 'bucket{le="800"} 3', 'bucket{le="+Inf"} 4', "sum 5007", "count 4",
     ]);
+  });
+
+  test("metrics, what they are made of, and experiments: of all partitions together; durations in seconds", async () => {
+    const [one, two] = [emptySums({ program }), emptySums({ program })];
+    for (const [sums, values] of [[one, [1, 2]], [two, [6]]] as const) {
+      for (const value of values) {
+        contribute(sums.populations[0] as Sum, null, 1);
+        contribute(sums.populations[1] as Sum, null, value * 1000);
+      }
+      addToArm(sums.experiments[0]?.[1] as ArmSum, { exposed: 2, reached: 1, value: 0.1 });
+    }
+    contribute(two.populations[2] as Sum, null, 1);
+    const from = { ...source(), figures: () => report(compile(program), [one, two]) };
+    expect(await lines(from, "eddy_metric")).toEqual([`eddy_metric{metric="share"} ${1 / 3}`, 'eddy_metric{metric="wait"} 3']);
+    expect((await lines(from, "eddy_population")).map((line) => line.split(" ")[1])).toEqual(["1", "3", "3", "1", "3", "9"]);
+    expect((await lines(from, "eddy_experiment_(customers|reached|value)")).map((line) => line.split(" ")[1])).toEqual(["0", "4", "0", "2", "0", "0.2"]);
+    contribute(one.populations[0] as Sum, 1, null);
+    contribute(one.populations[0] as Sum, 1, null);
+    contribute(two.populations[0] as Sum, 1, null);
+    expect((await lines(from, "eddy_metric"))[0]).toBe('eddy_metric{metric="share"} Nan');
   });
 
   test("partitions", async () => {

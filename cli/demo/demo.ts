@@ -14,6 +14,7 @@ import { summary } from "../../dsl/diagnostics/render.js";
 import type { Program } from "../../dsl/program.js";
 import { compile } from "../../engine/compile/compiled.js";
 import { startEngine, type Engine } from "../../engine/engine.js";
+import type { Report } from "../../engine/population/report.js";
 import { engineStats, type EngineStats } from "../../engine/stats.js";
 import { engineEnvironment, pause } from "../environment.js";
 import { EXIT, type ExitCode } from "../exit.js";
@@ -109,7 +110,7 @@ async function demonstrate({ io, options, program, embedded, folder, ending }: S
   const stats = engineStats();
   const started = environment.seconds();
   let engine: Engine | null = null;
-  const http = await serve({ listen: options.http, stats, program, log, missing: () => engine?.notReady() ?? ["the engine has not started yet"] });
+  const http = await serve({ listen: options.http, stats, program, log, figures: () => engine?.figures() ?? null, missing: () => engine?.notReady() ?? ["the engine has not started yet"] });
   const counted = tally({
     segments: program.segments.map(({ name, label }) => ({ name, label, size: 0 })), rules: program.rules.map(({ name }) => name),
     places: placesFor(io, options, folder, http),
@@ -209,14 +210,15 @@ interface Serving {
   readonly stats: EngineStats;
   readonly program: Program;
   readonly log: Log;
+  readonly figures: () => Report | null;
   readonly missing: () => readonly string[];
 }
 
 /** Metrics and health. Where nobody asked for an address and the usual one is taken, there are none. */
-async function serve({ listen, stats, program, log, missing }: Serving): Promise<HttpPort | null> {
+async function serve({ listen, stats, program, log, figures, missing }: Serving): Promise<HttpPort | null> {
   if (listen === null) return null;
   const connections = new Map([["log", true], ["store", true]]);
-  const metrics = createMetrics({ stats, program: () => program, lastReloadSuccessful: () => true, connections: () => connections });
+  const metrics = createMetrics({ stats, program: () => program, figures, lastReloadSuccessful: () => true, connections: () => connections });
   try {
     return await startHttp({
       ...(listen ?? USUAL_HTTP),

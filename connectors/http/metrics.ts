@@ -6,13 +6,16 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 
 import type { Program, Step } from "../../dsl/program.js";
 import { DEAD_REASONS, STAGES, SUPPRESSION_REASONS, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
-import { TICK_TYPE } from "../../engine/subjects.js";
+import { nothingYet, type Report } from "../../engine/population/report.js";
+import { POPULATION_TYPE, TICK_TYPE } from "../../engine/subjects.js";
 import { addHistogram, addSeries, one, type Labels, type Sample } from "./series.js";
 
 export interface MetricsSource {
   readonly stats: EngineStats;
   /** The program that runs now. */
-  readonly program: () => Pick<Program, "hash" | "events" | "segments" | "rules" | "channels">;
+  readonly program: () => Pick<Program, "hash" | "events" | "segments" | "rules" | "channels" | "rankings" | "metrics" | "populations" | "experiments">;
+  /** Figures of all customers; null before the engine runs. */
+  readonly figures: () => Report | null;
   readonly lastReloadSuccessful: () => boolean;
   /** Whether each server that the engine needs is connected, by its part: `log`, `store`. */
   readonly connections: () => ReadonlyMap<string, boolean>;
@@ -35,6 +38,7 @@ export function createMetrics(source: MetricsSource): Metrics {
   addProgram(registry, source);
   addEvents(registry, source);
   addOutputs(registry, source);
+  addFigures(registry, source);
   addPartitions(registry, source.stats);
   addWork(registry, source.stats);
   // CPU, memory, event loop and garbage collection under the names that every Node process uses.
@@ -51,7 +55,7 @@ function addProgram(registry: Registry, { program, lastReloadSuccessful, connect
 function addEvents(registry: Registry, { stats, program }: MetricsSource): void {
   addSeries(registry, {
     name: "eddy_events_total", help: "Records of the log, by type and by what became of them.", type: "counter",
-    read: () => known([...program().events.map(({ name }) => name), TICK_TYPE, OTHER_TYPES], stats.events.keys())
+    read: () => known([...program().events.map(({ name }) => name), TICK_TYPE, ...(program().rankings.length > 0 ? [POPULATION_TYPE] : []), OTHER_TYPES], stats.events.keys())
       .flatMap((type) => OUTCOMES.map((outcome) => ({ labels: { type, outcome }, value: stats.events.get(type)?.[outcome] ?? 0 }))),
   });
   addSeries(registry, {
@@ -78,6 +82,28 @@ function addOutputs(registry: Registry, { stats, program }: MetricsSource): void
       .flatMap((segment) => CHANGES.map((change) => ({ labels: { segment, change }, value: stats.segmentChanges.get(segment)?.[change] ?? 0 }))),
   });
   addHistogram(registry, { name: "eddy_action_duration_seconds", help: "From the broker's stamp of the cause to the action's acknowledgement.", read: () => [{ labels: {}, of: stats.actionSeconds }] });
+}
+
+/** Of this process's partitions; ratios of several processes are made of the sums of their parts. */
+function addFigures(registry: Registry, { program, figures }: MetricsSource): void {
+  const now = (): Report => figures() ?? nothingYet(program());
+  addSeries(registry, {
+    name: "eddy_metric", help: "Metrics that the rules declare; NaN where there is nothing to divide by.", type: "gauge",
+    read: () => now().metrics.map(({ metric, value }) => ({ labels: { metric }, value: value ?? NaN })),
+  });
+  addSeries(registry, {
+    name: "eddy_population_count", help: "Customers in a part of a metric.", type: "gauge",
+    read: () => now().populations.map(({ metric, part, fn, count }) => ({ labels: { metric, part, fn }, value: count })),
+  });
+  addSeries(registry, {
+    name: "eddy_population_sum", help: "What the customers in a part of a metric add up to.", type: "gauge",
+    read: () => now().populations.map(({ metric, part, fn, sum }) => ({ labels: { metric, part, fn }, value: sum })),
+  });
+  const perArm = (name: string, help: string, value: (of: Report["experiments"][number]) => number): void =>
+    addSeries(registry, { name, help, type: "gauge", read: () => now().experiments.map((arm) => ({ labels: { experiment: arm.experiment, variant: arm.variant }, value: value(arm) })) });
+  perArm("eddy_experiment_customers", "Customers who have come to an experiment.", ({ exposed }) => exposed);
+  perArm("eddy_experiment_reached", "Customers of an experiment who have reached its goal.", ({ reached }) => reached);
+  perArm("eddy_experiment_value", "What the goals of an experiment's customers add up to.", ({ value }) => value);
 }
 
 function addPartitions(registry: Registry, stats: EngineStats): void {

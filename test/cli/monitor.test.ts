@@ -5,6 +5,7 @@ import { createLog } from "../../cli/logging.js";
 import { startMonitor, type Monitor } from "../../cli/monitor.js";
 import { openPatiently } from "../../cli/open.js";
 import { LogUnavailable, StoreRefused, type ConnectionState, type NewRecord } from "../../engine/ports.js";
+import { nothingYet } from "../../engine/population/report.js";
 import { engineStats } from "../../engine/stats.js";
 import type { Program } from "../../dsl/program.js";
 
@@ -59,7 +60,7 @@ test("from the first moment to the last", async () => {
   const store = watchable();
   let missing: string[] = ["20,000 events are waiting"];
   monitor.opened({ log, store });
-  monitor.started({ notReady: () => missing });
+  monitor.started({ notReady: () => missing, figures: () => nothingYet(program) });
   expect([events.listeners, store.listeners]).toEqual([1, 1]);
   expect(await ready(url)).toEqual([503, ["20,000 events are waiting"]]);
   expect(await send(url)).toBe(202);

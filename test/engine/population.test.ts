@@ -11,7 +11,7 @@ import { readPiece, type Piece } from "../../engine/population/piece.js";
 import { percentileIn, tableOf } from "../../engine/population/summary.js";
 import { rounded } from "../../engine/aggregates/exact-sum.js";
 import { readSums } from "../../engine/population/sums.js";
-import type { Commit, LogRecord } from "../../engine/ports.js";
+import type { Commit } from "../../engine/ports.js";
 import { planLayouts } from "../../engine/recovery.js";
 import { readCustomer } from "../../engine/state.js";
 import { engineStats } from "../../engine/stats.js";

@@ -85,6 +85,7 @@ export function opened(world: World, accidents: Accidents, pageOf: () => number,
   const log: EventLog = {
     info: () => ask(() => ({ identity: "simulated", clock: "event", partitions: world.partitions, first: 1, last: world.records.length })),
     at: (sequence) => ask(() => world.records[sequence - 1] ?? null),
+    ofCustomer: () => Promise.reject(new Error("nobody asks here")),
     read: (from) => ask(() => readerOf(world, from, () => dead)),
     append: (records) => change("append", () => {
       appendTo(world, records);
