@@ -1,4 +1,5 @@
 /** Forgetting: on request, and after silence. Nothing stays, and everybody who keeps a copy or a sum is told. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { newCustomer } from "../../engine/customer.js";
 import { createReplay } from "../../engine/replay.js";
@@ -92,6 +93,35 @@ describe("a customer is forgotten", () => {
     expect(one.news()).toEqual(fresh.news());
     const causes = (key: string, value: unknown): unknown => (key === "cause" ? "" : value); // events are numbered
     expect(JSON.parse(JSON.stringify(one.customer, causes))).toEqual(JSON.parse(JSON.stringify(fresh.customer, causes)));
+  });
+
+  test("whatever happened before: the figures come to nothing, and what comes later is as if nothing had been", () => {
+    const pauses = fc.oneof(fc.constantFrom(0, 1, HOUR, DAY, 7 * DAY, 31 * DAY, 366 * DAY, 401 * DAY), fc.integer({ min: 0, max: 100 }).map((hours) => hours * HOUR));
+    const happenings = fc.oneof(
+      fc.integer({ min: 1, max: 200 }).map((total) => ({ name: "bought", data: { total } })), fc.constantFrom("a", "b").map((sku) => ({ name: "viewed", data: { sku } })),
+      fc.constantFrom("America/New_York", "Asia/Kathmandu", "Europe/Warsaw").map((timezone) => ({ name: "profile_updated", data: { timezone } })),
+    );
+    const histories = fc.array(fc.tuple(pauses, happenings, fc.constantFrom(0, 0, HOUR, 40 * DAY)), { maxLength: 12 });
+    const happen = (one: ReturnType<typeof story>, history: readonly (readonly [number, { readonly name: string; readonly data: object }, number])[], from: number): number => {
+      let now = from;
+      for (const [pause, { name, data }, late] of history) one.event(name, data, (now += pause), now - late);
+      return now;
+    };
+    fc.assert(fc.property(histories, pauses, fc.boolean(), histories, (before, pause, stored, after) => {
+      const one = story(PROGRAM);
+      const end = happen(one, before, NOON) + pause;
+      if (stored) one.stored();
+      one.event("customer_erased", {}, end);
+      expect(Object.entries(figures(one.told)).filter(([, sum]) => Math.abs(sum) > 1e-6)).toEqual([]);
+      expect(one.customer).toEqual(newCustomer("c1", zoneOf("Europe/Warsaw")));
+      one.news();
+      const fresh = story(PROGRAM);
+      const last = happen(one, after, end);
+      happen(fresh, after, end);
+      for (const each of [one, fresh]) each.until(last + 500 * DAY);
+      expect(one.news()).toEqual(fresh.news());
+      expect(one.customer).toEqual(fresh.customer);
+    }), { numRuns: 200, seed: 20260302 });
   });
 
   test("of whom nothing is known there is nothing to forget", () => {
