@@ -86,6 +86,8 @@ function parseNext(found: Found, rest: Cut, garbled: boolean): number {
   if (kindOf(head.text) === null) {
     const after = skipClosing(tokens, rest);
     if (!garbled) diagnostics.push(after > rest.start ? lonelyBracket(head) : noDeclaration(head, tokens[rest.start + 1]));
+    // What was to be declared is known, so that its uses are no mistakes of their own.
+    if (head.type !== "mark" && tokens[rest.start + 1]?.type === "name") found.broken.push(brokenAt(tokens, { start: rest.start, end: Math.min(rest.end, rest.start + 2) }));
     return after > rest.start ? after : resume(tokens, { start: rest.start + 1, end: rest.end }, "");
   }
   const outcome = parseDeclaration(tokens, rest);

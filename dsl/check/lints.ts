@@ -11,6 +11,7 @@ import { children } from "./trees.js";
 export interface Checked {
   /** By name, as references count them. */
   readonly segments: readonly Segment[];
+  /** In the order of their declarations. */
   readonly rules: readonly Rule[];
 }
 
@@ -65,10 +66,11 @@ function lintSilence(world: World, { segments, rules }: Checked): void {
     const written = world.declared.segments.get(name)?.enter.if.span;
     if (written !== undefined) findSilence(world, enter.if, written, false, speaks);
   }
-  for (const { name, on, when } of rules) {
-    const clause = world.declared.rules.find((rule) => rule.name.text === name)?.clauses.find(({ k }) => k === "when");
-    if (on.length === 0 && when !== null && clause?.k === "when") findSilence(world, when, clause.if.span, false, speaks);
-  }
+  rules.forEach(({ on, when }, i) => {
+    if (on.length > 0 || when === null) return;
+    const clause = world.declared.rules[i]?.clauses.find((each) => each.k === "when");
+    if (clause !== undefined) findSilence(world, when, clause.if.span, false, speaks);
+  });
 }
 
 type Speaks = (of: Expr) => boolean;

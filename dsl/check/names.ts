@@ -127,8 +127,10 @@ function unknownName(site: Site, { text, span }: ast.Name): null {
   return report("E0106", span, `there is no ${what} "${text}"`, { label });
 }
 
-/** What other languages call null, true and false. */
+/** What other languages call null, true and false, and days that are written in another way. */
 function constantOf(text: string): string | undefined {
+  if (/^(mon|tues|wednes|thurs|fri|satur|sun)day$/.test(text)) return `write \`weekday(now) == "${text}"\`, or behind \`wait until\` a time too: \`${text} 09:00\``;
+  if (/^(today|tomorrow|yesterday)$/.test(text)) return text === "today" ? "write `date(now)`" : `write \`now ${text === "tomorrow" ? "+" : "-"} 1 day\`, or for the day \`date(now) ${text === "tomorrow" ? "+" : "-"} 1 day\``;
   if (/^(null|none|nil|undefined)$/i.test(text)) return "write `null`";
   return /^(true|false)$/i.test(text) ? `write \`${text.toLowerCase()}\`` : undefined;
 }

@@ -28,7 +28,7 @@ export function readTier(world: World, { name, value: written, levels: lines }: 
   const value = watchedValue(siteIn(world, needs), written);
   if (value === null) return null;
   if (value.type.k !== "number") {
-    return report("E0205", written.span, `a tier goes by a number, this is ${describe(value.type)}`, { label: value.type.k === "duration" ? "write `… / 1 day`" : undefined });
+    return report("E0205", written.span, `a tier goes by a number, this is ${describe(value.type)}`, { label: value.type.k === "duration" ? "write `… / 1 day`" : "as in `by sum(order_placed.total) over 12 months`" });
   }
   return { name: name.text, value, levels };
 }

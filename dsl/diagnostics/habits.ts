@@ -4,24 +4,11 @@
 // there, and answers in a few words or not at all. The first that answers is shown, so special ones come first. Only
 // texts that do not parse get here: a hint may guess, it can do no harm to a right program.
 
-import type { Cut } from "../declarations.js";
-import { HARD, type Token } from "../lexer.js";
-import { lineAt, type Lines } from "./lines.js";
+import { HARD } from "../lexer.js";
+import { forms } from "./forms.js";
+import { lineAt } from "./lines.js";
+import { type Hint, type Nearby, type Stumble, isNumber, isString, isWord, nearby, touching } from "./stumble.js";
 import { nearest } from "./suggest.js";
-
-export interface Stumble {
-  readonly tokens: readonly Token[];
-  /** The token that could not stand there; behind the last one where the text ended too early. */
-  readonly at: number;
-  readonly cut: Cut;
-  /** Every word and mark that could stand there. */
-  readonly possible: readonly string[];
-  /** A string, and nothing else, could stand there. */
-  readonly stringOnly: boolean;
-  /** A time of day, and nothing else. */
-  readonly clockOnly: boolean;
-  readonly lines: () => Lines;
-}
 
 /** What was most likely meant. */
 export function hintFor(stumble: Stumble): string | undefined {
@@ -32,45 +19,13 @@ export function hintFor(stumble: Stumble): string | undefined {
   return undefined;
 }
 
-interface Nearby extends Stumble {
-  readonly token: Token | undefined;
-  /** What the token says, "" behind the last. */
-  readonly text: string;
-  /** The `n`th token before, within the declaration. */
-  readonly before: (n: number) => Token | undefined;
-  readonly after: (n: number) => Token | undefined;
-  readonly could: (...words: readonly string[]) => boolean;
-  /** The word that the declaration begins with. */
-  readonly kind: string;
-}
-
-function nearby(stumble: Stumble): Nearby {
-  const { tokens, at, cut, possible } = stumble;
-  const known = new Set(possible);
-  const within = (i: number): Token | undefined => (i >= cut.start && i < cut.end ? tokens[i] : undefined);
-  const token = within(at);
-  return {
-    ...stumble, token, text: token?.text ?? "",
-    before: (n) => within(at - n),
-    after: (n) => within(at + n),
-    could: (...words) => words.every((word) => known.has(word)),
-    kind: tokens[cut.start]?.text ?? "",
-  };
-}
-
-type Hint = (near: Nearby) => string | undefined;
-
-const touching = (a: Token | undefined, b: Token | undefined): boolean => a !== undefined && b !== undefined && a.span.end === b.span.start;
-const isNumber = (token: Token | undefined): token is Token => token?.type === "number";
-const isString = (token: Token | undefined): token is Token => token?.type === "string";
-const isWord = (token: Token | undefined): token is Token => token !== undefined && (token.type === "name" || token.type === "soft" || token.type === "hard");
-
 // ---- marks ----
 
 const marks: Hint = ({ token, text, before, after, could }) => {
   const pair = touching(before(1), token) ? `${before(1)?.text ?? ""}${text}` : "";
   if (pair === "//") return "comments begin with `#`";
   if (pair === "===") return "write `==`";
+  if (text === "?" && could("and")) return "write `if … then … else …`";
   if (pair === "||") return "write `or`";
   if (text === "|" && could("or")) return "write `or`";
   if (text === "=" && could("==")) return "did you mean `==`?";
@@ -205,4 +160,4 @@ const words: Hint = ({ token, text, possible }) => {
   return Object.hasOwn(WORDS, text) ? WORDS[text] : undefined;
 };
 
-const HINTS: readonly Hint[] = [marks, numbers, conditions, declarations, rules, commas, words];
+const HINTS: readonly Hint[] = [forms, marks, numbers, conditions, declarations, rules, commas, words];

@@ -9,6 +9,7 @@ import { type Column, type Expected, expectedIn, type Productions } from "../exp
 import { rules } from "../grammar.generated.js";
 import type { Token } from "../lexer.js";
 import { type Diagnostic, diagnostic } from "./codes.js";
+import { otherDeclaration } from "./forms.js";
 import { hintFor } from "./habits.js";
 import { lineAt, type Lines, lineText } from "./lines.js";
 import { nearest } from "./suggest.js";
@@ -39,7 +40,7 @@ export function noDeclaration(token: Token, after: Token | undefined): Diagnosti
   const meant = nearest(token.text, DECLARATION_WORDS);
   const comment = token.text === "/" && (after?.text === "/" || after?.text === "*") && after.span.start === token.span.end;
   return diagnostic("E0010", token.span, `no declaration begins with ${quoted(token.text)}`, {
-    label: comment ? "comments begin with `#`" : meant === null ? undefined : `did you mean ${quoted(meant)}?`,
+    label: comment ? "comments begin with `#`" : (otherDeclaration(token.text) ?? (meant === null ? undefined : `did you mean ${quoted(meant)}?`)),
   });
 }
 
