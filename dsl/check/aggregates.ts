@@ -6,7 +6,7 @@
 
 import type * as ast from "../ast.js";
 import type { Aggregate, AggregateFn, Expr, Type, Window } from "../program.js";
-import type { DeclaredEvent } from "./declared.js";
+import { type DeclaredEvent, type NameKind, whatItIs } from "./declared.js";
 import { windowOf } from "./durations.js";
 import { type WrittenWindow, check, windowBehind } from "./expressions.js";
 import { type Filter, UNFILTERED, readFilter } from "./filters.js";
@@ -85,10 +85,11 @@ function limitOf(site: Site, fn: AggregateFn, written: ast.CallExpression): numb
 
 /** What an event's own brackets see. Nothing outside shines in. */
 function rowSite(site: Site, row: DeclaredEvent): Site {
-  return { ...siteIn(site.world, site.needs), place: site.place, row, start: site.start, captured: site.captured, filter: FILTER, unknown: site.unknown };
+  return { ...siteIn(site.world, site.needs), place: site.place, row, start: site.start, captured: site.captured, given: site.given, filter: FILTER, unknown: site.unknown };
 }
 
-export function eventOf(site: Site, name: ast.Name): DeclaredEvent | null {
+/** `meant` says how what is no event could have been meant. */
+export function eventOf(site: Site, name: ast.Name, meant: (name: string, kind: NameKind) => string | undefined = () => undefined): DeclaredEvent | null {
   const { declared, report, used } = site.world;
   const event = declared.events.get(name.text);
   if (event !== undefined) {
@@ -98,7 +99,7 @@ export function eventOf(site: Site, name: ast.Name): DeclaredEvent | null {
   const kind = declared.names.get(name.text);
   if (kind === "broken" || site.unknown.has(name.text)) return null;
   return report("E0103", name.span, `there is no event "${name.text}"`, {
-    label: kind === undefined ? didYouMean(name.text, [...declared.events.keys(), ...innerNames(site)]) : `"${name.text}" is a ${kind}`,
+    label: kind === undefined ? didYouMean(name.text, [...declared.events.keys(), ...innerNames(site)]) : (meant(name.text, kind) ?? whatItIs(name.text, kind)),
   });
 }
 

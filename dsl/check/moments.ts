@@ -6,7 +6,7 @@ import { didYouMean } from "../diagnostics/suggest.js";
 import type { Expr, Moment } from "../program.js";
 import { eventOf } from "./aggregates.js";
 import { traitValue } from "./conditions.js";
-import { type DeclaredEvent, whatItIs } from "./declared.js";
+import { type DeclaredEvent, type NameKind, whatItIs } from "./declared.js";
 import { type Site, type Start, type World, siteIn } from "./site.js";
 import { nodes } from "./trees.js";
 import { type RecordType, join, plainField } from "./types.js";
@@ -32,13 +32,23 @@ export function readEvents(site: Site, written: readonly ast.EventMatch[], where
   const moments: Moment[] = [];
   const events: DeclaredEvent[] = [];
   for (const match of written) {
-    const event = eventOf(site, match.event);
+    const event = eventOf(site, match.event, turnOf);
     if (event === null) continue;
     events.push(event);
     const condition = match.where === null ? null : where(event, match.where);
     if (match.where === null || condition !== null) moments.push({ k: "event", event: event.name, where: condition });
   }
   return { moments, events, whole: events.length === written.length };
+}
+
+/** How a moment is written that was hardly meant to be an event. */
+function turnOf(name: string, kind: NameKind): string | undefined {
+  switch (kind) {
+    case "segment": return `"${name}" is a segment: write \`enter ${name}\` or \`leave ${name}\``;
+    case "tier": return `"${name}" is a tier: write \`${name} up\` or \`${name} down\``;
+    case "trait": case "points": return `${whatItIs(name, kind)}: write \`change ${name}\``;
+    default: return undefined;
+  }
 }
 
 function readTurn(site: Site, moment: Exclude<ast.Moment, ast.EventsMoment>): Moment | null {
