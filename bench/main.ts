@@ -6,22 +6,31 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { check } from "./check.js";
+import { fuzz } from "./fuzz.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
 import { tests } from "./tests.js";
 import { throughput } from "./throughput.js";
 
-const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+const { values, positionals: asked } = parseArgs({ allowPositionals: true, options: { minutes: { type: "string", default: "5" }, seed: { type: "string", default: "1" } } });
+
+const BENCHES: Readonly<Record<string, () => unknown>> = {
   throughput: () => throughput(400_000, 100_000, 300_000),
   latency: () => latency(2000, 15),
   memory: () => memory(100_000, 5),
   tests: () => Promise.resolve(tests(1000)),
+  check: () => check(10_000),
+};
+const ONLY_WHEN_NAMED: typeof BENCHES = {
+  fuzz: () => fuzz(Number(values.minutes), Number(values.seed)),
 };
 
-const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !(name in BENCHES));
+const all = { ...BENCHES, ...ONLY_WHEN_NAMED };
+const unknown = asked.filter((name) => !(name in all));
 if (unknown.length > 0) {
-  console.error(`there is no bench ${unknown.join(", ")}; there are ${Object.keys(BENCHES).join(", ")}`);
+  console.error(`there is no bench ${unknown.join(", ")}; there are ${Object.keys(all).join(", ")}`);
   process.exit(2);
 }
 const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? "", node: process.version };
@@ -29,7 +38,7 @@ console.log(`${machine.cpus} × ${machine.model}, Node ${machine.node}`);
 const figures: Record<string, unknown> = { machine };
 for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
   console.log("");
-  figures[name] = await BENCHES[name]?.();
+  figures[name] = await all[name]?.();
 }
 mkdirSync("bench/out", { recursive: true });
 writeFileSync("bench/out/figures.json", `${JSON.stringify(figures, null, 2)}\n`);
