@@ -2,7 +2,8 @@
  * `npm run bench`: the figures that docs/performance.md quotes, on real servers, as text and as JSON in bench/out/. Close
  * other programs first: everything is measured on this machine, against something measured in the same run.
  *
- *   npm run bench [-- throughput|latency|memory|tests …]
+ *   npm run bench [-- throughput|latency|memory|tests|check …]
+ *   npm run bench -- fuzz [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts; only when it is named
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
