@@ -59,8 +59,8 @@ const test: Command = {
   name: "test",
   summary: "run the tests that stand among the rules, on a clock of their own",
   arguments: [rulesArgument],
-  flags: ["only", "coverage", "watch", "json", "junit"],
-  examples: ["eddy test", "eddy test rules/shop --coverage", "eddy test --watch --only cart", "eddy test --junit tests.xml"],
+  flags: ["only", "coverage", "explain", "watch", "json", "junit"],
+  examples: ["eddy test", "eddy test rules/shop --coverage", "eddy test --watch --only cart --explain", "eddy test --junit tests.xml"],
   load: async () => (await import("./test.js")).testCommand,
 };
 

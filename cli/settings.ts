@@ -155,6 +155,7 @@ export const settings = {
   traits: setting("OUT", "write the traits of all customers at the end to this file", path, { path: true }),
   junit: setting("FILE", "write what came of the tests as JUnit XML to this file; - for standard output", path, { path: true }),
   coverage: setting(null, "show which rules, branches and segments the tests have touched", toggle),
+  explain: setting(null, "below each failure, what the segments and rules it is about look like at that moment", toggle),
   only: setting("TEXT", "run only tests with this text in their name, in any case", text),
   watch: setting(null, "begin again whenever a rule file changes, until Ctrl-C", toggle),
   "cache-customers": setting("N", "customers kept in memory; the others are read from the store when they are needed (50000)", whole(1000, 100_000_000)),

@@ -56,7 +56,7 @@ function unbracketed(text: string): string {
   return outer.length < 2 ? text : unbracketed(text.slice(1, -1).trim());
 }
 
-const indented = (depth: number, lines: readonly string[]): readonly string[] => lines.map((line) => " ".repeat(2 * depth) + line);
+const indented = (depth: number, lines: readonly string[]): readonly string[] => lines.map((line) => (line === "" ? "" : " ".repeat(2 * depth) + line));
 
 /** A test that failed, with everything in it that did. Ends with an empty line. */
 export const failureText = (report: TestReport, { test, failures }: Outcome): string =>
@@ -64,7 +64,10 @@ export const failureText = (report: TestReport, { test, failures }: Outcome): st
 
 /** One expectation that was not met: where, what, and what happened instead. */
 export const failureLines = (report: TestReport, failure: Failure): readonly string[] =>
-  [`${report.place(failure.span)}: ${report.text(failure.span)}`, ...indented(1, insteadLines(report, failure)), ...indented(1, failure.explanation)];
+  [`${report.place(failure.span)}: ${report.text(failure.span)}`, ...indented(1, insteadLines(report, failure)), ...explained(failure)];
+
+/** Set off by empty lines: it is many lines of another kind. */
+const explained = ({ explanation }: Failure): readonly string[] => (explanation.length === 0 ? [] : ["", ...indented(2, explanation), ""]);
 
 /** What happened instead. The first line says it in short. */
 export function insteadLines(report: TestReport, failure: Failure): readonly string[] {

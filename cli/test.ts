@@ -14,6 +14,7 @@ import { refuseSharedOutput } from "./lines.js";
 import { showFindings, sourcesOf } from "./program.js";
 import { loadRules } from "./rules.js";
 import { coverageText } from "./test-coverage.js";
+import { testExplainer } from "./test-explain.js";
 import { testJson, type Timed } from "./test-json.js";
 import { junitXml } from "./test-junit.js";
 import { closing, failureText, idleText, testReport, type TestReport } from "./test-report.js";
@@ -39,6 +40,7 @@ async function testOnce({ io, configuration }: CommandCall): Promise<ExitCode> {
   const quiet = json || junit === "-";
   const result = suite === null ? null : runSuite(suite, {
     chosen: chosenBy(only),
+    explain: configuration.get("explain") === true ? testExplainer(suite) : null,
     told(outcome) {
       const now = io.now();
       timed.push({ outcome, ms: now - last });

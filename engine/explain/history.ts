@@ -44,6 +44,8 @@ export interface Recorded {
   /** The customer's records in order, dead letters among them, and then a tick that brings the clock to the present. */
   readonly works: readonly Work[];
   readonly clock: ClockKind;
+  /** Makes the partition ready before the first of them: what a test has said of the customer. */
+  readonly begin?: (partition: Partition) => void;
 }
 
 export function ruleHistory(compiled: Compiled, figures: Figures, question: RuleQuestion, recorded: Recorded, most: number): History {
@@ -66,6 +68,7 @@ export function ruleHistory(compiled: Compiled, figures: Figures, question: Rule
   });
   const { evaluator } = partition;
   evaluator.x.figures = figures;
+  recorded.begin?.(partition);
   evaluator.trace = (what) => {
     if (what.rule !== question.index) return;
     const one = toldOf(partition, rule, question, what);

@@ -3,7 +3,9 @@ import type { Span } from "../../dsl/ast.js";
 import type { Type, Value } from "../../dsl/program.js";
 import type { Expectation, SuppressionReason, Test } from "../../dsl/tests.js";
 import type { Customer } from "../customer.js";
+import type { Work } from "../decode.js";
 import type { Evaluator } from "../evaluate.js";
+import type { Partition } from "../partition.js";
 import type { Zone } from "../zone.js";
 import type { Touched } from "./coverage.js";
 import type { Json } from "./data.js";
@@ -86,11 +88,16 @@ export interface Failure {
  * its customers change.
  */
 export interface FailedMoment {
+  readonly test: Test;
   readonly expectation: Expectation;
   readonly why: Why;
   readonly evaluator: Evaluator;
   readonly customer: Customer;
   readonly now: number;
+  /** What the customer has lived through: their events in order, and a tick that brings the clock to now. */
+  readonly works: readonly Work[];
+  /** Makes another partition ready for these: fixed variants, and the profile that the customer was given. */
+  readonly begin: (partition: Partition) => void;
 }
 
 /** Tells more about an expectation that failed; its lines stand below the failure. */

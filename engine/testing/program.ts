@@ -69,7 +69,7 @@ function constant(tree: Expr): Reader | null {
 const PLAIN: ReadonlySet<string> = new Set(["string", "number", "boolean", "duration"]);
 
 /** The program in which nothing starts other rules than these. */
-function startingOnly(compiled: Compiled, names: ReadonlySet<string>): Compiled {
+export function startingOnly(compiled: Compiled, names: ReadonlySet<string>): Compiled {
   const starts = (rule: number): boolean => names.has(compiled.rules[rule]?.name ?? "");
   const plan = (of: EventPlan): EventPlan => ({ ...of, starts: { choose: (row) => of.starts.choose(row).filter(({ rule }) => starts(rule)) } });
   const only = (byIndex: ReadonlyMap<number, readonly number[]>): ReadonlyMap<number, readonly number[]> =>

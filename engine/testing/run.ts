@@ -17,7 +17,7 @@ import { DAY_MS, addMonths, instantOf } from "../zone.js";
 import { eventData, expected, profilePatch, type Json, type Moment, type Shown } from "./data.js";
 import { nothingTouched, wayKey, type Touched } from "./coverage.js";
 import { claim, differences, matches, noClaims, type Claims } from "./match.js";
-import type { Action, Explain, Failure, Happening, Nearest, Outcome, Why } from "./outcome.js";
+import type { Action, Explain, FailedMoment, Failure, Happening, Nearest, Outcome, Why } from "./outcome.js";
 import type { TestProgram } from "./program.js";
 
 /** Whom a test concerns that names nobody; no customer can be called so. */
@@ -27,6 +27,7 @@ type ExpectLine = Extract<TestLine, { readonly k: "expect" }>;
 type ActionExpectation = Extract<Expectation, { readonly k: "action" }>;
 interface Running {
   readonly program: TestProgram;
+  readonly test: Test;
   readonly partition: Partition;
   readonly failures: Failure[];
   readonly touched: Touched;
@@ -34,6 +35,11 @@ interface Running {
   customer: string;
   /** Records handed to the partition so far. */
   sequence: number;
+  /** Events among them. */
+  events: number;
+  /** By customer, for who explains: their events so far, and the profiles that they were given. */
+  readonly works: Map<string, Work[]>;
+  readonly profiles: Map<string, Data>;
   /** What happened since the step before, to anybody, and before that. */
   happened: Happening[];
   readonly before: Happening[];
@@ -47,19 +53,22 @@ interface Running {
 
 /** `explain` is asked about each expectation that fails, at that moment. */
 export function runTest(program: TestProgram, test: Test, explain: Explain | null = null): Outcome {
-  const t = begin(program, explain);
-  t.partition.evaluator.x.fixedVariants = new Map(test.variants.map(({ experiment, variant }) => [experiment, variant]));
+  const t = begin(program, test, explain);
+  fixVariants(t.partition, test);
   for (const line of test.lines) {
     if (!runLine(t, line)) break;
   }
   return { test, failures: t.failures, touched: t.touched };
 }
 
-function begin(program: TestProgram, explain: Explain | null): Running {
+function fixVariants({ evaluator }: Partition, { variants }: Test): void {
+  evaluator.x.fixedVariants = new Map(variants.map(({ experiment, variant }) => [experiment, variant]));
+}
+
+function begin(program: TestProgram, test: Test, explain: Explain | null): Running {
   const { compiled } = program;
   const happens = (what: Happening): void => void t.happened.push(what);
   const partition = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, engineStats(), {
-    ...SILENT,
     ...SILENT,
     action: ({ customer, at, rule, channel, template, payload }) =>
       happens({ k: "action", customer, at, rule, channel, template, payload: snapshot(payload ?? {}) }),
@@ -76,7 +85,7 @@ function begin(program: TestProgram, explain: Explain | null): Running {
     chainCut() { t.cut = true; },
   });
   const t: Running = {
-    program, partition, explain, failures: [], touched: nothingTouched(), customer: SOMEBODY, sequence: 0,
+    program, test, partition, explain, failures: [], touched: nothingTouched(), customer: SOMEBODY, sequence: 0, events: 0, works: new Map(), profiles: new Map(),
     happened: [], before: [], claims: new Map(), unmet: [], erased: new Set(), cut: false,
   };
   return t;
@@ -131,6 +140,7 @@ function giveProfile(t: Running, given: GivenRecord, { span }: TestLine): boolea
   const patch = patched();
   if (patch === BAD) return stopped(t, span, { k: "refused", because: lastFault() });
   customer.profile = merged(customer.profile, patch, compiled.program.profile);
+  t.profiles.set(customer.id, customer.profile);
   if (!cache.has(customer.id)) cache.put(customer);
   return true;
 }
@@ -164,10 +174,14 @@ function happen(t: Running, event: TestEvent, instant: number): boolean {
   const data = dataFor(t, plan, event.data, customer, { now: instant, zone: customer.zone });
   if (data === BAD) return stopped(t, event.span, { k: "refused", because: lastFault() });
   const sequence = ++t.sequence;
-  give(t, {
+  const work: Work = {
     k: "event", sequence, arrived: instant, stamp: instant, plan, customer: customer.id, data,
-    time: event.late === null ? instant : later(t, instant, event.late, -1), timeRefused: false, id: String(sequence), source: "test",
-  });
+    time: event.late === null ? instant : later(t, instant, event.late, -1), timeRefused: false, id: `${event.name}#${++t.events}`, source: "test",
+  };
+  const works = t.works.get(customer.id);
+  if (works === undefined) t.works.set(customer.id, [work]);
+  else works.push(work);
+  give(t, work);
   return true;
 }
 
@@ -192,8 +206,21 @@ function look(t: Running, line: ExpectLine): void {
   const elsewhere = line.what.k === "action" && why.k === "no such action" ? foundElsewhere(t, line.what) : [];
   const values = line.what.k === "condition" ? valuesBehind(t, line.what) : [];
   const { evaluator, clock } = t.partition;
-  const explanation = t.explain?.({ expectation: line.what, why, evaluator, customer: customerOf(t), now: clock }) ?? [];
+  const explanation = t.explain?.({ test: t.test, expectation: line.what, why, evaluator, customer: customerOf(t), now: clock, ...lived(t) }) ?? [];
   t.failures.push({ ...failure(t, line.span, why), elsewhere, values, explanation });
+}
+
+/** What the present customer has lived through, for another partition to live it again. */
+function lived(t: Running): Pick<FailedMoment, "works" | "begin"> {
+  const { customer, test, partition: { clock } } = t;
+  const profile = t.profiles.get(customer);
+  return {
+    works: [...(t.works.get(customer) ?? []), { k: "tick", sequence: t.sequence + 1, arrived: clock, stamp: clock }],
+    begin(partition) {
+      fixVariants(partition, test);
+      if (profile !== undefined) partition.cache.put({ ...newCustomer(customer, zoneOfProfile(partition.compiled, profile)), profile });
+    },
+  };
 }
 
 /** Why the expectation is not met; null where it is. */

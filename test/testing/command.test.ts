@@ -212,6 +212,62 @@ describe("--json", () => {
   });
 });
 
+describe("--explain", () => {
+  const EXPLAINED = `event bought { total: number }
+event seen { sku: string }
+profile { name: string?  consent: { email: boolean = false } }
+channel email {
+  when profile.consent.email
+  at most 1 per day
+}
+trait spend = sum(bought.total) over 90 days
+segment big "Spends much" when spend >= 100 and count(bought) >= 2
+experiment offer { plain 50%  gift 50% }
+rule look {
+  on seen where sku != "free"
+  when spend > 10
+  until bought
+  split offer {
+    plain { send email "look" { name: profile.name } }
+    gift { emit "gift" }
+  }
+  wait 1 day
+  emit "done"
+}
+rule other { on seen  emit "other" }
+test "told" {
+  variant offer = "plain"
+  customer "ava"
+  profile { name: "Ava", consent: { email: true } }
+  at 2026-03-02 10:00 seen { sku: "mug" }
+    expect send email "look" { name: "Ava" }
+  after 1 hour bought { total: 60 }
+    expect big
+  after 1 hour seen { sku: "mug" }
+    expect nothing
+  after 1 hour
+    expect emit "done"
+}
+`;
+
+  test("below each failure stands how the customer was then: segments, and rules with what they did", async () => {
+    const { code, stdout } = await eddyTest(within({ "rules/shop.eddy": EXPLAINED }), "--explain");
+    expect(code).toBe(1);
+    expectGolden("explained.txt", stdout);
+  });
+
+  test("as data too", async () => {
+    const { stdout } = await eddyTest(within({ "rules/shop.eddy": EXPLAINED }), "--explain", "--json");
+    const { tests } = JSON.parse(stdout) as { tests: { failures: { explanation: string[] }[] }[] };
+    expect(tests[0]?.failures.map(({ explanation }) => explanation[0])).toEqual([
+      "look is not under way for ava, as of 2026-03-02 10:00 (UTC)",
+      'ava is not in big "Spends much", as of 2026-03-02 11:00 (UTC)',
+      expect.stringMatching(/^look is under way for ava/),
+      expect.stringMatching(/^look is under way for ava/),
+    ]);
+  });
+});
+
 describe("docs/language.md", () => {
   const document = readFileSync(join(PROJECT, "docs/language.md"), "utf8");
   const section = document.slice(document.indexOf("### What `eddy test` says"), document.indexOf("## Diagnostics"));
