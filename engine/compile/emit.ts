@@ -227,7 +227,8 @@ function field(e: Emitter, expr: Extract<ExprNode, { k: "field" }>, scope: Scope
   if (inherited) return `h.own(${of}, ${name})`;
   // A plain read is the fastest; `?.` costs a check that the profile's nested records and missing items need, and the event of a
   // run that none may have started.
-  return (expr.of.k === "input" && (expr.of.of !== "event" || !expr.of.maybe)) || (!expr.of.maybe && !inProfile) ? `${of}[${name}]` : `${of}?.[${name}]`;
+  // A run from before an edit may lack an event that its later steps now count on.
+  return (expr.of.k === "input" && (expr.of.of !== "event" || !expr.of.maybe)) || (!expr.of.maybe && !inProfile && expr.of.k !== "captured") ? `${of}[${name}]` : `${of}?.[${name}]`;
 }
 
 /** The profile or a record in it: what was not said of the customer is not there. */

@@ -44,7 +44,7 @@ export function interpret(program: Program, x: Context, expr: Expr, item: Value 
     case "or": return expr.of.some(isTrue);
     case "compare": return compare(expr.op, expr.left, expr.right, of);
     case "arithmetic": return onNumbers([of(expr.left), of(expr.right)], ([a, b]) => calculate(expr.op, a, b));
-    case "dateShift": return onNumbers([of(expr.date), of(expr.by)], ([date, by]) => Math.floor((date * DAY_MS + expr.sign * by) / DAY_MS));
+    case "dateShift": return onNumbers([of(expr.date), of(expr.by)], ([date, by]) => shifted(date, expr.sign * by));
     case "dateDifference": return onNumbers([of(expr.left), of(expr.right)], ([a, b]) => (a - b) * DAY_MS);
     case "addMonths": return onNumbers([of(expr.of)], ([at]) => (expr.of.type.k === "date" ? dateInMonths(at, expr.months) : instantInMonths(x, at, expr.months)));
     case "concat": return concat(of(expr.left), of(expr.right));
@@ -191,6 +191,13 @@ function compare(op: CompareOp, left: Expr, right: Expr, of: (expr: Expr) => Val
     case ">": return a > b;
     case ">=": return a >= b;
   }
+}
+
+/** No calendar reaches further than a hundred million days from 1970. */
+function shifted(date: number, by: number): number {
+  const day = Math.floor((date * DAY_MS + by) / DAY_MS);
+  if (Math.abs(day) > 1e8) throw new RangeError("there is no such date");
+  return day;
 }
 
 function concat(left: Value, right: Value): Value {

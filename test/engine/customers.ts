@@ -3,8 +3,9 @@ import fc from "fast-check";
 import type { Field, Type } from "../../dsl/program.js";
 import { TEXTS } from "./expressions.js";
 import { HARD_ZONES, instantsNear } from "./zones.js";
-import { enterContext, newContext, newCustomer, type Context, type Customer, type Data } from "../../engine/customer.js";
-import type { Compiled } from "../../engine/compile/compiled.js";
+import { NO_FIGURES, enterContext, newContext, newCustomer, type Context, type Customer, type Data, type Figures, type Run } from "../../engine/customer.js";
+import { compile, type Compiled, type EventPlan } from "../../engine/compile/compiled.js";
+import { SILENT, evaluator, processEvent, processWake, type Evaluator } from "../../engine/evaluate.js";
 import { BAD, lastFault, merged } from "../../engine/schema.js";
 import { zoneOf } from "../../engine/zone.js";
 import { eventE, eventF, program } from "./everything.js";
@@ -89,32 +90,52 @@ export function checked(compiled: Compiled, event: string, data: unknown): Data 
   return fit;
 }
 
-/** The customer as they stand after their history. */
-export function customerIn(compiled: Compiled, situation: Situation): Customer {
+/** The program of everything as it is; those that are made of it have the same state. */
+const compiled = compile(program);
+
+/** The customer as they stand after their history: events through the evaluator, and whatever time does in between. */
+export function customerIn(situation: Situation): Customer {
   const customer = newCustomer("c", zoneOf(situation.zone));
   const patch = compiled.profilePatch(copied(situation.profile));
   if (patch === BAD) throw new Error(lastFault());
   customer.profile = merged({}, patch, compiled.program.profile);
-  const x = newContext();
-  for (const { event, data, time, at } of situation.history) {
-    customer.firstSeen = Math.min(customer.firstSeen, time);
-    enterContext(x, customer, at);
-    x.row = checked(compiled, event, data);
-    x.rowTime = time;
-    for (const update of compiled.events.get(event)?.updates.choose(x.row) ?? []) update.apply(x);
-  }
+  const e = evaluator({ ...compiled, defaultZone: customer.zone }, SILENT);
+  e.x.figures = FIGURES;
+  situation.history.forEach(({ event, data, time, at }, i) => {
+    wakeUntil(e, customer, at);
+    processEvent(e, customer, { plan: compiled.events.get(event) as EventPlan, data: checked(compiled, event, data), time, id: String(i), source: "" }, at);
+  });
+  wakeUntil(e, customer, situation.now);
   if (customer.firstSeen === Infinity) customer.firstSeen = situation.now - DAY;
   return customer;
 }
 
-/** A context in the situation; the customer is copied, since reading a slot lets what has left it go. */
+function wakeUntil(e: Evaluator, customer: Customer, until: number): void {
+  while (customer.wake <= until) processWake(e, customer, customer.wake);
+}
+
+/** Of somebody with whom no rule is under way: what it would read is missing. */
+const NO_RUN: Run = {
+  rule: 0, startedAt: 0, eventTime: 0, event: null, cause: "", at: 1, deadline: Infinity, key: null, held: null, slotIds: [], slots: [],
+  captured: [{ name: "got", data: { n: 0 }, time: 0 }, { name: "more", data: { n: 7 }, time: DAY }],
+};
+
+/** Where everybody stands is what somebody says; here a number is enough. */
+const FIGURES: Figures = { ...NO_FIGURES, percentile: (ranking, value) => (Math.abs(Math.trunc(value)) + 7 * ranking) % 101 };
+
+/** A context in the situation, in the customer's run where they have one; the customer is copied, since reading a slot lets what has left it go. */
 export function contextIn(compiled: Compiled, situation: Situation, customer: Customer, now = situation.now): Context {
   const x = newContext();
-  const { slots, ...rest } = customer;
-  enterContext(x, { ...rest, slots: structuredClone(slots) }, now);
+  const { zone, ...rest } = customer;
+  const copy = { ...structuredClone(rest), zone };
+  enterContext(x, copy, now);
+  x.figures = FIGURES;
   x.row = checked(compiled, "e", situation.row);
   x.rowTime = situation.rowTime;
   x.event = checked(compiled, "e", situation.event);
   x.eventTime = situation.eventTime;
+  const [going] = copy.runs;
+  if (going !== undefined) going.captured = [{ name: "got", data: { n: 2.5 }, time: situation.rowTime }, { name: "more", data: { n: 3 }, time: situation.eventTime }];
+  x.run = going ?? { ...NO_RUN };
   return x;
 }

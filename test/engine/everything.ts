@@ -65,6 +65,42 @@ trait x23 = distinct(e.items.sku) over 3 days
 trait x24 = sum(e.l) over 50 hours
 trait x25 = count(e.hasOwnProperty) over 7 days
 trait x26 = last(e.constructor) over 90 minutes
+trait y01 = coins
+trait y02 = coins.expiring within 20 hours
+trait y03 = coins.earned over 3 days
+trait y04 = medals
+trait y05 = grade
+trait y06 = grade.next
+trait y07 = grade.missing
+trait y08 = variant(trial)
+trait y09 = percentile(sum(e.n) over 30 hours among count(e) over 7 days >= 1)
+trait y10 = quintile(since(last(e).time) among profile.b)
+
+points coins {
+  earn nn on e
+  earn 2 on f at most 1 per day
+  expire after 2 days
+}
+points medals {
+  earn n on e where n > 0
+  expire after 1 month
+}
+tier grade by coins.earned over 3 days + medals { low at 1  mid at 3  high at 8 }
+experiment trial { control 40%  red 30%  blue 30% }
+
+rule going "What a run reads" {
+  on e
+  repeat restart
+
+  wait for f up to 2 months as got
+  wait for f where n > 2 up to 60 days as more
+  emit "read" {
+    y11: got.n, y12: more.n, y13: more.time,
+    y14: count(f) this run, y15: sum(f.n) this run,
+    y16: count(e where s == event.s) over 7 days, y17: sum(e.n where u == event.u and n > 0) over 1 month,
+    y18: last(e.nn where b == event.b), y19: count(e where ss == event.ss), y20: last(f where n == event.n).time,
+  }
+}
 `;
 
 export const program: Program = ((): Program => {
@@ -73,8 +109,12 @@ export const program: Program = ((): Program => {
   return program;
 })();
 
-/** The aggregates, each as an expression that reads it. */
-export const aggregateReads: readonly Expr[] = program.traits.map(({ value }) => value);
+/** What is read with state: the aggregates, points, tiers, variants, percentiles, each as an expression. */
+export const stateReads: readonly Expr[] = program.traits.map(({ value }) => value);
+
+/** What only runs read: captured events, aggregates `this run`, and those kept for each value of a field. */
+export const runReads: readonly Expr[] = program.rules.flatMap(({ steps }) => steps).flatMap((step) =>
+  (step.k === "emit" && step.payload?.k === "record" ? step.payload.entries.map(({ value }) => value) : []));
 
 const eventOf = (name: string): Program["events"][number] => {
   const found = program.events.find((event) => event.name === name);
