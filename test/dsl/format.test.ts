@@ -51,6 +51,12 @@ test.skipIf(corpus.length === 0)(`what was written well is hardly touched${witho
   expect(changed.length).toBeLessThan(5);
 });
 
+test("docs/language.md shows what really becomes of its example", () => {
+  const blocks = documentBlocks.filter(({ text }) => text.startsWith("# As somebody wrote it in haste."));
+  expect(blocks).toHaveLength(2);
+  expect(formatted(blocks[0]?.text ?? "")).toBe(blocks[1]?.text);
+});
+
 // ---- white space and comments anywhere ----
 
 const BLANKS = [" ", "\n", "  ", "\t", "\r\n", "\n\n\n\n", "\n      "];
