@@ -8,7 +8,7 @@
 import type { Environment } from "../../engine/environment.js";
 import type { Ports } from "../../engine/engine.js";
 import {
-  LogUnavailable, type Commit, type EventLog, type LogReader, type LogRecord, type NewRecord, type Output, type OutputLog, type StateStore, type Wake, type Writer,
+  LogUnavailable, type ClockKind, type Commit, type EventLog, type LogReader, type LogRecord, type NewRecord, type Output, type OutputLog, type StateStore, type Wake, type Writer,
 } from "../../engine/ports.js";
 import { compareWakes } from "../../engine/wakes.js";
 
@@ -28,15 +28,21 @@ export interface World {
   readonly records: LogRecord[];
   readonly stores: Stored[];
   readonly outputs: Output[][];
-  /** Asked whatever happened since it was looked at last. */
+  readonly clock: ClockKind;
+  /** The wall clock, and the stamp of what is appended. */
+  now: number;
+  /** Goes up with whatever is asked. */
   calls: number;
 }
 
-export function newWorld(partitions: number, records: readonly LogRecord[] = []): World {
+export function newWorld(partitions: number, records: readonly LogRecord[] = [], clock: ClockKind = "event"): World {
   const stored = (): Stored => ({
     writer: null, number: 0, fields: new Map(), states: new Map(), wakes: new Map(), members: new Map(), outbox: new Map(), counts: new Map(),
   });
-  return { partitions, records: [...records], stores: Array.from({ length: partitions }, stored), outputs: Array.from({ length: partitions }, () => []), calls: 0 };
+  return {
+    partitions, clock, now: 1_000, records: [...records], stores: Array.from({ length: partitions }, stored),
+    outputs: Array.from({ length: partitions }, () => []), calls: 0,
+  };
 }
 
 /** What may go wrong, asked before everything that changes something. */
@@ -48,7 +54,7 @@ export class Died extends Error { override readonly name = "Died"; }
 export function appendTo(world: World, records: readonly NewRecord[]): void {
   for (const { subject, body } of records) {
     const sequence = world.records.length + 1;
-    world.records.push({ sequence, stamp: 1_000 + sequence, subject, headers: null, body: typeof body === "string" ? Buffer.from(body) : body });
+    world.records.push({ sequence, stamp: world.now, subject, headers: null, body: typeof body === "string" ? Buffer.from(body) : body });
   }
 }
 
@@ -83,7 +89,7 @@ export function opened(world: World, accidents: Accidents, pageOf: () => number,
   const unavailable = (): Error => new LogUnavailable("no answer");
 
   const log: EventLog = {
-    info: () => ask(() => ({ identity: "simulated", clock: "event", partitions: world.partitions, first: 1, last: world.records.length })),
+    info: () => ask(() => ({ identity: "simulated", clock: world.clock, partitions: world.partitions, first: 1, last: world.records.length })),
     at: (sequence) => ask(() => world.records[sequence - 1] ?? null),
     ofCustomer: () => Promise.reject(new Error("nobody asks here")),
     read: (from) => ask(() => readerOf(world, from, () => dead)),
@@ -176,10 +182,10 @@ function readerOf(world: World, from: number, isDead: () => boolean): LogReader 
 }
 
 /** Time does not pass; pauses only let others have their turn. */
-export function simulatedEnvironment(): Environment {
+export function simulatedEnvironment(world: World): Environment {
   let tokens = 0;
   return {
-    now: () => 0, seconds: () => 0, token: () => `${++tokens}-${Math.floor(tokens * 7919)}`,
+    now: () => world.now, seconds: () => 0, token: () => `${++tokens}-${Math.floor(tokens * 7919)}`,
     pause: turn, log: () => undefined,
   };
 }
