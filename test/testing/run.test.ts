@@ -426,6 +426,30 @@ describe("the rules that run", () => {
     expect(two.outcomes.map(({ touched }) => [...touched.started].sort())).toEqual([["one"], ["one", "other"]]);
     expect({ rules: two.idleRules, segments: two.idleSegments }).toEqual({ rules: ["third"], segments: [] });
   });
+  test("whatever starts the others, they do not", () => {
+    const others: SourceFile = { file: "rules/others.eddy", text: `
+      event e { n: number }
+      profile { city: string? }
+      segment some when count(e) >= 2 until count(e) >= 3
+      tier level by count(e) { low at 0  high at 2 }
+      rule by_event { on e  emit "event" }
+      rule by_enter { on enter some  emit "enter" }
+      rule by_leave { on leave some  emit "leave" }
+      rule by_up { on level up  emit "up" }
+      rule by_change { on change profile.city  emit "change" }
+      rule by_clock { on every day at 09:00  emit "clock" }
+    ` };
+    const steps = `at 2026-03-02 10:00 e after 1 day e after 1 day e after 1 day profile_updated { city: "Oslo" } after 2 days`;
+    const expected = ["event", "enter", "leave", "up", "change", "clock"];
+    const named = expected.map((name) => `by_${name}`).join(", ");
+    const test = (more: string, lines: string): string => `test "t" ${more} { ${steps} ${lines} }`;
+    const alone = ran(others, cart(`${one} ${test("", "expect nothing")}`));
+    expect(alone.told).toBe("");
+    expect([...(alone.outcomes[0]?.touched.started ?? [])]).toEqual(["one"]);
+    const together = ran(others, cart(`${one} ${test(`with ${named}`, "expect count(e) == 3")}`));
+    expect(together.told).toBe("");
+    expect([...(together.outcomes[0]?.touched.started ?? [])].sort()).toEqual(["one", ...named.split(", ")].sort());
+  });
   test("nothing is left of a test in the next one", () => {
     const lines = `at 2026-03-02 10:00 e expect count(e) == 1 expect emit "one"`;
     expect(ran(base, cart(`${one} test "a" { ${lines} } test "b" { ${lines} }`)).told).toBe("");
