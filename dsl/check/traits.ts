@@ -13,6 +13,11 @@ import { nodes } from "./trees.js";
 
 /** Trees that change continuously are copied to where they are used; beyond this many nodes that goes too far. */
 const LARGEST_COPY = 500;
+/**
+ * What evaluating a trait may cost, in nodes, those of the traits that it refers to counted each time: so a short program
+ * never takes long. (Of traits that each refer to the one before twice, the thirtieth would take a billion.)
+ */
+const MOST_EVALUATED = 20_000;
 /** Traits are checked within one another only where `resolutionOrder` has guessed wrongly, or in a circle. */
 const DEEPEST = 4;
 
@@ -30,6 +35,8 @@ export function traitTable(declared: Declared, world: () => World): TraitTable {
   const knownTiers = new Map<string, Tier | null>();
   const needs = new Map<string, Set<string>>();
   const tooDeep = new Set<string>();
+  /** By the index of a trait: the nodes that evaluating it visits. */
+  const evaluated = new Map<number, number>();
   let depth = 0;
   const resolving = <T>(all: ReadonlyMap<string, T | null>, checkOne: (name: string) => T | null) => (name: string): T | null => {
     const before = all.get(name);
@@ -56,7 +63,15 @@ export function traitTable(declared: Declared, world: () => World): TraitTable {
       world().report("E0305", declaration.name.span, `"${name}" has become too large`, { notes: ["it changes continuously, and so do traits in it, which it contains as a whole"] });
       return null;
     }
-    const checked = { name, index: declared.traitIndex.get(name) ?? 0, ...settled };
+    const index = declared.traitIndex.get(name) ?? 0;
+    let cost = 0;
+    for (const node of nodes(settled.value)) cost += node.k === "trait" ? (evaluated.get(node.index) ?? 1) : 1;
+    evaluated.set(index, cost);
+    if (cost > MOST_EVALUATED) {
+      world().report("E0305", declaration.name.span, `"${name}" takes too long to evaluate`, { notes: ["the traits in it contain others, again and again"] });
+      return null;
+    }
+    const checked = { name, index, ...settled };
     known.set(name, checked);
     return checked;
   };
