@@ -29,6 +29,9 @@ afterEach(() => {
 
 const text = (value: string): string => JSON.stringify(value);
 
+/** The rest of a program in which there is none of it. */
+const NOTHING_ELSE = { retain: null, points: [], tiers: [], experiments: [], watches: [], rankings: [], populations: [], metrics: [], policies: [] } as const;
+
 describe("hostile text", () => {
   test.each(HOSTILE)("in every place of a program: %j", (hostile) => {
     const t = text(hostile);
@@ -105,7 +108,7 @@ describe("hostile text", () => {
         tree.node({ k: "in", value: field(row), items: HOSTILE.map(tree.text) }, BOOLEAN, false), tree.compare("==", field(row), tree.text(name)),
       ];
       const program: Program = {
-        events: [{ name: "e", wire: name, fields }], profile: fields, aggregates: [], channels: [], rules: [], segments: [], order: [], hash: name,
+        events: [{ name: "e", wire: name, fields }], profile: fields, aggregates: [], channels: [], rules: [], segments: [], order: [], ...NOTHING_ELSE, hash: name,
         traits: exprs.map((value, i) => ({ name: `t${i}`, value })),
       };
       const compiled = compile(program);
@@ -121,7 +124,7 @@ describe("hostile text", () => {
   test("numbers of every size stand for themselves", () => {
     for (const n of [0, -0, -1, 1e21, 5e-324, -1.7976931348623157e308, Number.MAX_VALUE, 0.1 + 0.2, 2 ** 53]) {
       const minus = tree.node({ k: "negate", of: tree.number(n) }, NUMBER, false);
-      const program: Program = { events: [], profile: [], aggregates: [], channels: [], rules: [], segments: [], order: [], hash: "", traits: [{ name: "a", value: tree.number(n) }, { name: "b", value: minus }] };
+      const program: Program = { events: [], profile: [], aggregates: [], channels: [], rules: [], segments: [], order: [], ...NOTHING_ELSE, hash: "", traits: [{ name: "a", value: tree.number(n) }, { name: "b", value: minus }] };
       const { traits } = compile(program);
       expect(traits[0]?.value(newContext())).toBe(n === 0 ? 0 : n);
       expect((traits[1]?.value(newContext()) as number) + 0).toBe(-n + 0);

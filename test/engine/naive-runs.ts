@@ -280,15 +280,15 @@ function start(c: Customer, rule: RuleData, event: Happening | null): void {
     const all = c.runs.filter((run) => run.rule === rule);
     if (all.length >= MAX_RUNS) remove(c, all[0] as Run);
   }
-  const run: Run = {
-    rule, started: c.number++, event: startsWithEvent(rule) ? event : null, key, b: 0, wait: null,
-    steps: (function* (): Generator<Wait, void, boolean> {
-      const count = { n: 0 };
-      if (yield* follow(c, run, rule.steps, count)) say(c, run, "end", count.n);
-    })(),
-  };
+  const facts = { rule, started: c.number++, event: startsWithEvent(rule) ? event : null, key, b: 0, wait: null };
+  const run: Run = Object.assign(facts, { steps: lifeOf(c, facts as Pick<Run, keyof typeof facts> as Run) });
   c.runs.push(run);
   act(c, run, false);
+}
+
+function* lifeOf(c: Customer, run: Run): Generator<Wait, void, boolean> {
+  const count = { n: 0 };
+  if (yield* follow(c, run, run.rule.steps, count)) say(c, run, "end", count.n);
 }
 
 function act(c: Customer, run: Run, came: boolean): void {

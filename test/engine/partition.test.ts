@@ -14,7 +14,7 @@ import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { interpret } from "../../engine/compile/interpret.js";
 import { enterContext, newContext } from "../../engine/customer.js";
 import { decodeLine, type Work } from "../../engine/decode.js";
-import { lower } from "../../engine/segments.js";
+import { lower } from "../../engine/settle.js";
 import { addWake } from "../../engine/wakes.js";
 import { createPartition, take, takePending, type Partition } from "../../engine/partition.js";
 import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
@@ -28,18 +28,18 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 const { program: base, diagnostics } = compileProgram([{ file: "p.eddy", text: `${EVERYTHING}
-trait y01 = count(e) over 1 hour == 0
-trait y02 = no f for 2 days
-trait y03 = hour(now) >= 9
-trait y04 = weekday(now) in ["monday", "thursday"]
-trait y05 = distinct(e.s) this week >= 2
-trait y06 = count(e) over 7 days >= 2
-trait y07 = any(f) over 1 month
-trait y08 = now < profile.tt ?? 2024-03-01 12:00
-trait y09 = count(e) this day == 1
-trait y10 = sum(e.n) over 30 hours > 2 and hour(now) in [7, 8, 12, 20]
-trait y11 = profile.b
-trait y12 = any(e where n > 1)
+trait w01 = count(e) over 1 hour == 0
+trait w02 = no f for 2 days
+trait w03 = hour(now) >= 9
+trait w04 = weekday(now) in ["monday", "thursday"]
+trait w05 = distinct(e.s) this week >= 2
+trait w06 = count(e) over 7 days >= 2
+trait w07 = any(f) over 1 month
+trait w08 = now < profile.tt ?? 2024-03-01 12:00
+trait w09 = count(e) this day == 1
+trait w10 = sum(e.n) over 30 hours > 2 and hour(now) in [7, 8, 12, 20]
+trait w11 = profile.b
+trait w12 = any(e where n > 1)
 segment a when false
 segment b when false
 segment c when false until false
@@ -88,7 +88,7 @@ function programOf({ a, b, c, leave, until, held }: Conditions): Program {
     return { ...segment, enter: { if: c, ...(held[0] ?? plain) }, leave: { if: leave, ...(held[1] ?? plain) } };
   });
   const rules = baseProgram.rules.map((rule): Rule => (rule.name === "chase" ? { ...rule, keeps: eventE.fields.map(({ name }) => name), until: rule.until.map((each) => (each.k === "condition" ? { ...each, if: until } : each)) } : rule));
-  return { ...baseProgram, segments, rules, order: [0, 1, 2] };
+  return { ...baseProgram, segments, rules, order: [0, 1, 2].map((index) => ({ k: "segment" as const, index })) };
 }
 
 interface Step { readonly line: string | null; readonly at: number }
