@@ -117,11 +117,20 @@ export function innerNames({ item, row }: Site): readonly string[] {
   return [...(item?.type.k === "record" ? fieldNames(item.type) : []), ...(row === null ? [] : fieldNames(row.record))];
 }
 
+/** One by one: of thousands of mistakes most are told without looking at any. */
+function* namesKnown(site: Site): Iterable<string> {
+  yield* innerNames(site);
+  if (site.filter !== null) return;
+  const { traits, segments, points, tiers, events } = site.world.declared;
+  for (const names of [traits, segments, points, tiers, events]) yield* names.keys();
+  yield* site.captured.keys();
+  yield* SPECIAL_NAMES;
+}
+
 function unknownName(site: Site, { text, span }: ast.Name): null {
-  const { declared, report } = site.world;
+  const { report } = site.world;
   const inner = innerNames(site);
-  const outer = site.filter === null ? [...declared.traits.keys(), ...declared.segments.keys(), ...declared.points.keys(), ...declared.tiers.keys(), ...declared.events.keys(), ...site.captured.keys(), ...SPECIAL_NAMES] : [];
-  const label = site.given.has(text) ? "known in the first block of its `wait for`, or behind one without a block" : constantOf(text) ?? didYouMean(text, [...inner, ...outer]) ?? belongingTo(site, text);
+  const label = site.given.has(text) ? "known in the first block of its `wait for`, or behind one without a block" : constantOf(text) ?? didYouMean(text, namesKnown(site)) ?? belongingTo(site, text);
   if (site.row !== null && site.filter !== null) return report("E0107", span, `"${site.row.name}" has no field "${text}"`, { label });
   const what = inner.length > 0 ? "field, trait or segment" : "trait or segment";
   return report("E0106", span, `there is no ${what} "${text}"`, { label });

@@ -16,7 +16,7 @@ function limit(length: number, other: number): number {
 // suggestions. What looking at a name costs, and comparing it, in parts of what may be spent on one program.
 const LOOKED_AT = 1;
 const COMPARED = 10;
-const AFFORDED = 30_000_000;
+const AFFORDED = 5_000_000;
 
 let left = Infinity;
 
