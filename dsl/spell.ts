@@ -4,7 +4,7 @@
 // is spelt as what it was written as where that can be told, and otherwise as what it became. Brackets stand where the
 // precedence needs them.
 
-import type { Aggregate, Expr, Length, Moment, Program, Schedule, Step, Type, Value, Window } from "./program.js";
+import type { Aggregate, Cap, Expr, Length, Moment, Program, Schedule, Step, Type, Value, Window } from "./program.js";
 
 /** Binding strength, loosest first, as in the grammar. */
 const LOOSEST = 0;
@@ -66,7 +66,11 @@ function speller(program: Program): (of: Expr) => Spelt {
       case "negate": return { text: `-${at(MINUS, of.of)}`, strength: MINUS };
       case "and": return { text: of.of.map((part) => at(AND + 1, part)).join(" and "), strength: AND };
       case "or": return { text: of.of.map((part) => at(OR + 1, part)).join(" or "), strength: OR };
-      case "compare": return { text: `${side(of.left, of.right)} ${of.op} ${side(of.right, of.left)}`, strength: COMPARISON };
+      case "compare": {
+        const passed = passedSince(of);
+        if (passed !== null) return { text: `since(${spelt(passed.since).text}) ${passed.op} ${typeof passed.length === "string" ? passed.length : at(COMPARISON + 1, passed.length)}`, strength: COMPARISON };
+        return { text: `${side(of.left, of.right)} ${of.op} ${side(of.right, of.left)}`, strength: COMPARISON };
+      }
       case "arithmetic": return infix(of.op === "+" || of.op === "-" ? SUM : PRODUCT, of.op, of.left, of.right);
       case "dateShift": return infix(SUM, of.sign === 1 ? "+" : "-", of.date, of.by);
       case "dateDifference": return infix(SUM, "-", of.left, of.right);
@@ -117,7 +121,7 @@ function speller(program: Program): (of: Expr) => Spelt {
     const { fn, event, items, where, value, window, by, limit } = aggregate;
     const path = items === null ? event : `${event}.${items.join(".")}`;
     const keyed = by === null || key === null ? null : `${spelt(by).text} == ${spelt(key).text}`;
-    const filters = [where === null ? null : at(AND, where), keyed].filter((each): each is string => each !== null);
+    const filters = [where === null ? null : at(keyed === null ? LOOSEST : AND, where), keyed].filter((each): each is string => each !== null);
     const filter = filters.length === 0 ? "" : ` where ${filters.join(" and ")}`;
     if (fn === "absence") return { text: `no ${event}${filter} for ${windowText(window)}`, strength: POSTFIX };
     const points = program.points.some(({ name }) => name === event);
@@ -147,6 +151,38 @@ function quintileOf(of: Expr): Expr | null {
   if (five?.k !== "const" || five.value !== 5 || sum?.k !== "arithmetic" || sum.op !== "+" || sum.right.k !== "call") return null;
   const share = sum.right.args[0];
   return sum.right.fn === "floor" && share?.k === "arithmetic" && share.op === "/" && share.left.k === "percentile" ? share.left : null;
+}
+
+const MIRRORED = { "<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!=" } as const;
+
+/** `D + t <= now`: what `since(t) >= D` has become. The author's own `t + D <= now` has its sides the other way round. */
+function passedSince({ op, left, right }: Extract<Expr, { k: "compare" }>): { readonly since: Expr; readonly op: string; readonly length: Expr | string } | null {
+  if (right.k !== "now") return null;
+  if (left.k === "addMonths" && left.months > 0 && left.of.k !== "now") return { since: left.of, op: MIRRORED[op], length: monthsText(left.months) };
+  if (left.k !== "arithmetic" || left.op !== "+" || left.left.type.k !== "duration" || left.right.type.k !== "time") return null;
+  return { since: left.right, op: MIRRORED[op], length: left.left };
+}
+
+/** `tag "x"` and `untag "x"` have become a list that is set. */
+function taggedBy({ path, value }: Extract<Step, { k: "set" }>): string | null {
+  if (path.length !== 1 || path[0] !== "tags") return null;
+  if (value.k === "without") {
+    const tag = onlyText(value.right);
+    return tag !== null && isTags(value.left) ? `untag ${tag}` : null;
+  }
+  if (value.k !== "if" || value.if.k !== "contains" || !isTags(value.if.list) || !isTags(value.then)) return null;
+  const more = value.else.k === "pluck" && value.else.of.k === "list" ? value.else.of.items[1] : undefined;
+  const added = more?.k === "record" ? more.entries[0]?.value : undefined;
+  const tag = added === undefined ? null : onlyText(added);
+  return tag === null ? null : `tag ${tag}`;
+}
+
+const isTags = (of: Expr): boolean => of.k === "field" && of.name === "tags" && of.of.k === "input" && of.of.of === "profile";
+
+/** The text of a list of one text, in quotes. */
+function onlyText(of: Expr): string | null {
+  const [item, more] = of.k === "list" ? of.items : [];
+  return item?.k === "const" && typeof item.value === "string" && more === undefined ? JSON.stringify(item.value) : null;
 }
 
 const nameOr = (name: string | undefined, otherwise: string): string => (name === undefined || name === "" ? otherwise : name);
@@ -187,7 +223,7 @@ export function spellStep(program: Program, step: Step): string {
     case "if": return `if ${spell(program, step.if)}`;
     case "send": return `send ${nameOr(program.channels[step.channel]?.name, "a channel")} ${JSON.stringify(step.template)}`;
     case "emit": return `emit ${JSON.stringify(step.name)}`;
-    case "set": return `set profile.${step.path.join(".")} = ${spell(program, step.value)}`;
+    case "set": return taggedBy(step) ?? `set profile.${step.path.join(".")} = ${spell(program, step.value)}`;
     case "award": return `award ${spell(program, step.amount)} ${points(step.points)}`;
     case "take": return `take ${spell(program, step.amount)} ${points(step.points)}`;
     case "split": return `split ${nameOr(program.experiments[step.experiment]?.name, "an experiment")}`;
@@ -205,6 +241,9 @@ function waitText(program: Program, of: Expr): string {
 
 export const windowText = (window: Window): string =>
   window.k === "sliding" ? durationText(window.ms) : window.k === "months" ? monthsText(window.months) : window.k === "period" ? `this ${window.unit}` : window.k === "run" ? "this run" : "the lifetime";
+
+/** `at most 1 per 7 days`. */
+export const capText = ({ count, window }: Cap): string => `at most ${count} per ${window.k === "period" ? window.unit : windowText(window)}`;
 
 export const lengthText = ({ ms, months }: Length): string => (months > 0 ? monthsText(months) : durationText(ms));
 

@@ -5,7 +5,7 @@
  * done with what is left. Percentiles are taken as they are today.
  */
 import type { Program, Rule } from "../../dsl/program.js";
-import { spell, spellStep } from "../../dsl/spell.js";
+import { capText, spell, spellStep } from "../../dsl/spell.js";
 import type { Compiled } from "../compile/compiled.js";
 import type { Figures } from "../customer.js";
 import type { Work } from "../decode.js";
@@ -15,7 +15,7 @@ import type { ClockKind } from "../ports.js";
 import { engineStats } from "../stats.js";
 import type { Zone } from "../zone.js";
 import { partsAsTheyAre, type Part } from "./parts.js";
-import { capText, stepOf, type RuleQuestion } from "./rule.js";
+import { stepOf, type RuleQuestion } from "./rule.js";
 
 /** `cause`: the event's id, or `time`. */
 export type Told = { readonly at: number; readonly cause: string; readonly zone: Zone } & (

@@ -3,7 +3,7 @@
  * from doing so: which clause, which cap, which quiet hours. What happened before is told by engine/explain/history.ts.
  */
 import type { Cap, Program, Rule, Step, Value } from "../../dsl/program.js";
-import { clockText, spellMoment, spellSchedule, spellStep, windowText } from "../../dsl/spell.js";
+import { capText, clockText, spellMoment, spellSchedule, spellStep } from "../../dsl/spell.js";
 import { leaves } from "../aggregates/kind.js";
 import { hasRoom } from "../caps.js";
 import type { Op } from "../compile/steps.js";
@@ -156,8 +156,6 @@ export function stepOf(steps: readonly Step[], op: Op): Step | null {
   }
   return null;
 }
-
-export const capText = ({ count, window }: Cap): string => `at most ${count} per ${window.k === "period" ? window.unit : windowText(window)}`;
 
 function explainCap({ customer, now }: Subject, cap: Cap, times: readonly number[]): CapExplanation {
   const { zone } = customer;
