@@ -131,12 +131,40 @@ interface Anniversary {
   readonly date: ValueOf;
   /** Time alone may make the date another one. */
   readonly drifts: boolean;
+  /** By zone and date: when it falls next, as it was worked out last. */
+  readonly next: WeakMap<Zone, Map<number, Stretch>>;
 }
 
-/** [from, to): no calendar falls on an instant after `from` and before `to`. */
-interface Pause {
+/** [from, to): nothing falls after `from` and before `to`. */
+interface Stretch {
   readonly from: number;
   readonly to: number;
+}
+
+/** So many dates of a zone are remembered: birthdays of some ten years; beyond, all are worked out anew. */
+const MAX_DATES = 4096;
+
+/** Every event of a customer asks for it, and mostly hears what it heard before. */
+function nextOf({ at, next }: Anniversary, date: number, zone: Zone, now: number): number {
+  let dates = next.get(zone);
+  if (dates === undefined) next.set(zone, (dates = new Map()));
+  const known = dates.get(date);
+  if (known !== undefined && now >= known.from && now < known.to) return known.to;
+  if (dates.size >= MAX_DATES) dates.clear();
+  const to = nextAnniversary(date, at, zone, now).at;
+  dates.set(date, { from: now, to });
+  return to;
+}
+
+interface Pause extends Stretch {
+  /** What falls on `from`. */
+  readonly falling: readonly Falling[];
+}
+
+/** A calendar, and the local time that it falls on. */
+interface Falling {
+  readonly rules: readonly number[];
+  readonly local: number;
 }
 
 /** All schedules of a program. */
@@ -155,7 +183,7 @@ export function timetable(compiled: Compiled): Timetable {
       if (schedule.k === "yearly") {
         const written = rule.schedules[i];
         const drifts = written?.k === "yearly" && driftsByTime(compiled.program, written.date);
-        anniversaries.push({ rule: index, at: schedule.at, date: schedule.date, drifts });
+        anniversaries.push({ rule: index, at: schedule.at, date: schedule.date, drifts, next: new WeakMap() });
         return;
       }
       const key = JSON.stringify(schedule);
@@ -191,11 +219,17 @@ function pauseAt(table: Timetable, zone: Zone, now: number): Pause {
   if (known !== undefined && now >= known.from && now < known.to) return known;
   let from = -Infinity;
   let to = Infinity;
-  for (const { schedule } of table.calendars) {
-    from = Math.max(from, lastOccurrence(schedule, zone, now).at);
+  let falling: Falling[] = [];
+  for (const { schedule, rules } of table.calendars) {
+    const { at, local } = lastOccurrence(schedule, zone, now);
+    if (at > from) {
+      from = at;
+      falling = [];
+    }
+    if (at === from) falling.push({ rules, local });
     to = Math.min(to, nextOccurrence(schedule, zone, now).at);
   }
-  const pause = { from, to };
+  const pause = { from, to, falling };
   table.pauses.set(zone, pause);
   return pause;
 }
@@ -203,10 +237,10 @@ function pauseAt(table: Timetable, zone: Zone, now: number): Pause {
 /** Lowers the customer's wake to the next instant at which something is scheduled for them. */
 export function watchSchedules(table: Timetable, x: Context): void {
   if (table.calendars.length > 0) lower(x.customer, pauseAt(table, x.zone, x.now).to);
-  for (const { at, date, drifts } of table.anniversaries) {
-    const day = date(x);
-    if (typeof day === "number") lower(x.customer, nextAnniversary(day, at, x.zone, x.now).at);
-    if (drifts) lower(x.customer, nextDay(x.zone, x.now));
+  for (const anniversary of table.anniversaries) {
+    const day = anniversary.date(x);
+    if (typeof day === "number") lower(x.customer, nextOf(anniversary, day, x.zone, x.now));
+    if (anniversary.drifts) lower(x.customer, nextDay(x.zone, x.now));
   }
 }
 
@@ -216,15 +250,22 @@ export function watchSchedules(table: Timetable, x: Context): void {
  */
 export function dueAt(table: Timetable, x: Context, since: number, due: number[]): void {
   const { zone, now } = x;
-  if (table.calendars.length > 0 && pauseAt(table, zone, now).from >= since) {
-    for (const { schedule, rules } of table.calendars) {
-      const last = lastOccurrence(schedule, zone, now);
-      if (last.at >= since) for (const rule of rules) take(x.customer, rule, last.local, false, due);
-    }
+  if (table.calendars.length > 0) {
+    const { from, falling } = pauseAt(table, zone, now);
+    if (from === since) for (const { rules, local } of falling) for (const rule of rules) take(x.customer, rule, local, false, due);
+    else if (from > since) takeSince(table, x, since, due);
   }
   for (const { rule, at, date } of table.anniversaries) {
     const last = anniversaryUpToNow(x, at, date);
     if (last !== null && last.at >= since) take(x.customer, rule, last.local, true, due);
+  }
+}
+
+/** For who was woken late. */
+function takeSince({ calendars }: Timetable, { customer, zone, now }: Context, since: number, due: number[]): void {
+  for (const { schedule, rules } of calendars) {
+    const last = lastOccurrence(schedule, zone, now);
+    if (last.at >= since) for (const rule of rules) take(customer, rule, last.local, false, due);
   }
 }
 
