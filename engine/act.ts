@@ -83,7 +83,7 @@ export function act(e: Evaluator, run: Run): boolean {
 
 function waitUntil(e: Evaluator, run: Run, instant: number): true {
   standUntil(e.x, run, instant);
-  e.trace?.({ k: "waits", rule: run.rule, op: run.at - 1, until: run.deadline });
+  e.trace?.({ k: "waits", rule: run.rule, per: run.key, op: run.at - 1, until: run.deadline });
   return true;
 }
 
@@ -142,7 +142,7 @@ function send(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp): boolean {
     case "hold":
       run.held = { since: x.now, order: extrasOf(x.customer).nextHeld++, payload: op.payload?.(x) ?? null };
       holdUntil(x, run, judgement.until);
-      e.trace?.({ k: "held", rule: rule.index, op: run.at - 1, judgement });
+      e.trace?.({ k: "held", rule: rule.index, per: run.key, op: run.at - 1, judgement });
       e.sink.held(concerning(e, rule.name, channelName(e.compiled, op.channel), op.template));
       return true;
     default:
@@ -163,7 +163,7 @@ function deliver(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp, payload
 
 function suppress(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp, judgement: Extract<Judgement, { readonly k: "consent" | "cap" }>): void {
   e.sink.suppressed({ ...concerning(e, rule.name, channelName(e.compiled, op.channel), op.template), reason: judgement.k });
-  e.trace?.({ k: "suppressed", rule: rule.index, op: run.at - 1, judgement });
+  e.trace?.({ k: "suppressed", rule: rule.index, per: run.key, op: run.at - 1, judgement });
 }
 
 /**

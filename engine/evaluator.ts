@@ -5,7 +5,7 @@
 import type { Value } from "../dsl/program.js";
 import { agenda, enqueue, enqueueAll, type Agenda } from "./agenda.js";
 import type { Compiled, EventPlan } from "./compile/compiled.js";
-import { newContext, type Context, type Customer, type Data, type Run } from "./customer.js";
+import { newContext, type Context, type Customer, type Data, type Run, type Scalar } from "./customer.js";
 import type { ExperimentSink } from "./experiments.js";
 import { hash128Hex } from "./hash.js";
 import type { Judgement } from "./policies.js";
@@ -101,16 +101,17 @@ export interface Recent {
   waiting: number;
 }
 
-/** A decision about a rule, for those who explain it: `e.x` stands where it was made. */
-export type Traced =
-  | { readonly k: "started"; readonly rule: number; readonly restarted: boolean }
+/** A decision about a rule, for those who explain it: `e.x` stands where it was made. `per`: of which of its runs. */
+export type Traced = { readonly rule: number; readonly per: Scalar | null } & (
+  | { readonly k: "started"; readonly restarted: boolean }
   /** `place`: of the `until` condition that held, among those that are conditions; 0 for the others. */
-  | { readonly k: "refused"; readonly rule: number; readonly by: "going" | "when" | "until" | "cap"; readonly place: number }
+  | { readonly k: "refused"; readonly by: "going" | "when" | "until" | "cap"; readonly place: number }
   /** `done`: its steps were; `until`: by what ends it; `restart`: the new one took its place; `crowded`: too many runs. */
-  | { readonly k: "ended"; readonly rule: number; readonly by: "done" | "until" | "restart" | "crowded" }
+  | { readonly k: "ended"; readonly by: "done" | "until" | "restart" | "crowded" }
   /** It has begun to wait, behind operation `op`. */
-  | { readonly k: "waits"; readonly rule: number; readonly op: number; readonly until: number }
-  | { readonly k: "held" | "suppressed"; readonly rule: number; readonly op: number; readonly judgement: Judgement };
+  | { readonly k: "waits"; readonly op: number; readonly until: number }
+  | { readonly k: "held" | "suppressed"; readonly op: number; readonly judgement: Judgement }
+);
 
 export interface Evaluator {
   readonly compiled: Compiled;

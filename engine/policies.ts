@@ -69,11 +69,12 @@ function quietOf(compiled: Policies, x: Context, policies: readonly number[]): J
   return first < 0 ? null : { k: "hold", policy: first, until };
 }
 
-function isQuiet(quiet: CompiledQuiet, x: Context): boolean {
+export function isQuiet(quiet: CompiledQuiet, x: Context): boolean {
   return quiet.k === "condition" ? quiet.holds(x) : inHours(quiet, x.now + offsetAt(x.zone, x.now));
 }
 
-function endOf(quiet: CompiledQuiet, x: Context): number {
+/** Of one that is quiet now; Infinity: no time alone ends it. */
+export function endOf(quiet: CompiledQuiet, x: Context): number {
   if (quiet.k === "hours") return endOfHours(quiet, x);
   return quiet.next === null ? Infinity : quiet.next(x);
 }

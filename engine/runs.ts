@@ -53,7 +53,7 @@ export function endRuns(e: Evaluator, event: Incoming | null): void {
   for (const run of ordered(customer.runs)) {
     if (ends(e, run, e.compiled.rules[run.rule] as CompiledRule, event)) {
       removeRun(e, customer, run);
-      e.trace?.({ k: "ended", rule: run.rule, by: "until" });
+      e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "until" });
     }
   }
 }
@@ -99,7 +99,7 @@ const NO_RUNS: readonly Run[] = [];
 
 function finish(e: Evaluator, customer: Customer, run: Run): void {
   removeRun(e, customer, run);
-  e.trace?.({ k: "ended", rule: run.rule, by: "done" });
+  e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "done" });
 }
 
 function waitForOf(e: Evaluator, run: Run): WaitForOp | null {
@@ -194,13 +194,13 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   const going = customer.runs.find((run) => run.rule === rule.index && run.key === key);
   const refusal = refused(e, rule, going !== undefined);
   if (refusal !== null) {
-    e.trace?.({ k: "refused", rule: rule.index, ...refusal });
+    e.trace?.({ k: "refused", rule: rule.index, per: key, ...refusal });
     return;
   }
   const { event: data, eventTime } = startedBy(e, rule, event);
   if (going !== undefined) {
     removeRun(e, customer, going);
-    e.trace?.({ k: "ended", rule: rule.index, by: "restart" });
+    e.trace?.({ k: "ended", rule: rule.index, per: key, by: "restart" });
   } else {
     if (rule.per !== null) makeRoom(e, rule, customer);
     e.sink.started(rule.name);
@@ -215,7 +215,7 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   };
   customer.runs.push(run);
   e.recent.push({ run, started: e.flips.length, waiting: 0 });
-  e.trace?.({ k: "started", rule: rule.index, restarted: going !== undefined });
+  e.trace?.({ k: "started", rule: rule.index, per: key, restarted: going !== undefined });
   if (!act(e, run)) finish(e, customer, run);
 }
 
@@ -259,7 +259,7 @@ function makeRoom(e: Evaluator, rule: CompiledRule, customer: Customer): void {
   }
   if (oldest === undefined || count < MAX_RUNS_PER_RULE) return;
   removeRun(e, customer, oldest);
-  e.trace?.({ k: "ended", rule: rule.index, by: "crowded" });
+  e.trace?.({ k: "ended", rule: rule.index, per: oldest.key, by: "crowded" });
   e.sink.crowdedOut(rule.name);
 }
 

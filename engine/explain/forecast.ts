@@ -8,8 +8,8 @@ import type { Compiled, CompiledWatch } from "../compile/compiled.js";
 import { enterContext, isMember, NO_DATA, type Customer, type Figures, type Run } from "../customer.js";
 import { SILENT, evaluator, processWake, type Evaluator } from "../evaluate.js";
 
-/** Instants looked at before giving up: a condition that turns every day is found long before. */
-const MOST_INSTANTS = 2_000;
+/** Instants looked at before giving up: a rule that acts every hour is followed for a year and more. */
+const MOST_INSTANTS = 10_000;
 /** Nobody asks what will be in ten years. */
 const FARTHEST_MS = 3 * 366 * 86_400_000;
 
@@ -23,6 +23,8 @@ export interface Forecast {
   readonly watches: ReadonlyMap<number, Turn>;
   /** By segment: when membership turns. */
   readonly segments: ReadonlyMap<number, Turn>;
+  /** Up to here nothing else turns; Infinity: ever. */
+  readonly upTo: number;
 }
 
 export interface Asked {
@@ -71,13 +73,21 @@ export function forecast(compiled: Compiled, figures: Figures, customer: Custome
   const before = new Map(asked.watches.map((watch) => [watch, nodes.get(watch)?.value(e.x) ?? null]));
   const member = new Map(asked.segments.map((segment) => [segment, isMember(copy, segment)]));
   let at = now;
-  for (let instants = 0; instants < MOST_INSTANTS; instants++) {
+  let upTo = Infinity;
+  for (let instants = 0; ; instants++) {
+    if (instants === MOST_INSTANTS) {
+      upTo = at;
+      break;
+    }
     const open = asked.watches.filter((watch) => !watches.has(watch));
     if (open.length === 0 && segments.size === asked.segments.length) break;
     let soonest = copy.wake;
     look(e, copy, at, run);
     for (const watch of open) soonest = Math.min(soonest, nodes.get(watch)?.next?.(e.x) ?? Infinity);
-    if (soonest > now + FARTHEST_MS) break;
+    if (soonest > now + FARTHEST_MS) {
+      if (soonest !== Infinity) upTo = now + FARTHEST_MS;
+      break;
+    }
     at = Math.max(at + 1, soonest);
     if (copy.wake <= at) processWake(e, copy, at);
     look(e, copy, at, run);
@@ -92,7 +102,7 @@ export function forecast(compiled: Compiled, figures: Figures, customer: Custome
     // The run is over: what it waited for is of no interest any more.
     if (run !== null && !copy.runs.includes(run)) break;
   }
-  return { watches, segments };
+  return { watches, segments, upTo };
 }
 
 const sameValue = (a: Value, b: Value): boolean => (a === null || b === null ? a === b : same(a, b));

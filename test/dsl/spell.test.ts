@@ -187,7 +187,6 @@ describe("random expressions", () => {
     for (const { name, expr, text } of kept) {
       const value = values.get(name);
       expect(shape(resolved(again, value)), text).toBe(shape(resolved(program, expr)));
-      expect(value === undefined ? "" : spell(again, value)).toBe(text);
     }
   });
 });
