@@ -22,7 +22,7 @@ type WaitForOp = Extract<Op, { readonly k: "waitFor" }>;
 
 /** Runs in the order in which they act: by rule, then by start. */
 function ordered(runs: readonly Run[]): readonly Run[] {
-  return runs.length < 2 ? runs.slice() : [...runs].sort((a, b) => a.rule - b.rule);
+  return runs.length < 2 ? runs : [...runs].sort((a, b) => a.rule - b.rule);
 }
 
 // ---------------------------------------------------------------------------------------------------- moments
@@ -107,8 +107,14 @@ function waitForOf(e: Evaluator, run: Run): WaitForOp | null {
   return op?.k === "waitFor" ? op : null;
 }
 
+/** Whether what the run waits for may have come; its `where` is not asked yet. */
 function mayCome(e: Evaluator, run: Run, event: Incoming | null): boolean {
-  return (event !== null || e.lastFlips.length > 0) && waitForOf(e, run) !== null;
+  const waitFor = waitForOf(e, run);
+  if (waitFor === null) return false;
+  if (e.lastFlips.length > 0) return true;
+  if (event === null) return false;
+  for (const moment of waitFor.moments.events) if (moment.event === event.plan.name) return true;
+  return false;
 }
 
 /** Whether the run's wait is over, and puts it where it goes on. */
