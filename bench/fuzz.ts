@@ -14,7 +14,7 @@ import { garbage, type Project, troubleWith } from "../test/dsl/garbage.js";
 
 /** The first file of each is the one that the others lean on. */
 const PLACES: readonly (readonly [string, string])[] = [
-  ["rules/shop", "events.eddy"], ["test/retail/rules", "shop.eddy"], ["test/goldens/syntax", "forms.eddy"], ["../shared/design/corpus", "events.eddy"],
+  ["rules", "shared/events.eddy"], ["test/retail/rules", "shop.eddy"], ["test/goldens/syntax", "forms.eddy"], ["../shared/design/corpus", "events.eddy"],
 ];
 
 /** CPU seconds that one text may take. */
@@ -42,7 +42,7 @@ interface Task {
 type Said = { readonly k: "at"; readonly seed: number } | { readonly k: "found"; readonly finding: Finding } | { readonly k: "done"; readonly next: number };
 
 const projects = (): readonly Project[] => PLACES.filter(([place]) => existsSync(place)).map(([place, base]) =>
-  readdirSync(place).filter((name) => name.endsWith(".eddy")).sort((a, b) => Number(b === base) - Number(a === base) || (a < b ? -1 : 1))
+  readdirSync(place, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".eddy")).sort((a, b) => Number(b === base) - Number(a === base) || (a < b ? -1 : 1))
     .map((name): SourceFile => ({ file: `${place}/${name}`, text: readFileSync(`${place}/${name}`, "utf8") })));
 
 export async function fuzz(minutes: number, seed: number): Promise<FuzzFigures> {

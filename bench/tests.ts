@@ -1,5 +1,5 @@
 /**
- * `eddy test` on a thousand tests: the shop rules with their own tests sixteen times over, from the start of the process to
+ * `eddy test` on a thousand tests: the rule library with its own tests over and over again, from the start of the process to
  * its end, with the time of the processor that it takes; beside it a process that only loads the same code and checks one
  * line of rules.
  *
@@ -8,7 +8,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { SourceFile } from "../dsl/compile.js";
 import { manyTests } from "./many-tests.js";
 
@@ -39,8 +39,11 @@ function timed(folder: string): { readonly stdout: string; readonly seconds: num
 
 function folderWith(files: readonly SourceFile[]): string {
   const folder = mkdtempSync(join(tmpdir(), "eddy-bench-"));
-  mkdirSync(join(folder, "rules"));
-  for (const { file, text } of files) writeFileSync(join(folder, "rules", file), text);
+  for (const { file, text } of files) {
+    const path = join(folder, "rules", file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
   return folder;
 }
 

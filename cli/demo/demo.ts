@@ -35,7 +35,7 @@ import { shopStream } from "./shop-stream.js";
 import { tally } from "./tally.js";
 import { renderSummary, type Places } from "./view.js";
 
-const RULES = "rules/shop";
+const RULES = "rules";
 const PARTITIONS = 4;
 /** The engine has read them long ago; without an end the folder would grow by a gigabyte an hour. */
 const EVENTS_KEPT = 200_000;

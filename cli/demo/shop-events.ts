@@ -1,4 +1,4 @@
-/** The events of the demonstration's shop, as `rules/shop/events.eddy` declares them, and `profile_updated`. */
+/** The events of the demonstration's shop, as the files in `rules` declare them, and `profile_updated`. */
 
 import type { RETURN_REASONS } from "./catalogue.js";
 

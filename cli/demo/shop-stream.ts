@@ -1,7 +1,7 @@
 /**
  * A lifelike stream of shop events for the demonstration: customers arrive, visit by the rhythm of their day and week,
  * look, fill carts, buy or do not, get their parcels, review, return, read mails, pause for months, leave for good.
- * The events are those that `rules/shop/events.eddy` declares, and `profile_updated`.
+ * The events are those that the files in `rules` declare, and `profile_updated`.
  *
  * The same seed and options give the same events, byte by byte, on every machine. The stream never ends, its times
  * never go back, and it remembers only the customers who may still come (about a megabyte for each million events): who

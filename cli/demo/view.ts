@@ -152,7 +152,7 @@ function footer(model: DemoModel, columns: number): Line[] {
     [span(`${places.program} check ${places.rules}`, "cyan")],
   ];
   const files: Line[] = [
-    [span(" Edit   ", "faint"), span(`${places.rules}/cart.eddy`, "cyan"), span(" and start again", "faint")],
+    [span(" Edit   ", "faint"), span(`${places.rules}/shop/cart.eddy`, "cyan"), span(" and start again", "faint")],
     [span("Read ", "faint"), span(places.readme, "cyan")],
     ...(places.metrics === null ? [] : [[span("Metrics ", "faint"), span(places.metrics, "cyan")]]),
   ];
@@ -417,7 +417,7 @@ function nextSteps(model: DemoModel): string[] {
   const { program, rules, readme, docs, store } = model.places;
   const steps = [
     ["all that is known of one of them:", inspectCommand(model)],
-    ["a rule; change it and start again:", `${rules}/cart.eddy`],
+    ["a rule; change it and start again:", `${rules}/shop/cart.eddy`],
     ["is it right?", `${program} check ${rules}`],
     ["with your own events, NATS and Redis:", readme],
     ["how it works inside:", `${docs}/architecture.md`],

@@ -134,5 +134,5 @@ describe("check", () => {
 });
 
 test("the rules of the project pass", async () => {
-  expect((await eddy(["check", "rules/shop"], { folder: PROJECT })).code).toBe(0);
+  expect((await eddy(["check", "rules"], { folder: PROJECT })).code).toBe(0);
 });

@@ -1,10 +1,10 @@
-/** For the demonstration's tests: the shop rules as parsed, and whether an event is what they declare. */
+/** For the demonstration's tests: the rule library as parsed, and whether an event is what they declare. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Declaration, RecordType, TypeExpression } from "../../dsl/ast.js";
 import { parseFile, type ParsedFile } from "../../dsl/parse.js";
 
-const FOLDER = new URL("../../rules/shop/", import.meta.url);
+const FOLDER = new URL("../../rules/", import.meta.url);
 
 export interface RuleFile extends ParsedFile {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface RuleFile extends ParsedFile {
 export const shopFile = (name: string): string => readFileSync(fileURLToPath(new URL(name, FOLDER)), "utf8");
 
 export const shopFiles = (): readonly RuleFile[] =>
-  readdirSync(FOLDER)
+  readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".eddy"))
     .sort()
     .map((name) => {

@@ -12,7 +12,7 @@ const written = (to: PassThrough): string => String(to.read() ?? "");
 
 const counted = tally({
   segments: [{ name: "vip", label: "Spends 800", size: 0 }], rules: ["welcome"],
-  places: { program: "bin/eddy", rules: "rules/shop", readme: "README.md", docs: "docs", store: ".eddy/demo-7", storeStays: false, metrics: null },
+  places: { program: "bin/eddy", rules: "rules", readme: "README.md", docs: "docs", store: ".eddy/demo-7", storeStays: false, metrics: null },
 });
 const model = () => counted.model(1000, shopStream(1).peekTime());
 

@@ -9,7 +9,7 @@ const options = {
     { name: "sleeping", label: null, size: 0 },
   ],
   rules: ["welcome", "wake_up"],
-  places: { program: "bin/eddy", rules: "rules/shop", readme: "README.md", docs: "docs", store: ".eddy/demo-7", storeStays: false, metrics: null },
+  places: { program: "bin/eddy", rules: "rules", readme: "README.md", docs: "docs", store: ".eddy/demo-7", storeStays: false, metrics: null },
 };
 
 const action = (customer: string, template: string, rule: string, cause: string, time = "2018-03-02T10:00:00Z") => ({

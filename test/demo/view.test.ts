@@ -36,7 +36,7 @@ const model: DemoModel = {
     { rule: "cart_recovery", actions: 1203 },
     { rule: "wake_up", actions: 7 },
   ],
-  places: { program: "bin/eddy", rules: "rules/shop", readme: "README.md", docs: "docs", store: ".eddy/demo-12345", storeStays: false, metrics: "http://127.0.0.1:9464/metrics" },
+  places: { program: "bin/eddy", rules: "rules", readme: "README.md", docs: "docs", store: ".eddy/demo-12345", storeStays: false, metrics: "http://127.0.0.1:9464/metrics" },
 };
 
 const empty: DemoModel = {
@@ -72,7 +72,7 @@ describe("the screen", () => {
        14:00  c0046           email  cart_reminder     cart_recovery    time
        BY RULE   cart_recovery 1,203   wake_up 7   welcome 7
 
-       Try    bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop
+       Try    bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules
        Edit   rules/shop/cart.eddy and start again   Read README.md       Ctrl-C ends"
     `);
   });
@@ -90,8 +90,8 @@ describe("the screen", () => {
     const of = (customer: string): number => view.findIndex((line) => line.includes(`Ava ${customer}`));
     expect(of("c0042")).toBeGreaterThan(0);
     expect(of("c0043")).toBe(of("c0042") + 1);
-    expect(view.join("\n")).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop");
-    expect(view.join("\n")).toContain("bin/eddy check rules/shop");
+    expect(view.join("\n")).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules");
+    expect(view.join("\n")).toContain("bin/eddy check rules");
     expect(view.join("\n")).toContain("README.md");
   });
 
@@ -188,7 +188,7 @@ describe("plain text", () => {
 
   test("first it says what is to be seen, and where everything is", () => {
     expect(renderIntroduction(model)).toBe(
-      "The rules of rules/shop at work on made-up customers; log and state in .eddy/demo-12345, metrics at http://127.0.0.1:9464/metrics. Ctrl-C ends it.",
+      "The rules of rules at work on made-up customers; log and state in .eddy/demo-12345, metrics at http://127.0.0.1:9464/metrics. Ctrl-C ends it.",
     );
     const { places } = model;
     expect(renderIntroduction({ ...model, places: { ...places, metrics: null } })).toMatch(/in \.eddy\/demo-12345\. Ctrl-C/);
@@ -211,7 +211,7 @@ describe("plain text", () => {
       "  wake_up                 7",
       "  welcome                 7",
     ]);
-    expect(summary).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules/shop");
+    expect(summary).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules");
     expect(summary).not.toContain("\x1b");
     expect(renderSummary(empty)).not.toMatch(/NaN|undefined|Infinity/);
   });

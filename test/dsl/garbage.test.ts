@@ -10,7 +10,7 @@ import { ruleFiles } from "./rule-files.js";
 const under = (folder: string): Project =>
   ruleFiles.filter(({ name }) => name.startsWith(folder)).map(({ name, text }): SourceFile => ({ file: name, text })).sort(({ file }) => (file.endsWith("/events.eddy") ? -1 : 1));
 const projects: readonly Project[] = [
-  under("rules/shop"), under("test/retail"), under("test/goldens/syntax"),
+  under("rules/"), under("test/retail"), under("test/goldens/syntax"),
   ...(corpus.length === 0 ? [] : [corpus.map(({ name, text }): SourceFile => ({ file: name, text })).sort(({ file }) => (file === "events.eddy" ? -1 : 1))]),
 ];
 

@@ -19,6 +19,9 @@ const documents: readonly string[] = ["README.md", ...readdirSync(`${root}docs`,
 export const documentBlocks: readonly SourceFile[] = documents.flatMap((name) =>
   blocksOf(name, readFileSync(root + name, "utf8")).flatMap(({ place, files }) => files.filter(({ file }) => file === BLOCK_FILE).map(({ text }) => ({ name: place, text }))));
 
+/** The rules that people copy from. */
+export const library: readonly SourceFile[] = below("rules");
+
 export const ruleFiles: readonly SourceFile[] = FOLDERS.flatMap(below);
 
 export const allTexts: readonly SourceFile[] = [...ruleFiles, ...documentBlocks, ...corpus];

@@ -160,8 +160,8 @@ test "t" {
     expect(stderr.trimEnd().endsWith("1 error")).toBe(true);
   });
 
-  test("the shop rules", async () => {
-    const { code, stdout, stderr } = await eddyTest(PROJECT, "rules/shop");
+  test("the rule library", async () => {
+    const { code, stdout, stderr } = await eddyTest(PROJECT, "rules");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^\d+ tests passed \(\d+\.\d s\)\n$/);
   });
@@ -186,8 +186,8 @@ describe("--coverage", () => {
     expectGolden("coverage.txt", stdout);
   });
 
-  test("of the shop rules: nothing is left out", async () => {
-    const { coverage } = JSON.parse((await eddyTest(PROJECT, "rules/shop", "--json")).stdout) as { coverage: { totals: Record<string, number> } };
+  test("of the rule library: nothing is left out", async () => {
+    const { coverage } = JSON.parse((await eddyTest(PROJECT, "rules", "--json")).stdout) as { coverage: { totals: Record<string, number> } };
     const { rules, started, segments, entered } = coverage.totals;
     expect([started, entered]).toEqual([rules, segments]);
   });
