@@ -13,7 +13,7 @@ import { enterContext, NO_DATA, type Context, type Customer } from "./customer.j
 import { erase, isKnown, noteEvent, retainedUntil, watchRetention } from "./erasure.js";
 import { announce, changeProfile, concerning, settleNow, type Evaluator, type Incoming } from "./evaluator.js";
 import { reachGoals } from "./experiments.js";
-import { credit, earnings } from "./points.js";
+import { credit, earnings, type Earning } from "./points.js";
 import { updateRuns } from "./run-aggregates.js";
 import { continueRuns, endRuns, startRules, watchRuns } from "./runs.js";
 import { merged } from "./schema.js";
@@ -42,7 +42,7 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   }
   const isNew = !isKnown(customer);
   if (isNew) settleFirst(compiled, x);
-  const earned = plan.earns.length > 0 ? earnings(x, plan) : [];
+  const earned = plan.earns.length > 0 ? earnings(x, plan) : NOTHING_EARNED;
   const seenEarlier = event.time < customer.firstSeen;
   if (seenEarlier) {
     customer.firstSeen = event.time;
@@ -58,6 +58,8 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   if (plan.goals.length > 0) reachGoals(x, plan, e.sink);
   react(e, event);
 }
+
+const NOTHING_EARNED: readonly Earning[] = [];
 
 /** The event enters the aggregates that look at it. */
 function update(e: Evaluator, { plan, data }: Incoming): void {

@@ -90,6 +90,19 @@ const differs = (life: Life, hardships: Hardships): void => {
 const UNHURRIED = { interruptAfterTimeLimit: 15_000 };
 
 describe("runs", () => {
+  test("a customer has 32 of a rule at most; whoever had to go is counted", () => {
+    const compiled = compiledOf("event a { n: number }\nrule r { on a  per event.n  wait 1 day  emit \"r\" }\nrule s { on a  wait 1 day  emit \"s\" }");
+    const gone: string[] = [];
+    const e = evaluator(compiled, { ...SILENT, crowdedOut: (rule) => gone.push(rule) });
+    const customer = newCustomer("c", zoneOfProfile(compiled, {}));
+    const plan = compiled.events.get("a");
+    if (plan === undefined) throw new Error("no event a");
+    for (let n = 0; n < 40; n++) processEvent(e, customer, { plan, data: { n }, time: n, id: String(n), source: "test" }, n);
+    expect(gone).toEqual(Array.from({ length: 8 }, () => "r"));
+    expect(customer.runs.filter(({ rule }) => compiled.rules[rule]?.name === "r").map(({ key }) => key)).toEqual(Array.from({ length: 32 }, (_, i) => i + 8));
+    expect(customer.runs).toHaveLength(33);
+  });
+
   test("as the naive model has them", () => {
     fc.assert(fc.property(lives, (life) => differs(life, { isStored: false, idly: [] })), { numRuns: 120, seed: 1, ...UNHURRIED });
   });
