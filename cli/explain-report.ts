@@ -1,8 +1,10 @@
 /** Explanations as a person reads them on a terminal, and as JSON. Instants stand on the customer's wall clock. */
 import type { History, Told } from "../engine/explain/history.js";
 import type { Part } from "../engine/explain/parts.js";
-import type { CapExplanation, ChannelExplanation, RuleExplanation, RunExplanation } from "../engine/explain/rule.js";
+import type { CapExplanation, ChannelExplanation, QuietExplanation, RuleExplanation, RunExplanation, StartExplanation } from "../engine/explain/rule.js";
 import type { HeldExplanation, SegmentExplanation } from "../engine/explain/segment.js";
+import type { ValueExplanation } from "../engine/explain/value.js";
+import { HOLDOUT, type Value } from "../dsl/program.js";
 import { lengthText } from "../dsl/spell.js";
 import { shownInstant, shownValue } from "../engine/testing/show.js";
 import type { Zone } from "../engine/zone.js";
@@ -27,31 +29,37 @@ export function partLines(part: Part, who: Who): string[] {
   return [partLine(part, who), ...indented(part.parts.flatMap((inner) => partLines(inner, who)))];
 }
 
-function partLine({ text, type, value, holds, readsEvent, turns }: Part, { zone }: Who): string {
-  if (holds === null) {
-    if (type.k === "boolean") return `? ${text}  (depends on the event)`;
-    return readsEvent && value === null ? `  ${text}  (of the event)` : `  ${text} = ${shownValue(value, type, zone)}`;
-  }
-  const when = turns === null ? "" : `  ${holds ? "until" : "from"} ${shownInstant(turns.at, zone)}, by itself`;
-  return `${holds ? "✓" : "✗"} ${text}${when}`;
+function partLine(part: Part, { zone }: Who): string {
+  const { text, type, value, holds, readsEvent } = part;
+  if (holds !== null) return `${holds ? "✓" : "✗"} ${text}${changes(part, zone)}`;
+  if (type.k === "boolean") return `? ${text}  (depends on the event)`;
+  return readsEvent && value === null ? `  ${text}  (of the event)` : `  ${text} = ${shownValue(value, type, zone)}`;
 }
 
-// ---------------------------------------------------------------------------------------------------- segments
+/** Events are named where nothing below says more. */
+function changes({ holds, turns, changedBy, parts }: Part, zone: Zone): string {
+  const events = parts.some((part) => part.type.k === "boolean") ? [] : changedBy;
+  if (turns === null) return events.length === 0 ? "" : `  (may change by ${listed(events)})`;
+  return `  ${holds === true ? "until" : "from"} ${shownInstant(turns.at, zone)} by itself${events.length === 0 ? "" : `, or by ${listed(events)}`}`;
+}
+
+// ---------------------------------------------------------------------------------------------------- segments, values
 
 export function segmentReport(of: SegmentExplanation, who: Who): string {
-  const { member, turns, touchedBy } = of;
-  const events = touchedBy.length === 0 ? "" : ` unless ${listed(touchedBy)}`;
-  const future = turns === null
-    ? `${member ? "stays in" : "stays out"}${touchedBy.length === 0 ? "" : ` until ${listed(touchedBy)}`}: time alone changes nothing`
-    : `${member ? "leaves" : "enters"} on ${shownInstant(turns.at, who.zone)}${events}`;
   return [
-    `${who.customer} is ${member ? "in" : "not in"} ${titled(of.segment, of.label)}, ${asOf(who)}`,
-    future,
+    `${who.customer} is ${of.member ? "in" : "not in"} ${titled(of.segment, of.label)}, ${asOf(who)}`,
+    future(of, who),
     "",
     of.leave === null ? "in while" : "enters when",
     ...indented(heldLines(of.enter, who)),
     ...(of.leave === null ? [] : ["", "leaves when", ...indented(heldLines(of.leave, who))]),
   ].join("\n");
+}
+
+function future({ member, turns, sureUntil, touchedBy }: SegmentExplanation, { zone }: Who): string {
+  if (turns !== null) return `${member ? "leaves" : "enters"} on ${shownInstant(turns.at, zone)}${touchedBy.length === 0 ? "" : ` unless ${listed(touchedBy)}`}`;
+  const alone = sureUntil === null ? "time alone changes nothing" : `time alone changes nothing before ${shownInstant(sureUntil, zone)}`;
+  return `stays ${member ? "in" : "out"}${touchedBy.length === 0 ? "" : ` until ${listed(touchedBy)}`}: ${alone}`;
 }
 
 function heldLines({ condition, forAtLeast, since, due }: HeldExplanation, who: Who): string[] {
@@ -62,66 +70,110 @@ function heldLines({ condition, forAtLeast, since, due }: HeldExplanation, who: 
   return [...lines, `${due <= who.now ? "✓" : "✗"} ${long}: it has held since ${shownInstant(since, who.zone)}${due <= who.now ? "" : `, that is on ${shownInstant(due, who.zone)}`}`];
 }
 
+export function valueReport({ value, more, changesAt, kind }: ValueExplanation, who: Who): string {
+  const [first = "", ...below] = partLines(value, who);
+  const { changedBy } = value;
+  const change = changesAt === null ? [] : [`${kind === "points" ? "the next expire" : "changes by itself"} on ${shownInstant(changesAt, who.zone)}`];
+  return [
+    `${value.type.k === "boolean" ? first : first.trim()}, ${asOf(who)}`,
+    [...change, ...(changedBy.length === 0 ? [] : [`may change by ${listed(changedBy)}`])].join(", or ") || "nothing changes it",
+    ...(below.length + more.length === 0 ? [] : ["", ...below, ...more.flatMap((part) => partLines(part, who))]),
+  ].join("\n");
+}
+
 const listed = (names: readonly string[]): string =>
   names.length <= 1 ? (names[0] ?? "") : `${names.slice(0, -1).join(", ")} or ${names.at(-1) ?? ""}`;
 
 // ---------------------------------------------------------------------------------------------------- rules
 
+const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ["", title, ...indented(lines)]);
+
 export function ruleReport(of: RuleExplanation, history: History | null, who: Who): string {
   const running = of.runs.length === 0 ? "not under way" : of.runs.length === 1 ? "under way" : `under way ${of.runs.length} times`;
-  const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ["", title, ...indented(lines)]);
   return [
     `${titled(of.rule, of.label)} is ${running} for ${who.customer}, ${asOf(who)}`,
     ...of.runs.flatMap((run) => ["", ...runLines(run, who)]),
-    ...section("starts", [...of.starts.map((start) => `on ${start}`), ...(of.ignoresStarts ? ["✗ a start would be ignored now: a run is under way, and the rule does not say `repeat restart`"] : [])]),
+    ...section("starts", [...of.starts.map((start) => startLine(start, who)), ...(of.ignoresStarts ? ["✗ a start would be ignored now: a run is under way, and the rule does not say `repeat restart`"] : [])]),
     ...section("only when", of.when === null ? [] : partLines(of.when, who)),
     ...section("not while", of.until.flatMap((part) => partLines(part, who))),
     ...section("starts are capped", of.caps.map((cap) => capLine(cap, who))),
-    ...of.channels.flatMap((channel) => section(`channel ${channel.channel}: ${verdict(channel, who)}`, channelLines(channel, who))),
+    ...section("splits", of.experiments.map(({ experiment, variant, exposedSince }) => `${experiment}: ${variant === HOLDOUT ? "in the holdout, which ends a run there" : variant}${exposedSince === null ? "" : `, since ${shownInstant(exposedSince, who.zone)}`}`)),
+    ...of.channels.flatMap((channel) => channelSection(channel, who)),
     ...(history === null ? [] : section("what happened", historyLines(history, who))),
   ].join("\n");
 }
 
+const startLine = ({ text, next }: StartExplanation, { zone }: Who): string => `on ${text}${next === null ? "" : `  next on ${shownInstant(next, zone)}`}`;
+
 function runLines(run: RunExplanation, who: Who): string[] {
-  const per = run.per === null ? "" : ` for ${JSON.stringify(run.per)}`;
-  const until = run.until === null ? "no time ends it" : `until ${shownInstant(run.until, who.zone)}`;
-  const stands = run.heldSince === null ? `stands at \`${run.standsAt}\`, ${until}` : `its channel holds \`${run.standsAt}\` since ${shownInstant(run.heldSince, who.zone)}, ${until} at least`;
+  const { zone } = who;
+  const until = run.until === null ? "no time ends it" : `until ${shownInstant(run.until, zone)}`;
+  const held = run.heldBy.map((quiet) => quietLine(quiet, "", who));
+  const stands = run.heldSince === null
+    ? [`stands at \`${run.standsAt}\`, ${until}`]
+    : [`its channel holds \`${run.standsAt}\` since ${shownInstant(run.heldSince, zone)}${run.until === null ? "" : `, ${until} at least`}`, ...indented(held)];
   return [
-    `run${per} since ${shownInstant(run.startedAt, who.zone)}, started by ${run.cause}`,
-    ...indented([stands, ...(run.endsBy.length === 0 ? [] : [`ends by ${listed(run.endsBy)}`]), ...run.conditions.flatMap((part) => ["ends when", ...indented(partLines(part, who))])]),
+    `run${forKey(run.per)} since ${shownInstant(run.startedAt, zone)}, started by ${run.cause}`,
+    ...indented([...stands, ...(run.endsBy.length === 0 ? [] : [`ends by ${listed(run.endsBy)}`]), ...run.conditions.flatMap((part) => ["ends when", ...indented(partLines(part, who))])]),
   ];
 }
 
+const forKey = (per: Value): string => (per === null ? "" : ` for ${JSON.stringify(per)}`);
+
+const room = (freeAt: number | null, zone: Zone): string => (freeAt === null ? "" : `, room again on ${shownInstant(freeAt, zone)}`);
+
 const capLine = ({ text, used, of, freeAt }: CapExplanation, { zone }: Who): string =>
-  `${freeAt === null && used < of ? "✓" : "✗"} ${text}: ${used} of ${of} used${freeAt === null ? "" : `, room again on ${shownInstant(freeAt, zone)}`}`;
+  `${freeAt === null && used < of ? "✓" : "✗"} ${text}: ${used} of ${of} used${room(freeAt, zone)}`;
+
+const quietLine = ({ text, isQuiet, until, policy }: QuietExplanation, own: string, { zone }: Who): string =>
+  `${isQuiet ? "✗" : "✓"} ${text}${isQuiet ? `: it is now${until === null ? "" : `, until ${shownInstant(until, zone)}`}` : ""}${ofPolicy(policy, own)}`;
+
+const ofPolicy = (policy: string, own: string): string => (policy === own ? "" : `  (of ${policy})`);
+
+export const channelReport = (channel: ChannelExplanation, who: Who): string =>
+  [`${channel.channel} for ${who.customer}, ${asOf(who)}`, ...channelSection(channel, who)].join("\n");
+
+function channelSection(channel: ChannelExplanation, who: Who): string[] {
+  const own = channel.channel;
+  return ["", `channel ${own}: ${verdict(channel, who)}`, ...indented([
+    ...channel.consent.flatMap(({ policy, condition }) => { const [first = "", ...rest] = partLines(condition, who); return [`${first}${ofPolicy(policy, own)}`, ...rest]; }),
+    ...channel.quiet.map((quiet) => quietLine(quiet, own, who)),
+    ...channel.caps.map((cap) => `${capLine(cap, who)}${ofPolicy(cap.policy, own)}`),
+    ...(channel.sendsUrgent ? ["urgent messages of the rule pass quiet hours and caps"] : []),
+  ])];
+}
 
 function verdict(channel: ChannelExplanation, { zone }: Who): string {
   const by = channel.policy === null || channel.policy === channel.channel ? "" : ` by ${channel.policy}`;
   switch (channel.now) {
     case "send": return "a message would go out now";
     case "consent": return `a message would be suppressed${by}: no consent`;
-    case "hold": return `a message would be held${by}${channel.until === null ? "" : ` until ${shownInstant(channel.until, zone)}`}`;
+    case "hold": return `a message would be held${by}${channel.until === null ? "" : ` until ${shownInstant(channel.until, zone)} at least`}`;
     case "cap": return `a message would be suppressed${by}: the cap is reached`;
   }
 }
 
-const channelLines = (channel: ChannelExplanation, who: Who): string[] =>
-  [...channel.consent.flatMap((part) => partLines(part, who)), ...channel.quiet, ...channel.caps.map((cap) => capLine(cap, who))];
-
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-function historyLines({ told, more, refused }: History, who: Who): string[] {
+// ---------------------------------------------------------------------------------------------------- history
+
+function historyLines(history: History, who: Who): string[] {
+  const { told, more, refused, from, isWhole, agrees } = history;
+  const { zone } = who;
   return [
+    ...(isWhole ? [] : [from === null ? "the log holds no events of the customer any more" : `the log holds the customer's events from ${shownInstant(from, zone)} on: what was before counts for nothing here`]),
     ...(refused === null ? [] : [`${counted(refused.count, "event")} of the customer did not fit the program and changed nothing; the last: ${refused.last}`]),
-    ...(told.length === 0 ? ["nothing that the records of the log tell of"] : []),
+    ...(agrees ? [] : ["by these events and the present rules the rule would stand elsewhere than it does: rules were edited, events are missing, or others moved the clock"]),
+    ...(told.length === 0 ? ["nothing that the events of the log tell of"] : []),
     ...(more ? ["…"] : []), ...told.flatMap((one) => toldLines(one, who)),
   ];
 }
 
 function toldLines(one: Told, who: Who): string[] {
   const { zone } = one;
-  const line = `${shownInstant(one.at, zone)}  ${toldText(one)}${one.cause === "time" ? "" : `  (${one.cause})`}`;
-  return one.k === "not started" && one.part !== null ? [line, ...indented(partLines(one.part, { ...who, zone }), 4)] : [line];
+  const line = `${shownInstant(one.at, zone)}  ${toldText(one)}${forKey(one.per)}${one.times === 1 ? "" : `, ${one.times} times in a row`}${one.cause === "time" ? "" : `  (${one.cause})`}`;
+  const part = one.k === "not started" || one.k === "went" ? one.part : null;
+  return part === null ? [line] : [line, ...indented(partLines(part, { ...who, zone }), 4)];
 }
 
 function toldText(one: Told): string {
@@ -130,12 +182,24 @@ function toldText(one: Told): string {
     case "started": return "started";
     case "restarted": return "started anew";
     case "passed over": return `not started: not ${one.where}`;
-    case "not started": return `not started: ${one.why}`;
+    case "not started": return `not started: ${one.why}${room(one.freeAt, one.zone)}`;
     case "waits": return `${one.step}: waits${until(one.until)}`;
-    case "held": return `${one.step}: held by ${one.policy}${until(one.until)}`;
-    case "suppressed": return `${one.step}: suppressed by ${one.by} of ${one.policy} (${one.why})`;
+    case "went": return `${one.step}: ${wentText(one)}`;
+    case "held": return `${one.step}: held by ${one.policy}${until(one.until)}${one.quiet.length === 0 ? "" : ` (${one.quiet.join(", ")})`}`;
+    case "suppressed": return `${one.step}: suppressed by ${one.by} of ${one.policy} (${one.why})${room(one.freeAt, one.zone)}`;
+    case "dropped": return `${one.step}: dropped, its run ended while it was held`;
     case "acted": return one.step;
     case "ended": return { done: "done", until: "ended by its `until`", restart: "ended: the next start takes its place", crowded: "ended: too many runs of the rule" }[one.by];
+  }
+}
+
+function wentText({ kind, way }: Extract<Told, { k: "went" }>): string {
+  switch (kind) {
+    case "if": return way === "then" ? "yes" : "no";
+    case "take": return way === "then" ? "taken" : "not enough";
+    case "waitFor": return way === "then" ? "it came" : "it did not come";
+    case "split": return way === HOLDOUT ? "in the holdout, which ends the run" : way;
+    case "other": return way;
   }
 }
 
@@ -143,12 +207,14 @@ function toldText(one: Told): string {
 
 const instant = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
+export type Explanation = SegmentExplanation | RuleExplanation | ValueExplanation | ChannelExplanation;
+
 /** Instants as RFC 3339, values as an explanation shows them, everything else as it is. */
-export function explanationJson(of: SegmentExplanation | RuleExplanation, history: History | null, who: Who): object {
-  return { customer: who.customer, at: instant(who.now), timezone: who.zone.name, ...(plain(of, who) as object), ...(history === null ? {} : { history: plain(history.told, who), historyIsCut: history.more, refused: history.refused }) };
+export function explanationJson(of: Explanation, history: History | null, who: Who): object {
+  return { customer: who.customer, at: instant(who.now), timezone: who.zone.name, ...(plain(of, who) as object), ...(history === null ? {} : { history: plain(history, who) }) };
 }
 
-const INSTANTS: ReadonlySet<string> = new Set(["at", "since", "due", "startedAt", "heldSince", "until", "freeAt"]);
+const INSTANTS: ReadonlySet<string> = new Set(["at", "since", "due", "startedAt", "heldSince", "until", "freeAt", "next", "exposedSince", "from", "sureUntil", "changesAt"]);
 
 function plain(value: unknown, who: Who): unknown {
   if (Array.isArray(value)) return value.map((item) => plain(item, who));
@@ -156,7 +222,7 @@ function plain(value: unknown, who: Who): unknown {
   if (isPart(value)) {
     return {
       text: value.text, holds: value.holds, value: value.type.k === "boolean" ? value.holds : shownValue(value.value, value.type, who.zone),
-      changesAt: instant(value.turns?.at ?? null), parts: value.parts.map((part) => plain(part, who)),
+      changesAt: instant(value.turns?.at ?? null), changedBy: value.changedBy, parts: value.parts.map((part) => plain(part, who)),
     };
   }
   return Object.fromEntries(Object.entries(value).flatMap(([name, inner]): readonly [string, unknown][] => {

@@ -32,7 +32,7 @@ export function testExplainer({ program, tests }: TestSuite): Explain {
     questions ??= asked(program, tests);
     const { compiled, segments, rules } = questions;
     const { test, expectation, evaluator, customer, now, works, begin } = moment;
-    const subject = { compiled: startingOnly(compiled, new Set(test.rules)), figures: evaluator.x.figures, customer, now };
+    const subject = { compiled: startingOnly(compiled, new Set(test.rules)), figures: evaluator.x.figures, variants: evaluator.x.fixedVariants, customer, now };
     const who: Who = { customer: customer.id === "" ? "the customer" : customer.id, now, zone: customer.zone };
     const apart = (report: string, i: number): readonly string[] => [...(i === 0 ? [] : [""]), ...report.split("\n")];
     return concerned(program, moment).flatMap((name): readonly string[] => {
@@ -40,7 +40,7 @@ export function testExplainer({ program, tests }: TestSuite): Explain {
       const rule = typeof name === "string" ? rules.get(name) : undefined;
       if (segment !== undefined) return [segmentReport(explainSegment(subject, segment), who)];
       if (rule === undefined || expectation.k === "condition") return [];
-      const history = ruleHistory(subject.compiled, subject.figures, rule, { works, clock: "event", begin }, MOST_TOLD);
+      const history = ruleHistory(subject, rule, { works, clock: "event", begin }, MOST_TOLD);
       return [ruleReport(explainRule(subject, rule), history, who)];
     }).flatMap(apart);
   };

@@ -34,6 +34,24 @@ export interface Asked {
   readonly run: number | null;
 }
 
+/** Who is looked at, and when. */
+export interface Subject {
+  readonly compiled: Compiled;
+  readonly figures: Figures;
+  readonly customer: Customer;
+  readonly now: number;
+  /** By experiment: the variant that everybody has, where a test fixes one. */
+  readonly variants?: ReadonlyMap<number, string> | null;
+}
+
+/** One that looks at nothing yet, and tells nobody. */
+export function silently({ compiled, figures, variants = null }: Subject): Evaluator {
+  const e = evaluator(compiled, SILENT);
+  e.x.figures = figures;
+  e.x.fixedVariants = variants;
+  return e;
+}
+
 /** A copy that shares nothing with the customer but their zone. */
 export function copyOf(customer: Customer): Customer {
   const { zone, ...rest } = customer;
@@ -61,10 +79,10 @@ export function watchNodes(compiled: Compiled): ReadonlyMap<number, CompiledWatc
   return nodes;
 }
 
-export function forecast(compiled: Compiled, figures: Figures, customer: Customer, now: number, asked: Asked): Forecast {
-  const e = evaluator(compiled, SILENT);
-  e.x.figures = figures;
-  const copy = copyOf(customer);
+export function forecast(subject: Subject, asked: Asked): Forecast {
+  const { compiled, now } = subject;
+  const e = silently(subject);
+  const copy = copyOf(subject.customer);
   const nodes = watchNodes(compiled);
   const run = asked.run === null ? null : (copy.runs[asked.run] ?? null);
   const watches = new Map<number, Turn>();

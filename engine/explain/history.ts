@@ -4,32 +4,42 @@
  * were edited meanwhile, or the log no longer holds the customer's beginning, it is what the present rules would have
  * done with what is left. Percentiles are taken as they are today.
  */
-import type { Program, Rule } from "../../dsl/program.js";
+import type { Cap, Rule, Value } from "../../dsl/program.js";
 import { capText, spell, spellStep } from "../../dsl/spell.js";
 import type { Compiled } from "../compile/compiled.js";
-import type { Figures } from "../customer.js";
+import { fullCap } from "../caps.js";
+import type { Customer } from "../customer.js";
 import type { Work } from "../decode.js";
 import { SILENT, type Traced } from "../evaluate.js";
 import { createPartition, take, takePending, type Partition } from "../partition.js";
 import type { ClockKind } from "../ports.js";
-import { engineStats } from "../stats.js";
+import { isQuiet } from "../policies.js";
+import { engineStats, type EngineStats } from "../stats.js";
 import type { Zone } from "../zone.js";
+import type { Subject } from "./forecast.js";
 import { partsAsTheyAre, type Part } from "./parts.js";
-import { stepOf, type RuleQuestion } from "./rule.js";
+import { explainCap, policiesOf, quietText, sentUnder, stepOf, stepWith, type RuleQuestion } from "./rule.js";
 
-/** `cause`: the event's id, or `time`. */
-export type Told = { readonly at: number; readonly cause: string; readonly zone: Zone } & (
+/** `cause`: the event's id, or `time`; `per`: of which of the rule's runs; `times`: so often one after the other, the last at `at`. */
+export type Told = { readonly at: number; readonly cause: string; readonly zone: Zone; readonly per: Value; readonly times: number } & (
   | { readonly k: "started" | "restarted" }
   /** The event is one that starts it, and its `where` does not hold. */
   | { readonly k: "passed over"; readonly where: string }
-  /** `why`: in the author's words; `part`: the condition with its values then. */
-  | { readonly k: "not started"; readonly by: Extract<Traced, { k: "refused" }>["by"]; readonly why: string; readonly part: Part | null }
+  /** `why`: in the author's words; `part`: the condition with its values then; `freeAt`: when the cap has room again. */
+  | { readonly k: "not started"; readonly by: Refused["by"]; readonly why: string; readonly part: Part | null; readonly freeAt: number | null }
   | { readonly k: "ended"; readonly by: Extract<Traced, { k: "ended" }>["by"] }
   | { readonly k: "waits"; readonly step: string; readonly until: number | null }
-  | { readonly k: "held"; readonly step: string; readonly policy: string; readonly until: number | null }
-  | { readonly k: "suppressed"; readonly step: string; readonly policy: string; readonly by: "consent" | "cap"; readonly why: string }
+  /** Which way it went at a step that leads into several: `then`, `else`, or a variant. */
+  | { readonly k: "went"; readonly step: string; readonly kind: StepKind; readonly way: string; readonly part: Part | null }
+  | { readonly k: "held"; readonly step: string; readonly policy: string; readonly quiet: readonly string[]; readonly until: number | null }
+  | { readonly k: "suppressed"; readonly step: string; readonly policy: string; readonly by: "consent" | "cap"; readonly why: string; readonly freeAt: number | null }
+  /** A message was held, and its run ended. */
+  | { readonly k: "dropped"; readonly step: string }
   | { readonly k: "acted"; readonly step: string }
 );
+
+type StepKind = "if" | "take" | "waitFor" | "split" | "other";
+type Refused = Extract<Traced, { k: "refused" }>;
 
 export interface History {
   /** The last of what was told, oldest first. */
@@ -38,6 +48,13 @@ export interface History {
   readonly more: boolean;
   /** Events that became dead letters, and why the last of them did; null: none. */
   readonly refused: { readonly count: number; readonly last: string } | null;
+  /** How many events of the customer it is made of, and the own time of the earliest; null: there are none. */
+  readonly events: number;
+  readonly from: number | null;
+  /** The customer was known before: what happened then is not in the records any more. */
+  readonly isWhole: boolean;
+  /** At the end the rule stands for the customer as it really does: otherwise rules or clock were others then. */
+  readonly agrees: boolean;
 }
 
 export interface Recorded {
@@ -48,43 +65,76 @@ export interface Recorded {
   readonly begin?: (partition: Partition) => void;
 }
 
-export function ruleHistory(compiled: Compiled, figures: Figures, question: RuleQuestion, recorded: Recorded, most: number): History {
+export function ruleHistory({ compiled, figures, customer }: Subject, question: RuleQuestion, recorded: Recorded, most: number): History {
   const { program } = compiled;
   const rule = program.rules[question.index] as Rule;
   const told: Told[] = [];
   let count = 0;
   const tell = (what: Told): void => {
+    const last = told.at(-1);
+    if (last !== undefined && isSame(last, what)) {
+      told[told.length - 1] = { ...what, times: last.times + 1 };
+      return;
+    }
     count++;
     told.push(what);
     if (told.length > most) told.shift();
   };
+  const textOf = (channel: string | null, template: string): string => `${channel === null ? "emit" : `send ${channel}`} ${JSON.stringify(template)}`;
   const partition = createPartition(compiled, { index: 0, clock: recorded.clock, cacheCustomers: Infinity }, engineStats(), {
     ...SILENT,
     action: (action) => {
-      if (action.rule !== rule.name) return;
-      const step = `${action.channel === null ? "emit" : `send ${action.channel}`} ${JSON.stringify(action.template)}`;
-      tell({ ...present(partition), k: "acted", step });
+      if (action.rule === rule.name) tell({ ...present(partition), k: "acted", step: textOf(action.channel, action.template) });
+    },
+    suppressed: (message) => {
+      if (message.rule === rule.name && message.reason === "ended") tell({ ...present(partition), k: "dropped", step: textOf(message.channel, message.template) });
+    },
+    went: (name, key, way) => {
+      if (name === rule.name) tell(wentAt(partition, rule, question, key, way));
     },
   });
-  const { evaluator } = partition;
+  const { evaluator, stats } = partition;
   evaluator.x.figures = figures;
   recorded.begin?.(partition);
   evaluator.trace = (what) => {
-    if (what.rule !== question.index) return;
-    const one = toldOf(partition, rule, question, what);
-    if (one !== null) tell(one);
+    if (what.rule === question.index) tell(toldOf(partition, rule, question, what));
   };
+  let from = Infinity;
+  let events = 0;
   for (const work of recorded.works) {
+    const before = duplicatesOf(stats, work);
     while (take(partition, work) !== "done") takePending(partition, 0);
     takePending(partition, 0);
-    // What came due before the event is told as well, with another cause.
-    if (work.k !== "event" || told.at(-1)?.cause === work.id) continue;
+    if (work.k !== "event") continue;
+    events++;
+    from = Math.min(from, work.time ?? work.stamp);
+    // What came due before the event is told as well, with another cause. What came twice happened once.
+    if (told.at(-1)?.cause === work.id || duplicatesOf(stats, work) > before) continue;
     const starts = rule.on.filter((moment) => moment.k === "event" && moment.event === work.plan.name && moment.where !== null);
     for (const moment of starts) {
-      if (moment.k === "event" && moment.where !== null) tell({ ...present(partition), cause: work.id, k: "passed over", where: spell(program, moment.where) });
+      if (moment.k === "event" && moment.where !== null) tell({ ...present(partition), per: null, cause: work.id, k: "passed over", where: spell(program, moment.where) });
     }
   }
-  return { told, more: count > told.length, refused: refusedOf(recorded.works) };
+  return {
+    told, more: count > told.length, refused: refusedOf(recorded.works), events, from: from === Infinity ? null : from,
+    isWhole: customer.firstSeen === Infinity || from <= customer.firstSeen,
+    agrees: standing(partition.cache.peek(customer.id), question.index) === standing(customer, question.index),
+  };
+}
+
+/** Where the runs of a rule stand, for comparison. */
+const standing = (customer: Customer | undefined, rule: number): string =>
+  JSON.stringify((customer?.runs ?? []).filter((run) => run.rule === rule).map(({ at, key, startedAt, deadline }) => [startedAt, key, at, deadline]));
+
+/** Starts that were passed over for one reason again and again are one line. */
+function isSame(a: Told, b: Told): boolean {
+  if (a.per !== b.per) return false;
+  if (a.k === "passed over") return b.k === a.k && a.where === b.where;
+  return a.k === "not started" && a.by === "going" && b.k === a.k && b.by === a.by;
+}
+
+function duplicatesOf(stats: EngineStats, work: Work): number {
+  return work.k === "event" ? (stats.events.get(work.plan.wire)?.duplicate ?? 0) : 0;
 }
 
 function refusedOf(works: readonly Work[]): History["refused"] {
@@ -93,45 +143,69 @@ function refusedOf(works: readonly Work[]): History["refused"] {
   return last === undefined ? null : { count: dead.length, last: `${last.type === "" ? "" : `${last.type}: `}${last.reason}: ${last.detail}` };
 }
 
-function present({ evaluator: { x, cause } }: Partition): Pick<Told, "at" | "cause" | "zone"> {
-  return { at: x.now, cause, zone: x.zone };
+function present({ evaluator: { x, cause } }: Partition): Pick<Told, "at" | "cause" | "zone" | "per" | "times"> {
+  return { at: x.now, cause, zone: x.zone, per: x.run?.key ?? null, times: 1 };
 }
 
-function toldOf(partition: Partition, rule: Rule, question: RuleQuestion, what: Traced): Told | null {
+function wentAt(partition: Partition, rule: Rule, question: RuleQuestion, key: string, way: string): Told {
+  const step = stepWith(rule.steps, key);
+  const outline = question.branches.get(key);
+  const kind = step?.k === "if" || step?.k === "take" || step?.k === "waitFor" || step?.k === "split" ? step.k : "other";
+  return {
+    ...present(partition), k: "went", kind, way, step: step === null ? "a step" : spellStep(partition.compiled.program, step),
+    part: outline === undefined ? null : partsAsTheyAre(partition.evaluator, outline),
+  };
+}
+
+function toldOf(partition: Partition, rule: Rule, question: RuleQuestion, what: Traced): Told {
   const { program } = partition.compiled;
-  const now = present(partition);
+  const now = { ...present(partition), per: what.per };
   const step = (op: number): string => stepText(partition.compiled, rule, question.index, op);
   const whenever = (until: number): number | null => (until === Infinity ? null : until);
   switch (what.k) {
     case "started": return { ...now, k: what.restarted ? "restarted" : "started" };
     case "ended": return { ...now, k: "ended", by: what.by };
     case "waits": return { ...now, k: "waits", step: step(what.op), until: whenever(what.until) };
-    case "held": return { ...now, k: "held", step: step(what.op), policy: policyName(program, what), until: what.judgement.k === "hold" ? whenever(what.judgement.until) : null };
-    case "suppressed": {
-      const { judgement } = what;
-      if (judgement.k !== "consent" && judgement.k !== "cap") return null;
-      const why = judgement.k === "cap" ? capText(judgement.cap) : consentText(partition, judgement.policy);
-      return { ...now, k: "suppressed", step: step(what.op), policy: policyName(program, what), by: judgement.k, why };
-    }
     case "refused": return { ...now, k: "not started", by: what.by, ...refusal(partition, rule, question, what) };
+    case "held": case "suppressed": break;
+  }
+  const { judgement } = what;
+  const policy = judgement.k === "send" ? "" : (program.policies[judgement.policy]?.name ?? "");
+  const message = { ...now, step: step(what.op), policy };
+  switch (judgement.k) {
+    case "cap": return { ...message, k: "suppressed", by: judgement.k, why: capText(judgement.cap), freeAt: freeAt(partition, judgement.cap, sentUnder(partition.evaluator.x.customer, judgement.policy)) };
+    case "consent": return { ...message, k: "suppressed", by: judgement.k, why: consentText(partition, judgement.policy), freeAt: null };
+    case "hold": return { ...message, k: "held", quiet: quietTexts(partition, rule, question.index, what.op), until: whenever(judgement.until) };
+    case "send": return { ...now, k: "acted", step: message.step };
   }
 }
 
-function refusal({ evaluator }: Partition, rule: Rule, question: RuleQuestion, what: Extract<Traced, { k: "refused" }>): { readonly why: string; readonly part: Part | null } {
+type Refusal = Pick<Extract<Told, { k: "not started" }>, "why" | "part" | "freeAt">;
+
+function refusal(partition: Partition, rule: Rule, question: RuleQuestion, what: Refused): Refusal {
+  const { evaluator } = partition;
+  const none = { part: null, freeAt: null };
   switch (what.by) {
-    case "going": return { why: "a run is under way, and the rule does not say `repeat restart`", part: null };
-    case "cap": return { why: rule.caps.map(capText).join(", "), part: null };
+    case "going": return { ...none, why: "a run is under way, and the rule does not say `repeat restart`" };
+    case "cap": {
+      const { x } = evaluator;
+      const times = x.customer.starts.find((starts) => starts.rule === question.index)?.times ?? [];
+      const cap = fullCap(rule.caps, times, x);
+      return cap === null ? { ...none, why: rule.caps.map(capText).join(", ") } : { part: null, why: capText(cap), freeAt: freeAt(partition, cap, times) };
+    }
     case "when": {
       const part = question.when === null ? null : partsAsTheyAre(evaluator, question.when);
-      return { why: part === null || rule.when === null ? "when" : `when ${part.text}`, part };
+      return { ...none, why: part === null || rule.when === null ? "when" : `when ${part.text}`, part };
     }
     case "until": {
       const outline = question.until[what.place];
       const part = outline === undefined ? null : partsAsTheyAre(evaluator, outline);
-      return { why: part === null ? "until" : `until ${part.text}`, part };
+      return { ...none, why: part === null ? "until" : `until ${part.text}`, part };
     }
   }
 }
+
+const freeAt = ({ evaluator: { x } }: Partition, cap: Cap, times: readonly number[]): number | null => explainCap(x, cap, times).freeAt;
 
 function stepText(compiled: Compiled, rule: Rule, index: number, place: number): string {
   const op = compiled.rules[index]?.ops[place];
@@ -139,8 +213,16 @@ function stepText(compiled: Compiled, rule: Rule, index: number, place: number):
   return step === null ? "a step" : spellStep(compiled.program, step);
 }
 
-const policyName = (program: Program, { judgement }: Extract<Traced, { k: "held" | "suppressed" }>): string =>
-  judgement.k === "send" ? "" : (program.policies[judgement.policy]?.name ?? "");
+/** What is quiet at this instant on the channel of a `send`. */
+function quietTexts({ compiled, evaluator }: Partition, rule: Rule, index: number, place: number): readonly string[] {
+  const op = compiled.rules[index]?.ops[place];
+  const step = op === undefined ? null : stepOf(rule.steps, op);
+  if (step?.k !== "send") return [];
+  return policiesOf(compiled.program, step.channel).flatMap((policy) => (compiled.policies[policy.index]?.quiet ?? []).flatMap((quiet, i) => {
+    const written = policy.quiet[i];
+    return written !== undefined && isQuiet(quiet, evaluator.x) ? [quietText(written, (of) => spell(compiled.program, of))] : [];
+  }));
+}
 
 /** The first condition of the policy that does not hold. */
 function consentText({ compiled, evaluator }: Partition, policy: number): string {

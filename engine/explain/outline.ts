@@ -6,6 +6,7 @@
 import { spell } from "../../dsl/spell.js";
 import type { Expr, Program } from "../../dsl/program.js";
 import { children as childrenOf } from "../compile/emit.js";
+import { touching } from "../cost/touching.js";
 
 export interface Outline {
   readonly text: string;
@@ -16,6 +17,8 @@ export interface Outline {
   readonly isCondition: boolean;
   /** It reads the event that starts a rule. */
   readonly readsEvent: boolean;
+  /** Types of events that may change it, sorted. */
+  readonly changedBy: readonly string[];
   readonly parts: readonly Outline[];
 }
 
@@ -30,11 +33,13 @@ const DEEPEST = 12;
 
 export function outliner(program: Program): Outliner {
   const parts: Expr[] = [];
-  const take = (expr: Expr, depth: number, text: string | null = null): Outline => {
+  const touches = touching(program);
+  const take = (expr: Expr, depth: number): Outline => {
     const watch = program.watches.length + parts.push(expr) - 1;
-    const own = text ?? spell(program, expr);
+    const own = spell(program, expr);
     return {
       text: own, expr, watch, isCondition: expr.type.k === "boolean", readsEvent: readsEvent(expr),
+      changedBy: [...touches.expression(expr)].sort(),
       parts: depth >= DEEPEST ? [] : partsOf(program, expr).map((part) => take(part, depth + 1)).filter((part) => part.text !== own),
     };
   };
@@ -58,6 +63,15 @@ function partsOf(program: Program, expr: Expr): readonly Expr[] {
       // A boolean trait is its condition; of another its parts are enough.
       return value.type.k === "boolean" || isLeaf(value) ? [value] : operands(value);
     }
+    case "segment": {
+      const { enter, leave } = program.segments[expr.index] as Program["segments"][number];
+      // One with a memory is more than its conditions now; it has an explanation of its own.
+      return leave === null && enter.forMs + enter.forMonths === 0 ? [enter.if] : [];
+    }
+    case "tier": {
+      const tier = program.tiers[expr.index];
+      return tier === undefined || expr.fn === "next" || expr.fn === "missing" ? [] : [tier.value];
+    }
     default: return isLeaf(expr) ? [] : operands(expr);
   }
 }
@@ -69,7 +83,7 @@ function operands(expr: Expr): readonly Expr[] {
   const walk = (of: Expr): void => {
     if (isLeaf(of) || of.k === "trait") {
       const key = JSON.stringify(of);
-      if (!seen.has(key)) found.push(of);
+      if (!seen.has(key)) found.push(asSeen(of));
       seen.add(key);
       return;
     }
@@ -77,6 +91,11 @@ function operands(expr: Expr): readonly Expr[] {
   };
   childrenOf(expr).forEach(walk);
   return found;
+}
+
+/** A tier is compared by rank and known by its level. */
+function asSeen(of: Expr): Expr {
+  return of.k === "tier" && of.fn === "rank" ? { ...of, fn: "level", type: { k: "string" }, maybe: true } : of;
 }
 
 const LEAVES: ReadonlySet<Expr["k"]> = new Set([

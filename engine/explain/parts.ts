@@ -1,9 +1,9 @@
 /** The parts of a condition with their values: what an explanation shows of it. */
 import type { Type, Value } from "../../dsl/program.js";
 import type { Compiled } from "../compile/compiled.js";
-import type { Customer, Figures, Run } from "../customer.js";
-import { SILENT, evaluator, type Evaluator } from "../evaluate.js";
-import { copyOf, forecast, look, watchNodes, type Turn } from "./forecast.js";
+import type { Run } from "../customer.js";
+import type { Evaluator } from "../evaluate.js";
+import { copyOf, forecast, look, silently, watchNodes, type Subject, type Turn } from "./forecast.js";
 import type { Outline } from "./outline.js";
 
 export interface Part {
@@ -13,23 +13,17 @@ export interface Part {
   /** Null: it is no condition, or nobody can tell without the event. */
   readonly holds: boolean | null;
   readonly readsEvent: boolean;
+  /** Types of events that may change it, sorted. */
+  readonly changedBy: readonly string[];
   /** Its first change by time alone; null: none in sight. */
   readonly turns: Turn | null;
   readonly parts: readonly Part[];
 }
 
-/** Who is looked at, and when. */
-export interface Subject {
-  readonly compiled: Compiled;
-  readonly figures: Figures;
-  readonly customer: Customer;
-  readonly now: number;
-}
-
 /** Evaluates outlines for a customer at an instant; `run` is the place of one of their runs. */
-export function partsOf({ compiled, figures, customer, now }: Subject, outlines: readonly Outline[], run: number | null): readonly Part[] {
-  const e = evaluator(compiled, SILENT);
-  e.x.figures = figures;
+export function partsOf(subject: Subject, outlines: readonly Outline[], run: number | null): readonly Part[] {
+  const { compiled, customer, now } = subject;
+  const e = silently(subject);
   // Reading lets what has left a window go: the customer stays as they are.
   const copy = copyOf(customer);
   const own = run === null ? null : (copy.runs[run] ?? null);
@@ -40,7 +34,7 @@ export function partsOf({ compiled, figures, customer, now }: Subject, outlines:
     of.parts.forEach(gather);
   };
   outlines.forEach(gather);
-  const { watches } = forecast(compiled, figures, customer, now, { watches: asked, segments: [], run });
+  const { watches } = forecast(subject, { watches: asked, segments: [], run });
   return outlines.map((outline) => part(compiled, e, own, outline, watches));
 }
 
@@ -56,7 +50,7 @@ function part(compiled: Compiled, e: Evaluator, run: Run | null, outline: Outlin
   return {
     text: outline.text, type: outline.expr.type, value,
     holds: outline.isCondition && !unknown ? value === true : null,
-    readsEvent: outline.readsEvent,
+    readsEvent: outline.readsEvent, changedBy: outline.changedBy,
     turns: turns.get(outline.watch) ?? null,
     parts: outline.parts.map((inner) => part(compiled, e, run, inner, turns, hasEvent)),
   };

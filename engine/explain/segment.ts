@@ -1,11 +1,10 @@
 /** Why a customer is in a segment or is not, and what would change it. */
 import type { Held, Length, Program } from "../../dsl/program.js";
-import { touching } from "../cost/touching.js";
 import { isMember } from "../customer.js";
 import { addMonths } from "../zone.js";
-import { forecast, type Turn } from "./forecast.js";
+import { forecast, type Subject, type Turn } from "./forecast.js";
 import type { Outline, Outliner } from "./outline.js";
-import { partsOf, type Part, type Subject } from "./parts.js";
+import { partsOf, type Part } from "./parts.js";
 
 export interface SegmentExplanation {
   readonly segment: string;
@@ -16,6 +15,8 @@ export interface SegmentExplanation {
   readonly leave: HeldExplanation | null;
   /** When membership turns by time alone; null: not in sight. */
   readonly turns: Turn | null;
+  /** Where it does not: up to when that is sure; null: for ever. */
+  readonly sureUntil: number | null;
   /** Types of events that may change it before, sorted. */
   readonly touchedBy: readonly string[];
 }
@@ -44,18 +45,18 @@ export function askSegment(program: Program, outliner: Outliner, name: string): 
 }
 
 export function explainSegment(subject: Subject, { index, enter, leave }: SegmentQuestion): SegmentExplanation {
-  const { compiled, figures, customer, now } = subject;
+  const { compiled, customer } = subject;
   const segment = compiled.program.segments[index] as Program["segments"][number];
   const outlines = leave === null ? [enter] : [enter, leave];
   const [entering, leaving] = partsOf(subject, outlines, null);
-  const { segments } = forecast(compiled, figures, customer, now, { watches: [], segments: [index], run: null });
-  const touches = touching(compiled.program);
-  const touchedBy = new Set([segment.enter, ...(segment.leave === null ? [] : [segment.leave])].flatMap((held) => [...touches.expression(held.if)]));
+  const { segments, upTo } = forecast(subject, { watches: [], segments: [index], run: null });
+  const touchedBy = new Set(outlines.flatMap(({ changedBy }) => changedBy));
   return {
     segment: segment.name, label: segment.label, member: isMember(customer, index),
     enter: held(subject, entering as Part, segment.enter, 2 * index),
     leave: segment.leave === null ? null : held(subject, leaving as Part, segment.leave, 2 * index + 1),
     turns: segments.get(index) ?? null,
+    sureUntil: segments.has(index) || upTo === Infinity ? null : upTo,
     touchedBy: [...touchedBy].sort(),
   };
 }

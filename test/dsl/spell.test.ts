@@ -11,8 +11,8 @@ import { capText, lengthText, literal, spell, spellMoment, spellSchedule, spellS
 import * as tree from "../../dsl/check/trees.js";
 import { EVERYTHING } from "../engine/everything.js";
 import { expressions } from "../engine/expressions.js";
-import { corpus, withoutCorpus } from "./corpus.js";
-import { documentBlocks, ruleFiles, type SourceFile } from "./rule-files.js";
+import { corpus, withoutCorpus, type SourceFile } from "./corpus.js";
+import { documentBlocks, ruleFiles } from "./rule-files.js";
 
 function checked(text: string): Program {
   const { program, diagnostics } = compileProgram([{ file: "spelt.eddy", text }]);
