@@ -23,12 +23,15 @@ type Wait =
   | { readonly k: "for"; readonly moment: Moment; readonly at: number; readonly number: number }
   | { readonly k: "held"; readonly line: string; readonly number: number };
 
+/** How a wait ended: with an event, with something that turned, or without. */
+type Came = Happening | "turned" | "over";
+
 interface Run {
   readonly rule: RuleData;
   readonly started: number;
   readonly event: Happening | null;
   readonly key: string | null;
-  readonly steps: Generator<Wait, void, boolean>;
+  readonly steps: Generator<Wait, void, Came>;
   wait: Wait | null;
   /** How many b came while it ran. */
   b: number;
@@ -232,13 +235,13 @@ function round(c: Customer, rules: readonly RuleData[], event: Happening | null,
   for (const { run, wait } of held) {
     if (isQuietAt(c, c.now)) break;
     deliver(c, wait.line);
-    act(c, run, true);
+    act(c, run, "over");
   }
   for (const run of waiting) {
     const { wait } = run;
     if (wait === null || wait.k === "held") throw new Error("a run that does not wait");
-    if (wait.at <= c.now) act(c, run, false);
-    else if (wait.k === "for" && matches(asWritten(wait.moment, run), run.event, event, turns.filter(({ number }) => number > wait.number))) act(c, run, true);
+    if (wait.at <= c.now) act(c, run, "over");
+    else if (wait.k === "for" && matches(asWritten(wait.moment, run), run.event, event, turns.filter(({ number }) => number > wait.number))) act(c, run, wait.moment.k === "event" && event !== null ? event : "turned");
   }
   const due = c.due;
   c.due = [];
@@ -283,15 +286,15 @@ function start(c: Customer, rule: RuleData, event: Happening | null): void {
   const facts = { rule, started: c.number++, event: startsWithEvent(rule) ? event : null, key, b: 0, wait: null };
   const run: Run = Object.assign(facts, { steps: lifeOf(c, facts as Pick<Run, keyof typeof facts> as Run) });
   c.runs.push(run);
-  act(c, run, false);
+  act(c, run, "over");
 }
 
-function* lifeOf(c: Customer, run: Run): Generator<Wait, void, boolean> {
+function* lifeOf(c: Customer, run: Run): Generator<Wait, void, Came> {
   const count = { n: 0 };
-  if (yield* follow(c, run, run.rule.steps, count)) say(c, run, "end", count.n);
+  if (yield* follow(c, run, run.rule.steps, count, null)) say(c, run, "end", count.n);
 }
 
-function act(c: Customer, run: Run, came: boolean): void {
+function act(c: Customer, run: Run, came: Came): void {
   const { done, value } = run.steps.next(came);
   run.wait = done === true ? null : value;
   if (done === true) remove(c, run);
@@ -310,7 +313,7 @@ const payloads = (steps: readonly Step[]): number => steps.reduce((n, step) => {
 }, 0);
 
 /** Whether the run goes on behind these steps. */
-function* follow(c: Customer, run: Run, steps: readonly Step[], count: { n: number }): Generator<Wait, boolean, boolean> {
+function* follow(c: Customer, run: Run, steps: readonly Step[], count: { n: number }, taken: Happening | null): Generator<Wait, boolean, Came> {
   for (const step of steps) {
     const from = count.n;
     count.n += payloads([step]);
@@ -320,14 +323,14 @@ function* follow(c: Customer, run: Run, steps: readonly Step[], count: { n: numb
       case "for": {
         const came = yield { k: "for", moment: step.moment, at: c.now + step.minutes * MINUTE, number: c.number++ };
         if (step.fork === null) {
-          if (!came) return false;
-        } else if (!(yield* either(c, run, came, step.fork, from))) return false;
+          if (came === "over") return false;
+        } else if (!(yield* either(c, run, came !== "over", step.fork, from, typeof came === "object" ? came : taken, taken))) return false;
         break;
       }
-      case "if": if (!(yield* either(c, run, c.members.has(step.segment), step, from))) return false; break;
-      case "emit": say(c, run, "did", from); break;
+      case "if": if (!(yield* either(c, run, c.members.has(step.segment), step, from, taken, taken))) return false; break;
+      case "emit": say(c, run, "did", from, taken); break;
       case "send": {
-        const line = lineOf(run, "email did", from);
+        const line = lineOf(run, "email did", from, taken);
         if (isQuietAt(c, c.now)) {
           c.said.push(`${c.now} held ${line}`);
           yield { k: "held", line, number: c.number++ };
@@ -342,17 +345,21 @@ function* follow(c: Customer, run: Run, steps: readonly Step[], count: { n: numb
   return true;
 }
 
-function* either(c: Customer, run: Run, first: boolean, { then, otherwise }: { readonly then: readonly Step[]; readonly otherwise: readonly Step[] }, from: number): Generator<Wait, boolean, boolean> {
-  return yield* follow(c, run, first ? then : otherwise, { n: first ? from : from + payloads(then) });
+/** `first`, `second`: the event that the innermost wait took, in the one block and in the other. */
+function* either(
+  c: Customer, run: Run, isFirst: boolean, { then, otherwise }: { readonly then: readonly Step[]; readonly otherwise: readonly Step[] }, from: number,
+  first: Happening | null, second: Happening | null,
+): Generator<Wait, boolean, Came> {
+  return yield* isFirst ? follow(c, run, then, { n: from }, first) : follow(c, run, otherwise, { n: from + payloads(then) }, second);
 }
 
-function lineOf(run: Run, what: string, step: number): string {
+function lineOf(run: Run, what: string, step: number, taken: Happening | null): string {
   const { event } = run;
-  return `${run.rule.name} ${what} ${JSON.stringify({ step, key: event?.key ?? null, n: event?.n ?? null, by: event !== null, b: run.b })}`;
+  return `${run.rule.name} ${what} ${JSON.stringify({ step, came: taken?.n ?? null, key: event?.key ?? null, n: event?.n ?? null, by: event !== null, b: run.b })}`;
 }
 
-function say(c: Customer, run: Run, what: string, step: number): void {
-  c.said.push(`${c.now} ${what === "end" ? `${run.rule.name} end {"step":${step}}` : lineOf(run, what, step)}`);
+function say(c: Customer, run: Run, what: string, step: number, taken: Happening | null = null): void {
+  c.said.push(`${c.now} ${what === "end" ? `${run.rule.name} end {"step":${step}}` : lineOf(run, what, step, taken)}`);
 }
 
 function deliver(c: Customer, line: string): void {

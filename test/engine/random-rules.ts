@@ -170,15 +170,18 @@ function startText(of: Start): string {
   }
 }
 
-function stepText(of: Step, hasEvent: boolean, count: { n: number }): string {
-  const payload = (): string => `{ step: ${count.n++}, key: ${hasEvent ? "event.key" : "null"}, n: ${hasEvent ? "event.n" : "null"}, by: ${hasEvent ? "event != null" : "false"}, b: count(b) this run }`;
-  const block = (steps: readonly Step[]): string => `{ ${steps.map((step) => stepText(step, hasEvent, count)).join("\n")} }`;
+/** `came`: the name of the event that the innermost `wait for` around it took. */
+function stepText(of: Step, hasEvent: boolean, count: { n: number; names: number }, came: string | null = null): string {
+  const payload = (): string => `{ step: ${count.n++}, came: ${came === null ? "null" : `${came}.n`}, key: ${hasEvent ? "event.key" : "null"}, n: ${hasEvent ? "event.n" : "null"}, by: ${hasEvent ? "event != null" : "false"}, b: count(b) this run }`;
+  const block = (steps: readonly Step[], of = came): string => `{ ${steps.map((step) => stepText(step, hasEvent, count, of)).join("\n")} }`;
   switch (of.k) {
     case "wait": return `wait ${of.minutes} minutes`;
     case "clock": return `wait until ${of.weekday === null ? "" : `${WEEKDAYS[of.weekday] as string} `}${clock(of.minute)}`;
     case "for": {
       const text = `wait for ${momentText(of.moment, hasEvent)} up to ${of.minutes} minutes`;
-      return of.fork === null ? text : `${text} ${block(of.fork.then)} else ${block(of.fork.otherwise)}`;
+      if (of.fork === null) return text;
+      const name = of.moment.k === "event" ? `it${count.names++}` : null;
+      return `${text} ${name === null ? "" : `as ${name}`} ${block(of.fork.then, name ?? came)} else ${block(of.fork.otherwise)}`;
     }
     case "emit": return `emit "did" ${payload()}`;
     case "send": return `send email "did" ${payload()}`;
@@ -199,7 +202,7 @@ function ruleText(rule: RuleData): string {
     rule.isFlagged ? "when flagged" : "", rule.isPerKey && hasEvent ? "per event.key" : "", rule.isRestarted ? "repeat restart" : "",
     rule.cap === null ? "" : `at most ${rule.cap.count} per ${rule.cap.hours} hours`, `priority ${rule.priority}`,
   ];
-  const count = { n: 0 };
+  const count = { n: 0, names: 0 };
   return `rule ${rule.name} {\n${lines.join("\n")}\n${rule.steps.map((step) => stepText(step, hasEvent, count)).join("\n")}\nemit "end" { step: ${count.n} }\n}`;
 }
 
