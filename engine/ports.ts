@@ -197,8 +197,11 @@ export interface StateStore {
   counts(partition: number, ranking: string): Promise<(readonly [value: number, count: number])[]>;
   /** Members of a segment, in any order, page by page; `cursor` null begins and, in the answer, ends. */
   members(partition: number, segment: string, cursor: string | null): Promise<{ readonly customers: string[]; readonly cursor: string | null }>;
-  /** All customers, page by page, in any order; a customer that stays throughout is seen at least once. */
-  scan(partition: number, cursor: string | null): Promise<{ readonly states: [string, Uint8Array][]; readonly cursor: string | null }>;
+  /**
+   * All customers, page by page, in any order; a customer that stays throughout is seen at least once. A page has
+   * about `limit` customers; without it as many as suit the store.
+   */
+  scan(partition: number, cursor: string | null, limit?: number): Promise<{ readonly states: [string, Uint8Array][]; readonly cursor: string | null }>;
   watch(listener: (state: ConnectionState) => void): () => void;
   close(): Promise<void>;
 }

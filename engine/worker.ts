@@ -19,6 +19,7 @@ import { layoutField, sinceField, writeMeta, type Anchor, type Meta } from "./me
 import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, sweepPage, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
 import { pieceRecord, type Piece } from "./population/piece.js";
 import { announced, drawUp, endSweep, forgottenFields, hasFields, takeFields } from "./population/population.js";
+import type { Counts } from "./population/summary.js";
 import { populationField } from "./population/sums.js";
 import {
   LogFull, LogUnavailable, StoreUnavailable,
@@ -103,6 +104,8 @@ const IDLE_AHEAD = 10_000;
 const BATCHES_PER_PAGE = 4;
 /** What is said about customers at a midnight goes into the log when no more records than this lie before it: a later midnight may make it void. */
 const ANNOUNCED_WITHIN = 10_000;
+/** Whoever comes meanwhile waits for no more than a page: a few milliseconds. */
+const SWEEP_PAGE = 64;
 const SWEEP_PAUSE_MS = 1;
 const SCRATCH_BYTES = 4096;
 
@@ -485,8 +488,12 @@ async function drawUpFigures(s: State): Promise<void> {
   await s.commitOnItsWay;
   if (population === null || signal.aborted) return;
   const { index } = partition.options;
-  const counts = await Promise.all(compiled.program.rankings.map(({ key }) =>
-    insist(environment, signal, "reading how customers stand", passes, () => store.counts(index, key))));
+  const counts: Counts[] = [];
+  for (const { key } of compiled.program.rankings) {
+    counts.push(await insist(environment, signal, "reading how customers stand", passes, () => store.counts(index, key)));
+    await environment.pause(0, signal); // there may be many: other partitions take their turn
+  }
+  if (signal.aborted) return;
   drawUp(population, Math.floor(partition.clock / DAY_MS), counts);
 }
 
@@ -501,7 +508,7 @@ async function sweep(s: State): Promise<void> {
   if (population === null) return;
   if (s.sweepAnew) s.sweepCursor = null;
   s.sweepAnew = false;
-  const page = await insist(environment, signal, "reading customers", passes, () => store.scan(partition.options.index, s.sweepCursor));
+  const page = await insist(environment, signal, "reading customers", passes, () => store.scan(partition.options.index, s.sweepCursor, SWEEP_PAGE));
   if (s.sweepAnew) return; // it was asked of the store as it was before
   sweepPage(partition, {
     states: page.states,

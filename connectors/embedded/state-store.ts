@@ -112,15 +112,15 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
       return { customers, cursor: customers.length < MEMBERS_PER_PAGE ? null : (customers.at(-1) ?? null) };
     },
 
-    async scan(partition, cursor) {
+    async scan(partition, cursor, limit = STATES_PER_PAGE) {
       fresh();
       const prefix = partitionKey(partition);
       const range = cursor === null ? { start: prefix } : { start: prefix + cursor, exclusiveStart: true };
       const page: [string, Uint8Array][] = [];
-      for (const { key, value } of states.getRange({ ...range, end: partitionKey(partition + 1), limit: STATES_PER_PAGE })) {
+      for (const { key, value } of states.getRange({ ...range, end: partitionKey(partition + 1), limit })) {
         page.push([key.slice(PARTITION_KEY_LENGTH), value]);
       }
-      return { states: page, cursor: page.length < STATES_PER_PAGE ? null : (page.at(-1)?.[0] ?? null) };
+      return { states: page, cursor: page.length < limit ? null : (page.at(-1)?.[0] ?? null) };
     },
 
     watch(listener: (state: ConnectionState) => void) {

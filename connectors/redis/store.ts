@@ -118,9 +118,9 @@ export function redisStore(connection: RedisConnection): StateStore {
       return { customers, cursor: next === "0" ? null : next };
     },
 
-    async scan(partition, cursor) {
+    async scan(partition, cursor, limit = STATES_PER_PAGE) {
       const [next, entries] = await connection.ask((client) =>
-        client.hscanBuffer(customersKey(partition), cursor ?? "0", "COUNT", STATES_PER_PAGE));
+        client.hscanBuffer(customersKey(partition), cursor ?? "0", "COUNT", limit));
       const position = String(next);
       return { states: readStates(entries), cursor: position === "0" ? null : position };
     },

@@ -317,6 +317,14 @@ export function stateStoreSuite(name: string, makeFixture: () => Promise<StateSt
         expect(texts(await store.load(P, ids))).toEqual(ids.map((id) => `state of ${id}`));
         expect((await allStates(store, P)).size).toBe(5000);
         expect((await store.scan(P, null)).states.length).toBeLessThan(5000);
+        const few = new Set<string>();
+        for (let cursor: string | null = null, first = true; first || cursor !== null; first = false) {
+          const page: Awaited<ReturnType<StateStore["scan"]>> = await store.scan(P, cursor, 40);
+          expect(page.states.length).toBeLessThan(200);
+          for (const [id] of page.states) few.add(id);
+          cursor = page.cursor;
+        }
+        expect(few.size).toBe(5000);
         await store.commit(commitOf(writer, 2, { states: ids.slice(1).map((id) => [id, null]) }));
         expect([...(await allStates(store, P)).keys()]).toEqual(["customer-0"]);
       });

@@ -168,6 +168,7 @@ function readerOf(world: World, from: number, isDead: () => boolean): LogReader 
   let next = from - 1;
   return {
     async ready() {
+      await turn();
       for (let i = 0; i < 20 && next >= world.records.length && !isDead(); i++) await turn();
     },
     take(limit) {
