@@ -2,30 +2,25 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Declaration, RecordType, TypeExpression } from "../../dsl/ast.js";
-import { parseFile, type ParsedFile } from "../../dsl/parse.js";
+import { parseFile } from "../../dsl/parse.js";
 
 const FOLDER = new URL("../../rules/", import.meta.url);
 
-export interface RuleFile extends ParsedFile {
-  readonly name: string;
-  readonly text: string;
-}
-
-export const shopFile = (name: string): string => readFileSync(fileURLToPath(new URL(name, FOLDER)), "utf8");
-
-export const shopFiles = (): readonly RuleFile[] =>
+export const declared = <K extends Declaration["k"]>(kind: K): Extract<Declaration, { k: K }>[] =>
   readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".eddy"))
     .sort()
-    .map((name) => {
-      const text = shopFile(name);
-      return { name, text, ...parseFile(name, text) };
-    });
+    .flatMap((name) => parseFile(name, readFileSync(fileURLToPath(new URL(name, FOLDER)), "utf8")).declarations)
+    .filter((each): each is Extract<Declaration, { k: K }> => each.k === kind);
 
-export const declared = <K extends Declaration["k"]>(kind: K): Extract<Declaration, { k: K }>[] =>
-  shopFiles().flatMap((file) =>
-    file.declarations.filter((each): each is Extract<Declaration, { k: K }> => each.k === kind),
-  );
+/** The fields of all declarations of one event, or of the profile, together; null: it has none. */
+export function joined(declarations: readonly { readonly type: RecordType | null }[]): RecordType | null {
+  const types = declarations.flatMap(({ type }) => (type === null ? [] : [type]));
+  const [first] = types;
+  if (first === undefined) return null;
+  const fields = new Map(types.flatMap((type) => type.fields).map((field) => [field.name.text, field]));
+  return { ...first, fields: [...fields.values()] };
+}
 
 /**
  * What is wrong with a value of a declared type, as paths with a complaint; empty when nothing is. `partial`: fields
