@@ -7,10 +7,10 @@
 import type { Compiled } from "./compile/compiled.js";
 import type { Environment } from "./environment.js";
 import type { EngineOptions, Ports } from "./open-partition.js";
+import { StoreMoved } from "./ownership.js";
 import { report, type Report } from "./population/report.js";
 import { openSession, type Session } from "./session.js";
 import type { EngineStats } from "./stats.js";
-import { StoreMoved } from "./worker.js";
 
 export type { EngineOptions, Ports } from "./open-partition.js";
 

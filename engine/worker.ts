@@ -15,25 +15,17 @@ import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
 import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
-import { layoutField, sinceField, writeMeta, type Anchor, type Meta } from "./meta.js";
-import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, sweepPage, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
-import { pieceRecord, type Piece } from "./population/piece.js";
-import { announced, drawUp, endSweep, forgottenFields, hasFields, takeFields } from "./population/population.js";
-import type { Counts } from "./population/summary.js";
-import { populationField } from "./population/sums.js";
-import {
-  LogFull, LogUnavailable, StoreUnavailable,
-  type ClockKind, type Commit, type EventLog, type LogRecord, type MetaFields, type Output, type OutputLog, type StateStore, type Writer,
-} from "./ports.js";
+import { writeMeta, type Anchor, type Meta } from "./meta.js";
+import { StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
+import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
+import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
+import { takeFields } from "./population/population.js";
+import type { ClockKind, Commit, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
+import { publishLoop, type Publishing } from "./publishing.js";
 import type { Layouts, OutputPlan } from "./recovery.js";
-import { readCustomer, writeCustomer } from "./state.js";
-import { observe, type EngineStats, type PartitionStats } from "./stats.js";
-import { DAY_MS } from "./zone.js";
+import { readCustomer } from "./state.js";
+import { observe, type EngineStats } from "./stats.js";
 
-/** Another process has claimed the partition. */
-export class OwnershipLost extends Error { override readonly name = "OwnershipLost"; }
-/** The store is older than what was committed to it (or than what was published). */
-export class StoreMoved extends Error { override readonly name = "StoreMoved"; }
 /** The broker's clock says something impossible. */
 export class ClockAlarm extends Error { override readonly name = "ClockAlarm"; }
 
@@ -95,35 +87,18 @@ const COMMIT_BYTES = 256 * 1024;
 const MAX_BATCH = 512;
 const LOAD_AT_ONCE = 400;
 const WAKE_PAGE = 1000;
-/** After a refusal that left the end of the output stream where it was. */
-const REFUSED_PAUSE_MS = 10;
-const PUBLISH_AT_ONCE = 256;
 /** An idle partition records how far it has seen when that is so many records ahead. */
 const IDLE_AHEAD = 10_000;
 /** With work to do, a page of the sweep comes once in so many batches. */
 const BATCHES_PER_PAGE = 4;
-/** What is said about customers at a midnight goes into the log when no more records than this lie before it: a later midnight may make it void. */
-const ANNOUNCED_WITHIN = 10_000;
-/** Whoever comes meanwhile waits for no more than a page: a few milliseconds. */
-const SWEEP_PAGE = 64;
-const SWEEP_PAUSE_MS = 1;
 const SCRATCH_BYTES = 4096;
 
-interface Outgoing {
-  readonly output: Output;
-  readonly arrived: number;
-  readonly isAction: boolean;
-}
-
-interface State {
-  readonly parts: WorkerParts;
+interface State extends Publishing, Keeping {
   readonly queue: LogRecord[];
   /** Records of the queue before this place are taken. */
   head: number;
   works: Work[];
   readonly work: Bell;
-  readonly published: Bell;
-  readonly toPublish: Bell;
   number: number;
   nextOutput: number;
   suppress: ReadonlySet<string>;
@@ -143,27 +118,15 @@ interface State {
   inBatch: boolean;
   /** What the work that comes next must have before it can be done. */
   wants: "counts" | "sweep" | null;
-  /** Where the sweep goes on; null: at the beginning. It is not kept anywhere: who is settled already is passed over. */
-  sweepCursor: string | null;
-  /** The store was away: it may list customers in another order now. */
-  sweepAnew: boolean;
   batchesSincePage: number;
-  /** Committed and not known to be in the log. */
-  toSay: readonly Piece[];
-  readonly saying: Bell;
-  outgoing: Outgoing[];
-  publishedUpTo: number;
   finishing: boolean;
   /** Records that were handed over are given up: the position must not move on to where nothing is known to be left. */
   dropped: boolean;
   nudged: boolean;
-  /** The store, and the end of the output stream, may have gone back while nothing was written to them. */
+  /** The store may have gone back while nothing was written to it. */
   storeInDoubt: boolean;
-  endInDoubt: boolean;
-  readonly stats: PartitionStats;
   /** The states of the commit on its way: a new buffer for each would keep the garbage collector busy. */
   readonly bytes: BytesWriter;
-  readonly scratch: BytesWriter;
 }
 
 export function startWorker(parts: WorkerParts): Worker {
@@ -247,7 +210,7 @@ async function evaluateLoop(s: State): Promise<void> {
     const hasWork = s.queue.length > s.head || s.works.length > 0 || s.nudged;
     if (isSweeping(s) && !s.finishing && (!hasWork || s.wants === "sweep" || s.batchesSincePage >= BATCHES_PER_PAGE)) {
       s.batchesSincePage = 0;
-      await sweep(s);
+      await sweep(s, () => send(s));
       continue;
     }
     if (hasWork) {
@@ -343,8 +306,6 @@ function gather(s: State): void {
   }
 }
 
-const passes = (error: unknown): boolean => error instanceof StoreUnavailable;
-
 async function readWakes(s: State, upTo: number): Promise<void> {
   const { partition, store, environment, signal } = s.parts;
   for (;;) {
@@ -373,22 +334,9 @@ async function loadCustomers(s: State): Promise<void> {
 async function compareStore(s: State): Promise<void> {
   await s.commitOnItsWay;
   const { index } = s.parts.partition.options;
-  const number = await ownCommits(s);
+  const number = await ownCommits(s.parts);
   if (number !== s.number) throw new StoreMoved(`partition ${index}: the store is at commit ${number}, not ${s.number}`);
 }
-
-/** The number of the last commit in the store. Rejects where another writer has the partition. */
-async function ownCommits(s: State): Promise<number> {
-  const { partition, store, environment, signal, writer } = s.parts;
-  const { index } = partition.options;
-  const { number, writer: owner } = await insist(environment, signal, "asking whose the partition is", passes, () => store.meta(index));
-  if (owner?.epoch === writer.epoch && owner.token === writer.token) return number;
-  // Epochs fall only where the store went back to before this writer's claim.
-  if (owner !== null && owner.epoch >= writer.epoch) throw takenOver(index);
-  throw new StoreMoved(`partition ${index}: the store went back to before this process took the partition`);
-}
-
-const takenOver = (index: number): OwnershipLost => new OwnershipLost(`partition ${index}: another Eddy process has taken it over`);
 
 async function commit(s: State): Promise<void> {
   const { parts } = s;
@@ -465,154 +413,4 @@ function announce(s: State, pending: Pending, built: Commit): void {
   }
   s.stats.outboxPending = s.outgoing.length;
   s.toPublish.ring();
-}
-
-// ---------------------------------------------------------------------------------------------------- all customers
-
-/** What a claim finds may be of another program: layouts, and figures that are no longer kept or begin anew. */
-function firstFields({ layouts, meta, partition }: WorkerParts): MetaFields {
-  const { figures } = layouts;
-  const removed = figures.populations.filter((key) => meta.fields[populationField(key)] !== undefined);
-  return {
-    ...(layouts.added === null ? {} : layoutField(layouts.present, layouts.added)),
-    ...(partition.population?.ranks === true ? {} : forgottenFields(meta.fields)),
-    ...Object.fromEntries(removed.map((key) => [populationField(key), ""])),
-    ...(figures.since.size > 0 || meta.since.size > 0 ? sinceField(figures.since) : {}),
-  };
-}
-
-/** A midnight has passed and all that came before it is handed over: once it is committed, the store's counts are those of midnight. */
-async function drawUpFigures(s: State): Promise<void> {
-  const { partition, compiled, store, environment, signal } = s.parts;
-  const { population } = partition;
-  await s.commitOnItsWay;
-  if (population === null || signal.aborted) return;
-  const { index } = partition.options;
-  const counts: Counts[] = [];
-  for (const { key } of compiled.program.rankings) {
-    counts.push(await insist(environment, signal, "reading how customers stand", passes, () => store.counts(index, key)));
-    await environment.pause(0, signal); // there may be many: other partitions take their turn
-  }
-  if (signal.aborted) return;
-  drawUp(population, Math.floor(partition.clock / DAY_MS), counts);
-}
-
-function isSweeping({ parts: { partition: { population } } }: State): boolean {
-  return population !== null && !population.swept;
-}
-
-/** Settles the next page of customers under the tables in force. */
-async function sweep(s: State): Promise<void> {
-  const { partition, compiled, store, environment, signal, layouts } = s.parts;
-  const { population } = partition;
-  if (population === null) return;
-  if (s.sweepAnew) s.sweepCursor = null;
-  s.sweepAnew = false;
-  const page = await insist(environment, signal, "reading customers", passes, () => store.scan(partition.options.index, s.sweepCursor, SWEEP_PAGE));
-  if (s.sweepAnew) return; // it was asked of the store as it was before
-  sweepPage(partition, {
-    states: page.states,
-    read: (id, bytes) => readCustomer(id, bytes, layouts.translations, compiled),
-    isAsStored(customer, bytes) {
-      s.scratch.at = 0;
-      writeCustomer(s.scratch, customer, layouts.present, compiled);
-      return Buffer.compare(s.scratch.bytes.subarray(0, s.scratch.at), bytes) === 0;
-    },
-  });
-  s.sweepCursor = page.cursor;
-  if (page.cursor === null) endSweep(population);
-  if (partition.pending.customers.length > 0 || hasFields(population)) await send(s);
-  // A store that answers at once would let nobody else have a turn.
-  await environment.pause(SWEEP_PAUSE_MS, signal);
-}
-
-/** Appends what is committed and to be said, when the log's end is near; until it is known to be there, or void. */
-async function sayLoop(s: State, evaluating: () => boolean): Promise<void> {
-  const { signal, environment, log, partition, unread } = s.parts;
-  while (!signal.aborted) {
-    const pieces = s.toSay;
-    if (pieces.length === 0 || unread() + s.queue.length - s.head > ANNOUNCED_WITHIN) {
-      if (!evaluating()) return;
-      await s.saying.wait();
-      continue;
-    }
-    // A full log may have room again; until then percentiles stay as they are, and everything else goes on.
-    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull;
-    await insist(environment, signal, "appending how customers stood at midnight", unavailable, () => log.append(pieces.map(pieceRecord)));
-    if (s.toSay === pieces) s.toSay = [];
-    if (partition.population !== null) announced(partition.population, pieces);
-  }
-}
-
-// ---------------------------------------------------------------------------------------------------- publishing
-
-async function publishLoop(s: State, evaluating: () => boolean): Promise<void> {
-  const { signal, environment, outputs, partition, stats } = s.parts;
-  const index = partition.options.index;
-  while (!signal.aborted) {
-    if (s.outgoing.length === 0) {
-      if (s.endInDoubt) await compareEnd(s);
-      if (s.outgoing.length > 0) continue;
-      if (!evaluating()) return;
-      await s.toPublish.wait();
-      continue;
-    }
-    const window = s.outgoing.slice(0, PUBLISH_AT_ONCE);
-    const first = (window[0] as Outgoing).output.number;
-    const started = environment.seconds();
-    // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
-    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull;
-    const accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable,
-      () => outputs.publish(index, window.map(({ output }) => output)));
-    const last = first + window.length - 1;
-    if (accepted >= first) {
-      observe(stats.stageSeconds.publish, environment.seconds() - started);
-      accept(s, accepted);
-    }
-    if (accepted < last) await resume(s, await insist(environment, signal, `asking for the end of OUT_${index}`, unavailable, () => outputs.last(index)));
-  }
-}
-
-function accept(s: State, upTo: number): void {
-  const now = s.parts.environment.now();
-  let n = 0;
-  while (n < s.outgoing.length && (s.outgoing[n] as Outgoing).output.number <= upTo) {
-    const { arrived, isAction } = s.outgoing[n] as Outgoing;
-    if (isAction && arrived > 0) observe(s.parts.stats.actionSeconds, Math.max(0, now - arrived) / 1000);
-    n++;
-  }
-  s.outgoing.splice(0, n);
-  s.publishedUpTo = Math.max(s.publishedUpTo, upTo);
-  s.stats.outboxPending = s.outgoing.length;
-  s.published.ring();
-}
-
-/** With nothing to publish nobody would notice that the output stream lost its end. */
-async function compareEnd(s: State): Promise<void> {
-  const { environment, signal, outputs, partition } = s.parts;
-  const { index } = partition.options;
-  s.endInDoubt = false;
-  const last = await insist(environment, signal, `asking for the end of OUT_${index}`, (error) => error instanceof LogUnavailable, () => outputs.last(index));
-  if (last !== s.publishedUpTo) await resume(s, last);
-}
-
-/** After a refusal or a lost reply: goes on from where the output stream really ends. */
-async function resume(s: State, last: number): Promise<void> {
-  const { store, partition, environment, signal } = s.parts;
-  const index = partition.options.index;
-  const first = s.outgoing[0]?.output.number ?? s.publishedUpTo + 1;
-  if (last >= s.nextOutput) await ownCommits(s);
-  if (last >= s.nextOutput) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds ${last} outputs, of which only ${s.nextOutput - 1} are committed`);
-  if (last >= first) return accept(s, last);
-  if (last === first - 1) return environment.pause(REFUSED_PAUSE_MS, signal);
-  // The output stream lost its end: what was published before is taken from the outbox again.
-  const lost: Outgoing[] = [];
-  for (let from = last + 1; from < first; ) {
-    const page = await insist(environment, signal, "reading the outbox", passes, () => store.outbox(index, from, 1000));
-    if (page[0]?.number !== from) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} went back to ${last}, and output ${from} is no longer kept`);
-    for (const output of page) if (output.number < first) lost.push({ output, arrived: 0, isAction: false });
-    from = (page.at(-1)?.number ?? from) + 1;
-  }
-  environment.log("warn", `OUT_${index} lost its end; publishing it again from the outbox`, { from: last + 1, to: first - 1 });
-  s.outgoing.unshift(...lost);
 }

@@ -1,0 +1,106 @@
+/**
+ * Publishes the committed outputs of one partition, in a chain: each is accepted only directly behind its predecessor. At
+ * the first refusal it stops, asks where the output stream really ends, and goes on from there.
+ */
+import { insist, type Bell } from "./environment.js";
+import { StoreMoved, ownCommits, passes } from "./ownership.js";
+import { LogFull, LogUnavailable, type Output } from "./ports.js";
+import { observe, type PartitionStats } from "./stats.js";
+import type { WorkerParts } from "./worker.js";
+
+/** After a refusal that left the end of the output stream where it was. */
+const REFUSED_PAUSE_MS = 10;
+const PUBLISH_AT_ONCE = 256;
+
+/** An output that is committed and not known to be published. */
+export interface Outgoing {
+  readonly output: Output;
+  readonly arrived: number;
+  readonly isAction: boolean;
+}
+
+/** The part of a worker that publishes. */
+export interface Publishing {
+  readonly parts: WorkerParts;
+  /** In order of their numbers. */
+  outgoing: Outgoing[];
+  publishedUpTo: number;
+  readonly nextOutput: number;
+  /** The end of the output stream may have gone back while nothing was written to it. */
+  endInDoubt: boolean;
+  /** Rung when outputs are accepted, and when there are some to publish. */
+  readonly published: Bell;
+  readonly toPublish: Bell;
+  readonly stats: PartitionStats;
+}
+
+export async function publishLoop(s: Publishing, evaluating: () => boolean): Promise<void> {
+  const { signal, environment, outputs, partition, stats } = s.parts;
+  const index = partition.options.index;
+  while (!signal.aborted) {
+    if (s.outgoing.length === 0) {
+      if (s.endInDoubt) await compareEnd(s);
+      if (s.outgoing.length > 0) continue;
+      if (!evaluating()) return;
+      await s.toPublish.wait();
+      continue;
+    }
+    const window = s.outgoing.slice(0, PUBLISH_AT_ONCE);
+    const first = (window[0] as Outgoing).output.number;
+    const started = environment.seconds();
+    // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
+    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull;
+    const accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable,
+      () => outputs.publish(index, window.map(({ output }) => output)));
+    const last = first + window.length - 1;
+    if (accepted >= first) {
+      observe(stats.stageSeconds.publish, environment.seconds() - started);
+      accept(s, accepted);
+    }
+    if (accepted < last) await resume(s, await insist(environment, signal, `asking for the end of OUT_${index}`, unavailable, () => outputs.last(index)));
+  }
+}
+
+function accept(s: Publishing, upTo: number): void {
+  const now = s.parts.environment.now();
+  let n = 0;
+  while (n < s.outgoing.length && (s.outgoing[n] as Outgoing).output.number <= upTo) {
+    const { arrived, isAction } = s.outgoing[n] as Outgoing;
+    if (isAction && arrived > 0) observe(s.parts.stats.actionSeconds, Math.max(0, now - arrived) / 1000);
+    n++;
+  }
+  s.outgoing.splice(0, n);
+  s.publishedUpTo = Math.max(s.publishedUpTo, upTo);
+  s.stats.outboxPending = s.outgoing.length;
+  s.published.ring();
+}
+
+/** With nothing to publish nobody would notice that the output stream lost its end. */
+async function compareEnd(s: Publishing): Promise<void> {
+  const { environment, signal, outputs, partition } = s.parts;
+  const { index } = partition.options;
+  s.endInDoubt = false;
+  const last = await insist(environment, signal, `asking for the end of OUT_${index}`, (error) => error instanceof LogUnavailable, () => outputs.last(index));
+  if (last !== s.publishedUpTo) await resume(s, last);
+}
+
+/** After a refusal or a lost reply: goes on from where the output stream really ends. */
+async function resume(s: Publishing, last: number): Promise<void> {
+  const { store, partition, environment, signal } = s.parts;
+  const index = partition.options.index;
+  const first = s.outgoing[0]?.output.number ?? s.publishedUpTo + 1;
+  if (last >= s.nextOutput) await ownCommits(s.parts);
+  if (last >= s.nextOutput) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds ${last} outputs, of which only ${s.nextOutput - 1} are committed`);
+  if (last >= first) return accept(s, last);
+  if (last === first - 1) return environment.pause(REFUSED_PAUSE_MS, signal);
+  // The output stream lost its end: what was published before is taken from the outbox again.
+  const lost: Outgoing[] = [];
+  for (let from = last + 1; from < first; ) {
+    const page = await insist(environment, signal, "reading the outbox", passes, () => store.outbox(index, from, 1000));
+    if (page[0]?.number !== from) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} went back to ${last}, and output ${from} is no longer kept`);
+    for (const output of page) if (output.number < first) lost.push({ output, arrived: 0, isAction: false });
+    from = (page.at(-1)?.number ?? from) + 1;
+  }
+  environment.log("warn", `OUT_${index} lost its end; publishing it again from the outbox`, { from: last + 1, to: first - 1 });
+  s.outgoing.unshift(...lost);
+}
