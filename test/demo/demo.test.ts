@@ -106,7 +106,7 @@ describe("until told to end", () => {
     const { child, ended } = start("--rate", "500", "--embedded", store);
     await new Promise<void>((resolve) => {
       let seen = "";
-      child.stdout?.on("data", (text: string) => / [1-9]\d* events /.test((seen += text)) && resolve());
+      child.stdout?.on("data", (text: string) => / [1-9][\d,]* events /.test((seen += text)) && resolve());
     });
     child.kill(signal);
     // What npm does with a Ctrl-C that the terminal has sent already.
