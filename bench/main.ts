@@ -2,13 +2,14 @@
  * `npm run bench`: the figures that docs/performance.md quotes, on real servers, as text and as JSON in bench/out/. Close
  * other programs first: everything is measured on this machine, against something measured in the same run.
  *
- *   npm run bench [-- throughput|latency|memory|tests|check …]
+ *   npm run bench [-- throughput|core|latency|memory|tests|check …]
  *   npm run bench -- fuzz [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts; only when it is named
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { check } from "./check.js";
+import { core } from "./core.js";
 import { fuzz } from "./fuzz.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
@@ -19,6 +20,7 @@ const { values, positionals: asked } = parseArgs({ allowPositionals: true, optio
 
 const BENCHES: Readonly<Record<string, () => unknown>> = {
   throughput: () => throughput(400_000, 100_000, 300_000),
+  core: () => core(400_000, 100_000, 300_000),
   latency: () => latency(2000, 15),
   memory: () => memory(100_000, 5),
   tests: () => Promise.resolve(tests(1000)),

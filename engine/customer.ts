@@ -259,10 +259,18 @@ export function slotOf(customer: Slots, aggregate: number): Slot | undefined {
   return ids[i] === aggregate ? customer.slots[i] : undefined;
 }
 
-export function addSlot(customer: Slots, aggregate: number, slot: Slot): void {
-  const i = lowerBound(customer.slotIds, aggregate);
-  customer.slotIds.splice(i, 0, aggregate);
-  customer.slots.splice(i, 0, slot);
+/** Of runs, which mostly have none: they share the lists until they have one. */
+export const NO_SLOTS: Slots = { slotIds: Object.freeze<number[]>([]) as number[], slots: Object.freeze<Slot[]>([]) as Slot[] };
+
+export function addSlot(of: Slots, aggregate: number, slot: Slot): void {
+  if (of.slotIds === NO_SLOTS.slotIds) {
+    of.slotIds = [aggregate];
+    of.slots = [slot];
+    return;
+  }
+  const i = lowerBound(of.slotIds, aggregate);
+  of.slotIds.splice(i, 0, aggregate);
+  of.slots.splice(i, 0, slot);
 }
 
 /** First place in a sorted list whose number is not below `n`. */

@@ -88,7 +88,9 @@ export function processWake(e: Evaluator, customer: Customer, now: number): void
   for (const aggregate of customer.slotIds) {
     if ((compiled.spans[aggregate] as { k: string }).k !== "life") enqueue(e.agenda, compiled.ranksOfAggregate[aggregate] as readonly number[]);
   }
-  for (const { index } of customer.extras?.ledgers ?? []) enqueue(e.agenda, compiled.ranksOfPoints[index] as readonly number[]);
+  if (customer.extras !== null) {
+    for (const { index } of customer.extras.ledgers) enqueue(e.agenda, compiled.ranksOfPoints[index] as readonly number[]);
+  }
   enqueue(e.agenda, compiled.ranksOfClock);
   for (const holding of customer.holdings) {
     const rank = e.ranksOfSegment[holding.index >> 1];
@@ -112,12 +114,17 @@ export function processFigures(e: Evaluator, customer: Customer, now: number, da
 function begin(e: Evaluator, customer: Customer, now: number, cause: string, causeKey: string): void {
   e.cause = cause;
   e.causeKey = causeKey;
-  e.started.length = 0;
+  clear(e.started);
   e.turned = 0;
-  e.flips.length = 0;
-  e.recent.length = 0;
-  e.due.length = 0;
+  clear(e.flips);
+  clear(e.recent);
+  clear(e.due);
   enterNothing(e.x, customer, now);
+}
+
+/** Setting the length of an empty list costs as much as of a full one, and most are empty. */
+function clear(list: unknown[]): void {
+  if (list.length > 0) list.length = 0;
 }
 
 function enterNothing(x: Context, customer: Customer, now: number): void {
@@ -155,8 +162,8 @@ function nextRound(e: Evaluator): void {
   e.lastFlips = flips;
   e.recent = e.lastRecent;
   e.lastRecent = recent;
-  e.flips.length = 0;
-  e.recent.length = 0;
+  clear(e.flips);
+  clear(e.recent);
   e.changed = false;
 }
 

@@ -10,7 +10,7 @@ import { act, release } from "./act.js";
 import { hasRoom, remember } from "./caps.js";
 import type { CompiledRule, Condition } from "./compile/compiled.js";
 import type { CompiledMoments, Op } from "./compile/steps.js";
-import type { Captured, Customer, Run, Scalar } from "./customer.js";
+import { NO_SLOTS, type Captured, type Customer, type Run, type Scalar } from "./customer.js";
 import { enterRun, removeRun, type Evaluator, type Incoming, type Traced } from "./evaluator.js";
 import { project } from "./schema.js";
 import { lower, type Flip } from "./settle.js";
@@ -50,11 +50,18 @@ function eventIn(e: Evaluator, moments: CompiledMoments, event: Incoming): Compi
 
 export function endRuns(e: Evaluator, event: Incoming | null): void {
   const { customer } = e.x;
-  for (const run of ordered(customer.runs)) {
-    if (ends(e, run, e.compiled.rules[run.rule] as CompiledRule, event)) {
-      removeRun(e, customer, run);
-      e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "until" });
-    }
+  // Most runs stay: nothing is allocated for them. What ends one is not changed by the end of another.
+  let ending: Run[] | null = null;
+  for (const run of customer.runs) {
+    if (!ends(e, run, e.compiled.rules[run.rule] as CompiledRule, event)) continue;
+    if (ending === null) ending = [run];
+    else ending.push(run);
+  }
+  if (ending === null) return;
+  for (const run of ordered(ending)) {
+    enterRun(e.x, run);
+    removeRun(e, customer, run);
+    e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "until" });
   }
 }
 
@@ -65,7 +72,9 @@ function ends(e: Evaluator, run: Run, rule: CompiledRule, event: Incoming | null
     const recent = e.lastRecent.find((each) => each.run === run);
     if (turnsIn(rule.until, e.lastFlips, recent?.started ?? 0)) return true;
   }
-  return rule.untilConditions.some((condition) => condition.holds(e.x));
+  const { untilConditions } = rule;
+  for (let i = 0; i < untilConditions.length; i++) if ((untilConditions[i] as Condition).holds(e.x)) return true;
+  return false;
 }
 
 // ---------------------------------------------------------------------------------------------------- waits
@@ -103,7 +112,9 @@ function finish(e: Evaluator, customer: Customer, run: Run): void {
 }
 
 function waitForOf(e: Evaluator, run: Run): WaitForOp | null {
-  const op = (e.compiled.rules[run.rule] as CompiledRule).ops[run.at - 1];
+  const rule = e.compiled.rules[run.rule] as CompiledRule;
+  if (!rule.waitsFor) return null;
+  const op = rule.ops[run.at - 1];
   return op?.k === "waitFor" ? op : null;
 }
 
@@ -217,7 +228,7 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   const run: Run = {
     rule: rule.index, startedAt: x.now, eventTime, event: data,
     cause: before === 0 ? e.causeKey : `${e.causeKey}#${before}`, at: 0, deadline: Infinity,
-    key, captured: null, held: null, slotIds: [], slots: [],
+    key, captured: null, held: null, slotIds: NO_SLOTS.slotIds, slots: NO_SLOTS.slots,
   };
   customer.runs.push(run);
   e.recent.push({ run, started: e.flips.length, waiting: 0 });

@@ -11,7 +11,7 @@
  * A newer version than is known here is refused (StateTooNew).
  */
 import type { Value } from "../dsl/program.js";
-import { readKeyed, writeKeyed, type KeyedSlot } from "./aggregates/keyed.js";
+import { codecOf } from "./aggregates/keyed.js";
 import { kindOf, type Slot } from "./aggregates/kinds.js";
 import {
   StateCorrupt, readByte, readFields, readInt, readText, readUint, readInt32, readValue, reader,
@@ -19,7 +19,7 @@ import {
 } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { standingKey } from "./compile/steps.js";
-import { SEEN_EVENTS, newCustomer, type Captured, type Customer, type Run, type Scalar, type Slots } from "./customer.js";
+import { NO_SLOTS, SEEN_EVENTS, addSlot, newCustomer, type Captured, type Customer, type Run, type Scalar, type Slots } from "./customer.js";
 import { zoneOfProfile } from "./evaluate.js";
 import { extrasLayoutOf, extrasTranslation, readExtras, writeExtras, type ExtrasLayout, type ExtrasTranslation } from "./state-extras.js";
 import { zoneOf } from "./zone.js";
@@ -51,6 +51,8 @@ export interface Translation {
   /** The layout is the present program's own: nothing needs translating. */
   readonly same: boolean;
   readonly aggregates: readonly number[];
+  /** Likewise: how its slots are read. */
+  readonly codecs: Compiled["codecs"];
   readonly segments: readonly number[];
   readonly rules: readonly number[];
   readonly ops: readonly (readonly number[])[];
@@ -67,6 +69,7 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
   return {
     layout, same: JSON.stringify(layout) === JSON.stringify(present),
     aggregates: layout.aggregates.map((aggregate) => aggregates.get(aggregate.key) ?? -1),
+    codecs: layout.aggregates.map(({ fn, keyed }) => codecOf(kindOf(fn as Parameters<typeof kindOf>[0]), keyed === true)),
     segments: layout.segments.map((name) => segments.get(name) ?? -1),
     rules: ruleNumbers,
     extras: extrasTranslation(layout, extrasLayoutOf(compiled), ruleNumbers),
@@ -125,11 +128,8 @@ function writeSlots(w: Writer, of: Slots, base: number, compiled: Compiled): voi
   writeUint(w, of.slotIds.length);
   for (let i = 0; i < of.slotIds.length; i++) {
     const aggregate = of.slotIds[i] as number;
-    const slot = of.slots[i] as Slot;
-    const kind = compiled.kinds[aggregate] as Compiled["kinds"][number];
     writeUint(w, aggregate);
-    if (compiled.program.aggregates[aggregate]?.by == null) kind.codec.write(w, slot, base);
-    else writeKeyed(kind, w, slot as KeyedSlot, base);
+    (compiled.codecs[aggregate] as Compiled["codecs"][number]).write(w, of.slots[i] as Slot, base);
   }
 }
 
@@ -188,7 +188,7 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   readSlots(r, customer, id, base, t);
   readMemberships(r, customer, base, t);
   for (let left = readUint(r); left > 0; left--) {
-    const run = version === 1 ? readFirstRun(r, base, t) : readRun(r, id, base, t);
+    const run = readRun(r, version, id, base, t);
     if (run.rule >= 0 && run.at >= 0) customer.runs.push(run);
   }
   for (let left = readUint(r); left > 0; left--) {
@@ -206,20 +206,16 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
 }
 
 function readSlots(r: Reader, into: Slots, id: string, base: number, t: Translation): void {
-  const found: { id: number; slot: object }[] = [];
   for (let left = readUint(r); left > 0; left--) {
     const number = readUint(r);
-    const known = t.layout.aggregates[number];
-    if (known === undefined) throw new StateCorrupt(`customer ${id}: the state refers to aggregate ${number} of ${t.layout.aggregates.length}`);
-    const kind = kindOf(known.fn as Parameters<typeof kindOf>[0]);
-    const slot = known.keyed === true ? readKeyed(kind, r, base) : kind.codec.read(r, base);
+    const codec = t.codecs[number];
+    if (codec === undefined) throw new StateCorrupt(`customer ${id}: the state refers to aggregate ${number} of ${t.codecs.length}`);
+    const slot = codec.read(r, base);
     const place = t.aggregates[number] as number;
-    if (place >= 0) found.push({ id: place, slot });
-  }
-  if (!t.same) found.sort((a, b) => a.id - b.id);
-  for (const { id: place, slot } of found) {
-    into.slotIds.push(place);
-    into.slots.push(slot);
+    if (t.same) {
+      into.slotIds.push(place);
+      into.slots.push(slot);
+    } else if (place >= 0) addSlot(into, place, slot);
   }
 }
 
@@ -237,36 +233,32 @@ function readMemberships(r: Reader, customer: Customer, base: number, t: Transla
   }
 }
 
-/** A rule or a place of -1: the program has no such step any more. */
-function readPlace(r: Reader, base: number, t: Translation): Pick<Run, "rule" | "at" | "startedAt" | "eventTime" | "deadline" | "cause"> {
+/** A rule or a place of -1: the program has no such step any more. Version 1 ends behind the event. */
+function readRun(r: Reader, version: number, id: string, base: number, t: Translation): Run {
   const number = readUint(r);
   const position = readUint(r);
   const startedAt = base + readInt(r);
   const eventTime = base + readInt(r);
   const deadline = readInstant(r, base);
-  return { rule: t.rules[number] ?? -1, at: t.ops[number]?.[position] ?? -1, startedAt, eventTime, deadline, cause: readText(r) };
-}
-
-function readRun(r: Reader, id: string, base: number, t: Translation): Run {
-  const place = readPlace(r, base, t);
-  const has = readByte(r);
+  const cause = readText(r);
+  const has = version === 1 ? 0 : readByte(r);
   const run: Run = {
-    ...place,
+    rule: t.rules[number] ?? -1, startedAt, eventTime,
     event: (has & NO_EVENT) !== 0 ? null : readFields(r),
+    cause, at: t.ops[number]?.[position] ?? -1, deadline,
     key: (has & HAS_KEY) === 0 ? null : (readValue(r) as Scalar),
     captured: (has & HAS_CAPTURED) === 0 ? null : Array.from({ length: readUint(r) }, () => readCaptured(r, base)),
     held: (has & IS_HELD) === 0 ? null : { since: base + readInt(r), order: readUint(r), payload: readValue(r) },
-    slotIds: [], slots: [],
+    slotIds: NO_SLOTS.slotIds, slots: NO_SLOTS.slots,
   };
-  if ((has & HAS_SLOTS) !== 0) readSlots(r, run, id, base, t);
+  if ((has & HAS_SLOTS) !== 0) {
+    run.slotIds = [];
+    run.slots = [];
+    readSlots(r, run, id, base, t);
+  }
   return run;
 }
 
 function readCaptured(r: Reader, base: number): Captured {
   return { name: readText(r), time: base + readInt(r), data: readFields(r) };
-}
-
-/** As version 1 wrote them. */
-function readFirstRun(r: Reader, base: number, t: Translation): Run {
-  return { ...readPlace(r, base, t), event: readFields(r), key: null, captured: null, held: null, slotIds: [], slots: [] };
 }

@@ -2,7 +2,7 @@
  * An aggregate that is kept for each value of a field (`category == event.category`): one slot a value, at most
  * MAX_KEYS of them. When there are more, the value for which nothing came longest is forgotten.
  */
-import { readUint, readValue, writeUint, writeValue, type Reader, type Writer } from "../codec.js";
+import { readUint, readValue, writeUint, writeValue } from "../codec.js";
 import type { Scalar } from "../customer.js";
 import type { Frame, Kind, Span } from "./kind.js";
 import type { Slot } from "./kinds.js";
@@ -49,19 +49,26 @@ export function slotOfKey(of: KeyedSlot | undefined, key: Value | undefined): Sl
   return at < 0 ? undefined : of.slots[at];
 }
 
-export function writeKeyed(kind: Kind<Slot>, w: Writer, of: KeyedSlot, base: number): void {
-  writeUint(w, of.keys.length);
-  of.keys.forEach((key, i) => {
-    writeValue(w, key);
-    kind.codec.write(w, of.slots[i] as Slot, base);
-  });
-}
-
-export function readKeyed(kind: Kind<Slot>, r: Reader, base: number): KeyedSlot {
-  const of = emptyKeyed();
-  for (let left = readUint(r); left > 0; left--) {
-    of.keys.push(readValue(r) as Scalar);
-    of.slots.push(kind.codec.read(r, base));
-  }
-  return of;
+/** How slots of an aggregate become bytes; `keyed`: one for each value of a field. */
+export function codecOf({ codec }: Kind<Slot>, keyed: boolean): Kind<Slot>["codec"] {
+  if (!keyed) return codec;
+  const keyedCodec: Kind<KeyedSlot>["codec"] = {
+    write(w, of, base) {
+      writeUint(w, of.keys.length);
+      of.keys.forEach((key, i) => {
+        writeValue(w, key);
+        codec.write(w, of.slots[i] as Slot, base);
+      });
+    },
+    read(r, base) {
+      const of = emptyKeyed();
+      for (let left = readUint(r); left > 0; left--) {
+        of.keys.push(readValue(r) as Scalar);
+        of.slots.push(codec.read(r, base));
+      }
+      return of;
+    },
+  };
+  // Slots of all kinds are the same to who keeps them.
+  return keyedCodec as unknown as Kind<Slot>["codec"];
 }

@@ -9,7 +9,7 @@
 import type {
   Aggregate, Cap, Experiment, Expr, Field, Length, Moment, Program, Quiet, Rule, Schedule, Settled,
 } from "../../dsl/program.js";
-import { addKeyed, emptyKeyed, slotOfKey } from "../aggregates/keyed.js";
+import { addKeyed, codecOf, emptyKeyed, slotOfKey } from "../aggregates/keyed.js";
 import type { Kind, Span } from "../aggregates/kind.js";
 import { kindOf, type Slot } from "../aggregates/kinds.js";
 import * as counts from "../aggregates/count.js";
@@ -108,6 +108,8 @@ export interface CompiledRule {
   readonly ops: readonly Op[];
   /** Of each starting event type, what the run keeps of it. */
   readonly keeps: ReadonlyMap<string, readonly Field[]>;
+  /** Whether some step is a `wait for`. */
+  readonly waitsFor: boolean;
   /** Its aggregates `this run`. */
   readonly runAggregates: ReadonlySet<number>;
 }
@@ -169,11 +171,14 @@ export interface Compiled extends Dependencies {
   readonly program: Program;
   /** By the type on the wire. */
   readonly events: ReadonlyMap<string, EventPlan>;
-  readonly kinds: readonly Kind<Slot>[];
+  /** By aggregate: how what a customer has of it becomes bytes. */
+  readonly codecs: readonly Kind<Slot>["codec"][];
   readonly spans: readonly Span[];
   readonly traits: readonly { readonly name: string; readonly value: ValueOf; readonly shown: ValueOf }[];
   /** Segments, tiers, watches, rankings and populations by rank: each depends on lower ranks only. */
   readonly settled: readonly CompiledNode[];
+  /** By index: those too that `Program.order` does not name, which are never settled but may be asked. */
+  readonly watches: readonly CompiledWatch[];
   readonly segments: readonly CompiledSegment[];
   readonly channels: Program["channels"];
   readonly policies: readonly CompiledPolicy[];
@@ -217,10 +222,11 @@ export function compile(program: Program): Compiled {
   return {
     program,
     events: eventPlans(program, rules, made),
-    kinds: program.aggregates.map((aggregate) => kindOf(aggregate.fn)),
+    codecs: program.aggregates.map(({ fn, by }) => codecOf(kindOf(fn), by !== null)),
     spans: program.aggregates.map(spanOf),
     traits: program.traits.map((trait, i) => ({ name: trait.name, value: made.need<ValueOf>(`t_${i}`), shown: made.need<ValueOf>(`t_${i}_shown`) })),
     settled,
+    watches: program.watches.map((watch, index) => watchOf(made, watch.value, index)),
     segments: settled.filter((node) => node.k === "segment").sort((a, b) => a.index - b.index),
     ...dependencies(program),
     channels: program.channels,
@@ -401,6 +407,8 @@ const nextOf = (made: Made, of: Expr): Next | null => made.next(made.names.get(o
 const condition = (made: Made, of: Expr): Condition => ({ holds: made.test(of) as Test, next: nextOf(made, of) });
 const earlier = (a: Next | null, b: Next | null): Next | null => (a === null ? b : b === null ? a : (x) => Math.min(a(x), b(x)));
 
+const watchOf = (made: Made, value: Expr, index: number): CompiledWatch => ({ k: "watch", index, value: made.valueOf(value), next: nextOf(made, value) });
+
 function compileNode(program: Program, { k, index }: Settled, made: Made, emitter: emit.Emitter): CompiledNode {
   switch (k) {
     case "segment": {
@@ -419,7 +427,7 @@ function compileNode(program: Program, { k, index }: Settled, made: Made, emitte
     }
     case "watch": {
       const { value } = program.watches[index] as Program["watches"][number];
-      return { k, index, value: made.valueOf(value), next: nextOf(made, value) };
+      return watchOf(made, value, index);
     }
     case "ranking": {
       const { value, among } = program.rankings[index] as Program["rankings"][number];
@@ -449,6 +457,7 @@ function compileRule(program: Program, rule: Rule, index: number, made: Made): C
   });
   const keeps = new Map<string, readonly Field[]>();
   for (const moment of rule.on) if (moment.k === "event") keeps.set(moment.event, fieldsOf(moment.event, rule.keeps));
+  const ops = flatten(rule.steps, { value: made.valueOf, test: (of) => made.test(of) as Test, payload: made.valueOf, moments });
   return {
     index, name: rule.name, rule, keeps,
     when: made.test(rule.when),
@@ -457,7 +466,7 @@ function compileRule(program: Program, rule: Rule, index: number, made: Made): C
       (schedule.k === "yearly" ? { k: schedule.k, at: schedule.at, date: made.valueOf(schedule.date) } : schedule)),
     until: moments(rule.until, []),
     untilConditions: rule.until.flatMap((until) => (until.k === "condition" ? [condition(made, until.if)] : [])),
-    ops: flatten(rule.steps, { value: made.valueOf, test: (of) => made.test(of) as Test, payload: made.valueOf, moments }),
+    ops, waitsFor: ops.some(({ k }) => k === "waitFor"),
     runAggregates: runAggregatesOf(program, rule),
   };
 }
