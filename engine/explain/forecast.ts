@@ -4,7 +4,7 @@
  */
 import type { Value } from "../../dsl/program.js";
 import { same } from "../compile/runtime.js";
-import type { Compiled, CompiledWatch } from "../compile/compiled.js";
+import type { Compiled } from "../compile/compiled.js";
 import { enterContext, isMember, NO_DATA, type Customer, type Figures, type Run } from "../customer.js";
 import { SILENT, evaluator, processWake, type Evaluator } from "../evaluate.js";
 
@@ -67,28 +67,15 @@ export function look(e: Evaluator, customer: Customer, now: number, run: Run | n
   e.x.eventTime = run === null ? now : run.eventTime;
 }
 
-const nodesOf = new WeakMap<Compiled, ReadonlyMap<number, CompiledWatch>>();
-
-/** The watches of a program by their index. */
-export function watchNodes(compiled: Compiled): ReadonlyMap<number, CompiledWatch> {
-  let nodes = nodesOf.get(compiled);
-  if (nodes === undefined) {
-    nodes = new Map(compiled.settled.flatMap((node) => (node.k === "watch" ? [[node.index, node] as const] : [])));
-    nodesOf.set(compiled, nodes);
-  }
-  return nodes;
-}
-
 export function forecast(subject: Subject, asked: Asked): Forecast {
   const { compiled, now } = subject;
   const e = silently(subject);
   const copy = copyOf(subject.customer);
-  const nodes = watchNodes(compiled);
   const run = asked.run === null ? null : (copy.runs[asked.run] ?? null);
   const watches = new Map<number, Turn>();
   const segments = new Map<number, Turn>();
   look(e, copy, now, run);
-  const before = new Map(asked.watches.map((watch) => [watch, nodes.get(watch)?.value(e.x) ?? null]));
+  const before = new Map(asked.watches.map((watch) => [watch, compiled.watches[watch]?.value(e.x) ?? null]));
   const member = new Map(asked.segments.map((segment) => [segment, isMember(copy, segment)]));
   let at = now;
   let upTo = Infinity;
@@ -101,7 +88,7 @@ export function forecast(subject: Subject, asked: Asked): Forecast {
     if (open.length === 0 && segments.size === asked.segments.length) break;
     let soonest = copy.wake;
     look(e, copy, at, run);
-    for (const watch of open) soonest = Math.min(soonest, nodes.get(watch)?.next?.(e.x) ?? Infinity);
+    for (const watch of open) soonest = Math.min(soonest, compiled.watches[watch]?.next?.(e.x) ?? Infinity);
     if (soonest > now + FARTHEST_MS) {
       if (soonest !== Infinity) upTo = now + FARTHEST_MS;
       break;
@@ -110,7 +97,7 @@ export function forecast(subject: Subject, asked: Asked): Forecast {
     if (copy.wake <= at) processWake(e, copy, at);
     look(e, copy, at, run);
     for (const watch of open) {
-      const value = nodes.get(watch)?.value(e.x) ?? null;
+      const value = compiled.watches[watch]?.value(e.x) ?? null;
       if (!sameValue(value, before.get(watch) ?? null)) watches.set(watch, { at, to: value });
     }
     for (const segment of asked.segments) {

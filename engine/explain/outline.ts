@@ -1,7 +1,7 @@
 /**
  * Conditions taken apart for explaining: a tree of the parts that a reader asks about, each with the text that its author
- * would write. So that each part is evaluated by the very code that evaluates rules, the parts are put behind a copy of
- * the program as values that are watched; nothing depends on them, so they change nothing.
+ * would write. So that each part is evaluated by the very code that evaluates rules, the parts stand behind the watches of
+ * a copy of the program; its order does not name them, so they are never settled and change nothing.
  */
 import { spell } from "../../dsl/spell.js";
 import type { Expr, Program } from "../../dsl/program.js";
@@ -35,7 +35,8 @@ export function outliner(program: Program): Outliner {
   const parts: Expr[] = [];
   const touches = touching(program);
   const take = (expr: Expr, depth: number): Outline => {
-    const watch = program.watches.length + parts.push(expr) - 1;
+    // A tree of its own: functions are found by their trees, and the rule's has one already.
+    const watch = program.watches.length + parts.push({ ...expr }) - 1;
     const own = spell(program, expr);
     return {
       text: own, expr, watch, isCondition: expr.type.k === "boolean", readsEvent: readsEvent(expr),
@@ -48,7 +49,6 @@ export function outliner(program: Program): Outliner {
     finished: () => ({
       ...program,
       watches: [...program.watches, ...parts.map((value) => ({ key: "", value }))],
-      order: [...program.order, ...parts.map((_, i) => ({ k: "watch" as const, index: program.watches.length + i }))],
     }),
   };
 }
@@ -57,7 +57,8 @@ export function outliner(program: Program): Outliner {
 function partsOf(program: Program, expr: Expr): readonly Expr[] {
   switch (expr.k) {
     case "and": case "or": return expr.of;
-    case "not": return [expr.of];
+    // What is denied says no more by itself where it is but a name.
+    case "not": return isLeaf(expr.of) ? partsOf(program, expr.of) : [expr.of];
     case "trait": {
       const { value } = program.traits[expr.index] as Program["traits"][number];
       // A boolean trait is its condition; of another its parts are enough.

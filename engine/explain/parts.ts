@@ -1,9 +1,8 @@
 /** The parts of a condition with their values: what an explanation shows of it. */
 import type { Type, Value } from "../../dsl/program.js";
 import type { Compiled } from "../compile/compiled.js";
-import type { Run } from "../customer.js";
 import type { Evaluator } from "../evaluate.js";
-import { copyOf, forecast, look, silently, watchNodes, type Subject, type Turn } from "./forecast.js";
+import { copyOf, forecast, look, silently, type Subject, type Turn } from "./forecast.js";
 import type { Outline } from "./outline.js";
 
 export interface Part {
@@ -35,23 +34,30 @@ export function partsOf(subject: Subject, outlines: readonly Outline[], run: num
   };
   outlines.forEach(gather);
   const { watches } = forecast(subject, { watches: asked, segments: [], run });
-  return outlines.map((outline) => part(compiled, e, own, outline, watches));
+  return outlines.map((outline) => part(compiled, e, outline, { turns: watches, hasEvent: own !== null }));
 }
 
 /** The same on a context that stands already where it is to be looked at: nothing is foretold. */
 export function partsAsTheyAre(e: Evaluator, outline: Outline): Part {
-  return part(e.compiled, e, e.x.run, outline, new Map(), true);
+  return part(e.compiled, e, outline, { turns: null, hasEvent: true });
 }
 
-function part(compiled: Compiled, e: Evaluator, run: Run | null, outline: Outline, turns: ReadonlyMap<number, Turn>, hasEvent = run !== null): Part {
-  const node = watchNodes(compiled).get(outline.watch);
+/** `turns` is null where the past is looked at: nothing will change there. */
+interface Look {
+  readonly turns: ReadonlyMap<number, Turn> | null;
+  readonly hasEvent: boolean;
+}
+
+function part(compiled: Compiled, e: Evaluator, outline: Outline, at: Look): Part {
+  const { turns, hasEvent } = at;
+  const node = compiled.watches[outline.watch];
   const unknown = outline.readsEvent && !hasEvent;
   const value = unknown ? null : (node?.value(e.x) ?? null);
   return {
     text: outline.text, type: outline.expr.type, value,
     holds: outline.isCondition && !unknown ? value === true : null,
-    readsEvent: outline.readsEvent, changedBy: outline.changedBy,
-    turns: turns.get(outline.watch) ?? null,
-    parts: outline.parts.map((inner) => part(compiled, e, run, inner, turns, hasEvent)),
+    readsEvent: outline.readsEvent, changedBy: turns === null ? [] : outline.changedBy,
+    turns: turns?.get(outline.watch) ?? null,
+    parts: outline.parts.map((inner) => part(compiled, e, inner, at)),
   };
 }

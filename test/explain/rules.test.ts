@@ -1,0 +1,221 @@
+/** What `eddy explain` says of a rule: each answer that there is, by a customer to whom just that has happened. */
+import { describe, expect, test } from "vitest";
+import { life, type Life } from "./life.js";
+import { expectGolden } from "./goldens.js";
+
+const SHOP = `
+event bought { total: number }
+event seen { sku: string  price: number = 0 }
+event cart_updated { cart_id: string  total: number = 0 }
+event returned
+profile {
+  timezone: string = "UTC"
+  birthday: date?
+  vacation: boolean = false
+  blocked: boolean = false
+  city: string?
+  tags: string[] = []
+  consent: { email: boolean = true, sms: boolean = false }
+}
+trait spend = sum(bought.total) over 90 days
+segment vip "Spends much" when spend >= 100
+segment regular when count(bought) >= 2 for at least 1 day
+channel email {
+  when profile.consent.email
+  quiet 21:00 to 08:00
+  quiet when profile.vacation
+  at most 1 per day
+}
+channel sms { when profile.consent.sms }
+channel push { when true }
+channels marketing = email, push {
+  when not profile.blocked
+  at most 3 per 7 days
+}
+points stars { earn floor(total) on bought  expire after 30 days }
+tier status by stars { basic at 10  gold at 100 }
+experiment offer { holdout 50%  gift 50% }
+`;
+
+const lifeOf = (rule: string): Life => life(`${SHOP}\n${rule}`);
+
+interface Case {
+  readonly rule: string;
+  readonly story: (of: Life) => void;
+  /** What must stand in the report, in this order. */
+  readonly says: readonly string[];
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "under way at a wait": {
+    rule: 'rule r { on seen  wait 2 days  send email "x" }',
+    story: (of) => of.event("2026-03-02 10:00", "seen", { sku: "mug" }),
+    says: ["r is under way for ola, as of 2026-03-02 10:00 (UTC)", "run since 2026-03-02 10:00, started by shop/e1", "stands at `wait 2 days`, until 2026-03-04 10:00", "✗ a start would be ignored now"],
+  },
+  "under way at a wait until": {
+    rule: 'rule r { on seen  repeat restart  wait until monday 09:00  send email "x" }',
+    story: (of) => of.event("2026-03-03 10:00", "seen", { sku: "mug" }),
+    says: ["stands at `wait until monday 09:00`, until 2026-03-09 09:00"],
+  },
+  "under way at a wait for": {
+    rule: 'rule r { on seen  until returned  wait for bought where total > event.price, cart_updated up to 7 days as it_came { emit "yes" } else { emit "no" } }',
+    story: (of) => of.event("2026-03-03 10:00", "seen", { sku: "mug", price: 5 }),
+    says: ["stands at `wait for bought where total > event.price, cart_updated up to 7 days as it_came`, until 2026-03-10 10:00", "ends by returned"],
+  },
+  "held in quiet hours": {
+    rule: 'rule r { on seen  until spend > 500  send email "x" }',
+    story: (of) => of.event("2026-03-03 22:00", "seen", { sku: "mug" }),
+    says: [
+      'its channel holds `send email "x"` since 2026-03-03 22:00, until 2026-03-04 08:00 at least', "✗ quiet 21:00 to 08:00: it is now, until 2026-03-04 08:00  (of email)",
+      "ends when", "✗ spend > 500", "channel email: a message would be held until 2026-03-04 08:00 at least", "✗ quiet 21:00 to 08:00: it is now, until 2026-03-04 08:00", "✓ quiet when profile.vacation", "held by email until 2026-03-04 08:00 (quiet 21:00 to 08:00)  (e1)",
+    ],
+  },
+  "held by a condition": {
+    rule: 'rule r { on seen  send email "x" }',
+    story: (of) => { of.event("2026-03-03 11:00", "profile_updated", { vacation: true }); of.event("2026-03-03 12:00", "seen", { sku: "mug" }); },
+    says: ['its channel holds `send email "x"` since 2026-03-03 12:00\n', "✗ quiet when profile.vacation: it is now  (of email)", "channel email: a message would be held\n", 'held by email (quiet when profile.vacation)  (e2)'],
+  },
+  "one run per value": {
+    rule: 'rule r { on cart_updated  per event.cart_id  until cart_updated where total == 0 and cart_id == event.cart_id  wait 1 hour  send push "x" { cart: event.cart_id } }',
+    story: (of) => {
+      of.event("2026-03-03 10:00", "cart_updated", { cart_id: "a", total: 1 });
+      of.event("2026-03-03 10:10", "cart_updated", { cart_id: "b", total: 1 });
+      of.event("2026-03-03 10:20", "cart_updated", { cart_id: "c", total: 1 });
+      of.event("2026-03-03 10:30", "cart_updated", { cart_id: "b", total: 0 });
+    },
+    says: ["r is under way 3 times for ola", 'run for "a" since', 'run for "c" since', 'started for "a"  (e1)', 'wait 1 hour: waits until 2026-03-03 11:10 for "b"  (e2)', 'ended by its `until` for "b"  (e4)'],
+  },
+  "not started: where": {
+    rule: 'rule r { on seen where price > 100 and sku != "x"  send email "x" }',
+    story: (of) => { of.event("2026-03-03 10:00", "seen", { sku: "a", price: 5 }); of.event("2026-03-03 11:00", "seen", { sku: "b", price: 6 }); },
+    says: ["r is not under way", "on seen where price > 100 and sku != \"x\"", "2026-03-03 11:00  not started: not price > 100 and sku != \"x\", 2 times in a row  (e2)"],
+  },
+  "not started: when, with the values of then": {
+    rule: 'rule r { on seen  when vip and spend > event.price  send email "x" }',
+    story: (of) => { of.event("2026-03-03 10:00", "bought", { total: 60 }); of.event("2026-03-03 11:00", "seen", { sku: "a" }); of.event("2026-03-03 12:00", "bought", { total: 60 }); },
+    says: [
+      "only when", "? vip and spend > event.price  (depends on the event)", "✓ vip  until 2026-06-01 10:00 by itself", "spend = 120", "? spend > event.price  (depends on the event)", "event.price  (of the event)",
+      "2026-03-03 11:00  not started: when vip and spend > event.price  (e2)", "✗ vip", "spend = 60", "event.price = 0",
+    ],
+  },
+  "not started: until holds": {
+    rule: 'rule r { on seen  until count(bought) >= 3  until vip  wait 1 day }',
+    story: (of) => { of.event("2026-03-03 10:00", "bought", { total: 160 }); of.event("2026-03-03 11:00", "seen", { sku: "a" }); },
+    says: ["not while", "✗ count(bought) >= 3  (may change by bought)", "✓ vip", "not started: until vip  (e2)", "✓ vip", "spend = 160"],
+  },
+  "not started: the cap": {
+    rule: 'rule r { on seen  at most 5 per month  at most 1 per 7 days  emit "x" }',
+    story: (of) => { of.event("2026-03-03 10:00", "seen", { sku: "a" }); of.event("2026-03-04 11:00", "seen", { sku: "a" }); },
+    says: ["starts are capped", "✓ at most 5 per month: 1 of 5 used", "✗ at most 1 per 7 days: 1 of 1 used, room again on 2026-03-10 10:00", "2026-03-04 11:00  not started: at most 1 per 7 days, room again on 2026-03-10 10:00  (e2)"],
+  },
+  "not started: going": {
+    rule: 'rule r { on seen  wait 1 day }',
+    story: (of) => { of.event("2026-03-03 10:00", "seen", { sku: "a" }); of.event("2026-03-03 11:00", "seen", { sku: "a" }); of.event("2026-03-03 12:00", "seen", { sku: "a" }); },
+    says: ["not started: a run is under way, and the rule does not say `repeat restart`, 2 times in a row  (e3)"],
+  },
+  "restarted": {
+    rule: 'rule r { on seen  repeat restart  wait 1 day }',
+    story: (of) => { of.event("2026-03-03 10:00", "seen", { sku: "a" }); of.event("2026-03-03 11:00", "seen", { sku: "a" }); },
+    says: ["run since 2026-03-03 11:00, started by shop/e2", "ended: the next start takes its place  (e2)", "started anew  (e2)"],
+  },
+  "not sent: no consent of its own": {
+    rule: 'rule r { on seen  send sms "x" }',
+    story: (of) => of.event("2026-03-03 10:00", "seen", { sku: "a" }),
+    says: ["channel sms: a message would be suppressed: no consent", "✗ profile.consent.sms  (may change by profile_updated)", 'send sms "x": suppressed by consent of sms (when profile.consent.sms)  (e1)', "done  (e1)"],
+  },
+  "not sent: no consent of the group": {
+    rule: 'rule r { on seen  send email "x" urgent }',
+    story: (of) => { of.event("2026-03-03 09:00", "profile_updated", { blocked: true }); of.event("2026-03-03 10:00", "seen", { sku: "a" }); },
+    says: ["channel email: a message would be suppressed by marketing: no consent", "✗ not profile.blocked", "(of marketing)", "urgent messages of the rule pass quiet hours and caps", 'suppressed by consent of marketing (when not profile.blocked)'],
+  },
+  "not sent: the cap of the channel": {
+    rule: 'rule r { on seen  send email "x" }',
+    story: (of) => { of.event("2026-03-03 10:00", "seen", { sku: "a" }); of.event("2026-03-03 11:00", "seen", { sku: "a" }); },
+    says: ["channel email: a message would be suppressed: the cap is reached", "✗ at most 1 per day: 1 of 1 used, room again on 2026-03-04 00:00", "✓ at most 3 per 7 days: 1 of 3 used  (of marketing)", 'send email "x": suppressed by cap of email (at most 1 per day), room again on 2026-03-04 00:00  (e2)'],
+  },
+  "not sent: the cap of the group": {
+    rule: 'rule r { on seen  send push "x" }',
+    story: (of) => { for (let hour = 10; hour < 14; hour++) of.event(`2026-03-03 ${hour}:00`, "seen", { sku: "a" }); },
+    says: ["channel push: a message would be suppressed by marketing: the cap is reached", "✗ at most 3 per 7 days: 3 of 3 used, room again on 2026-03-10 10:00  (of marketing)", "suppressed by cap of marketing (at most 3 per 7 days), room again on 2026-03-10 10:00  (e4)"],
+  },
+  "not sent: ended while held": {
+    rule: 'rule r { on seen  until bought  send email "x" }',
+    story: (of) => { of.event("2026-03-03 22:00", "seen", { sku: "a" }); of.event("2026-03-03 23:00", "bought", { total: 1 }); of.until("2026-03-04 12:00"); },
+    says: ["held by email until 2026-03-04 08:00", 'send email "x": dropped, its run ended while it was held  (e2)', "ended by its `until`  (e2)"],
+  },
+  "held, then sent": {
+    rule: 'rule r { on seen  send email "x" }',
+    story: (of) => { of.event("2026-03-03 22:00", "seen", { sku: "a" }); of.until("2026-03-04 12:00"); },
+    says: ["held by email", '2026-03-04 08:00  send email "x"\n', "2026-03-04 08:00  done"],
+  },
+  "a schedule": {
+    rule: 'rule r { on every month on 1 at 09:00  on every year on profile.birthday at 10:00  on every monday at 08:30  when vip  emit "x" }',
+    story: (of) => { of.event("2026-03-03 10:00", "profile_updated", { birthday: "1990-05-06", timezone: "Europe/Warsaw" }); of.until("2026-03-10 10:00"); },
+    says: [
+      "as of 2026-03-10 11:00 (Europe/Warsaw)", "on every month on 1 at 09:00  next on 2026-04-01 09:00", "on every year on profile.birthday at 10:00  next on 2026-05-06 10:00", "on every monday at 08:30  next on 2026-03-16 08:30",
+      "2026-03-09 08:30  not started: when vip\n", "✗ vip",
+    ],
+  },
+  "a yearly schedule without a date": {
+    rule: 'rule r { on every year on profile.birthday at 10:00  emit "x" }',
+    story: (of) => of.event("2026-03-03 10:00", "seen", { sku: "a" }),
+    says: ["on every year on profile.birthday at 10:00\n", "nothing that the events of the log tell of"],
+  },
+  "starts that time brings": {
+    rule: 'rule r { on enter regular  on leave vip  on status up, returned  on change spend  emit "x" }'.replace("status up, returned", "status up"),
+    story: (of) => { of.event("2026-03-03 10:00", "bought", { total: 160 }); of.event("2026-03-03 11:00", "bought", { total: 1 }); },
+    says: ["on enter regular  next on 2026-03-04 11:00", "on leave vip  next on 2026-06-01 10:00", "on status up\n", "on change spend  next on 2026-06-01 10:00", "started  (e1)"],
+  },
+  "started by entering": {
+    rule: 'rule r { on enter vip  wait 1 day }',
+    story: (of) => of.event("2026-03-03 10:00", "bought", { total: 160 }),
+    says: ["on enter vip\n", "2026-03-03 10:00  started  (e1)"],
+  },
+  "the way through its steps": {
+    rule: 'rule r { on seen  if vip { emit "vip" } else if event.price > 3 { take 50 stars { emit "taken" } else { emit "poor" } }  wait for bought up to 1 day { emit "came" } else { emit "not" } }',
+    story: (of) => { of.event("2026-03-03 10:00", "bought", { total: 20 }); of.event("2026-03-03 11:00", "seen", { sku: "a", price: 5 }); of.until("2026-03-05 12:00"); },
+    says: ["if vip: no  (e2)", "✗ vip", "spend = 20", "if event.price > 3: yes  (e2)", "event.price = 5", "take 50 stars: not enough  (e2)", 'emit "poor"', "wait for bought up to 1 day: waits until 2026-03-04 11:00", "2026-03-04 11:00  wait for bought up to 1 day: it did not come", 'emit "not"', "done"],
+  },
+  "an experiment": {
+    rule: 'rule r { on seen  split offer { gift { send push "gift" } }  emit "after" }',
+    story: (of) => of.event("2026-03-03 10:00", "seen", { sku: "a" }),
+    says: ["splits", "offer: ", "split offer: ", "done  (e1)"],
+  },
+  "a late event and one that came twice": {
+    rule: 'rule r { on bought where total > 100  when spend > 200  emit "x" }',
+    story: (of) => {
+      of.event("2026-03-03 10:00", "bought", { total: 150 }, { own: "2026-02-20 10:00", id: "late" });
+      of.event("2026-03-03 11:00", "bought", { total: 150 }, { id: "twice" });
+      of.event("2026-03-03 12:00", "bought", { total: 150 }, { id: "twice" });
+      of.event("2026-03-03 13:00", "bought", { total: 50 }, { id: "small" });
+      of.event("2026-03-03 13:01", "bought", { total: 50 }, { id: "small" });
+    },
+    says: ["✓ spend > 200  until 2026-05-21 10:00 by itself, or by bought", "2026-03-03 10:00  not started: when spend > 200  (late)", "2026-03-03 11:00  started  (twice)", 'emit "x"  (twice)', "2026-03-03 13:00  not started: not total > 100  (small)"],
+  },
+  "events that did not fit": {
+    rule: 'rule r { on bought  emit "x" }',
+    story: (of) => { of.event("2026-03-03 10:00", "seen", { sku: "a" }); of.event("2026-03-03 11:00", "bought", { total: "much" }); },
+    says: ["1 event of the customer did not fit the program and changed nothing; the last: bought: schema: ", "nothing that the events of the log tell of"],
+  },
+};
+
+/** Each of the texts behind the one before. */
+function expectInOrder(report: string, says: readonly string[]): void {
+  let from = 0;
+  for (const text of says) {
+    const at = `${report}\n`.indexOf(text, from);
+    expect(at, `${JSON.stringify(text)} in\n${report}`).toBeGreaterThanOrEqual(0);
+    from = at + text.length;
+  }
+}
+
+describe("a rule", () => {
+  test.each(Object.entries(CASES))("%s", (name, { rule, story, says }) => {
+    const of = lifeOf(rule);
+    story(of);
+    const { text, history } = of.rule("r");
+    expectGolden(`${name.replace(/[^a-z]+/g, "-")}.txt`, `${text}\n`);
+    expectInOrder(text, says);
+    expect(history).toMatchObject({ agrees: true, isWhole: true });
+  });
+});
