@@ -23,7 +23,7 @@ const MINUTE_MS = 60_000;
 /** A schedule that is the same for everybody in a zone. */
 export type CalendarSchedule = Exclude<Schedule, { k: "yearly" }>;
 
-/** An instant, and the local date and time (ms as if it were UTC) that it stands for. */
+/** An instant, and what the wall clock shows then (ms as if it were UTC): later than what was written where that falls into a gap. */
 export interface Occurrence {
   readonly at: number;
   readonly local: number;
@@ -63,8 +63,8 @@ function inMonth(year: number, month: number, day: number): number {
 }
 
 function occurrence(zone: Zone, date: number, at: number): Occurrence {
-  const local = date * DAY_MS + at;
-  return { at: instantOf(zone, local), local };
+  const instant = instantOf(zone, date * DAY_MS + at);
+  return { at: instant, local: instant + offsetAt(zone, instant) };
 }
 
 /** The first one after `now`. */
@@ -131,6 +131,8 @@ interface Anniversary {
   readonly date: ValueOf;
   /** Time alone may make the date another one. */
   readonly drifts: boolean;
+  /** The rule has no other schedule: it comes once on a date, also where the rules are edited on that day. */
+  readonly alone: boolean;
   /** By zone and date: when it falls next, as it was worked out last. */
   readonly next: WeakMap<Zone, Map<number, Stretch>>;
 }
@@ -183,7 +185,7 @@ export function timetable(compiled: Compiled): Timetable {
       if (schedule.k === "yearly") {
         const written = rule.schedules[i];
         const drifts = written?.k === "yearly" && driftsByTime(compiled.program, written.date);
-        anniversaries.push({ rule: index, at: schedule.at, date: schedule.date, drifts, next: new WeakMap() });
+        anniversaries.push({ rule: index, at: schedule.at, date: schedule.date, drifts, alone: schedules.length === 1, next: new WeakMap() });
         return;
       }
       const key = JSON.stringify(schedule);
@@ -238,8 +240,8 @@ function pauseAt(table: Timetable, zone: Zone, now: number): Pause {
 export function watchSchedules(table: Timetable, x: Context): void {
   if (table.calendars.length > 0) lower(x.customer, pauseAt(table, x.zone, x.now).to);
   for (const anniversary of table.anniversaries) {
-    const day = anniversary.date(x);
-    if (typeof day === "number") lower(x.customer, nextOf(anniversary, day, x.zone, x.now));
+    const day = dayOf(anniversary.date, x);
+    if (day !== null) lower(x.customer, nextOf(anniversary, day, x.zone, x.now));
     if (anniversary.drifts) lower(x.customer, nextDay(x.zone, x.now));
   }
 }
@@ -255,9 +257,9 @@ export function dueAt(table: Timetable, x: Context, since: number, due: number[]
     if (from === since) for (const { rules, local } of falling) for (const rule of rules) take(x.customer, rule, local, false, due);
     else if (from > since) takeSince(table, x, since, due);
   }
-  for (const { rule, at, date } of table.anniversaries) {
+  for (const { rule, at, date, alone } of table.anniversaries) {
     const last = anniversaryUpToNow(x, at, date);
-    if (last !== null && last.at >= since) take(x.customer, rule, last.local, true, due);
+    if (last !== null && last.at >= since) take(x.customer, rule, last.local, alone, due);
   }
 }
 
@@ -281,22 +283,30 @@ export function jumpedOver(table: Timetable, x: Context, before: Zone, due: numb
     const last = lastOccurrence(schedule, zone, now);
     if (last.local > shown) for (const rule of rules) take(x.customer, rule, last.local, false, due);
   }
-  for (const { rule, at, date } of table.anniversaries) {
+  for (const { rule, at, date, alone } of table.anniversaries) {
     const last = anniversaryUpToNow(x, at, date);
-    if (last !== null && last.local > shown) take(x.customer, rule, last.local, true, due);
+    if (last !== null && last.local > shown) take(x.customer, rule, last.local, alone, due);
   }
 }
 
 function anniversaryUpToNow(x: Context, at: number, date: ValueOf): Occurrence | null {
+  const day = dayOf(date, x);
+  return day === null ? null : lastAnniversary(day, at, x.zone, x.now);
+}
+
+/** Dates that are worked out may be any number; of those that no calendar has there is no anniversary. */
+const LAST_DAY = 1e8;
+
+function dayOf(date: ValueOf, x: Context): number | null {
   const day = date(x);
-  return typeof day === "number" ? lastAnniversary(day, at, x.zone, x.now) : null;
+  return typeof day === "number" && Math.abs(day) <= LAST_DAY ? day : null;
 }
 
 /** No change of zone moves a wall clock by as much as this, so what was scheduled longer ago cannot come again. */
 const FORGOTTEN_MINUTES = 2 * 24 * 60;
 const DAY_MINUTES = 24 * 60;
 
-/** Remembers that the rule's turn has come at a local time; not again at the same or an earlier one, by DATE not on the same day. */
+/** Remembers that the rule's turn has come at a local time; not again at the same or an earlier one, nor with `oncePerDate` on the same day. */
 function take(customer: Customer, rule: number, localMs: number, oncePerDate: boolean, due: number[]): void {
   const local = Math.floor(localMs / MINUTE_MS);
   const { scheduled } = extrasOf(customer);

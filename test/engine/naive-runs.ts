@@ -115,7 +115,8 @@ function occurrences(c: Customer, on: Start): readonly Occurrence[] {
       const date = new Temporal.PlainDate(1970, 1, 1).add({ days: day });
       if (!falls(c, on, date)) continue;
       const local = date.toPlainDateTime(timeOf(on.minute));
-      list.push({ at: local.toZonedDateTime(c.zone, { disambiguation: "compatible" }).epochMilliseconds, local });
+      const falling = local.toZonedDateTime(c.zone, { disambiguation: "compatible" });
+      list.push({ at: falling.epochMilliseconds, local: falling.toPlainDateTime() });
     }
     known.set(key, (found = list));
   }
@@ -137,7 +138,7 @@ function comes(c: Customer, rule: RuleData, on: Start, { local }: Occurrence): v
   const before = c.came.get(rule);
   if (before !== undefined) {
     if (Temporal.PlainDateTime.compare(local, before) <= 0) return;
-    if (on.k === "yearly" && local.toPlainDate().equals(before.toPlainDate())) return;
+    if (on.k === "yearly" && rule.on.filter((each) => "minute" in each).length === 1 && local.toPlainDate().equals(before.toPlainDate())) return;
   }
   c.came.set(rule, local);
   if (!c.due.includes(rule)) c.due.push(rule);

@@ -308,4 +308,39 @@ rows("anniversaries", [
       expect at 2028-06-15 10:00 emit "r" { years: 2 }
       expect nothing else
   `],
+  ["of two schedules of a rule that fall on one date both come", `
+    ${ZONED}
+    rule r { on every day at 08:00  on every year on profile.birthday at 09:00  on every year on profile.birthday at 18:00  emit "r" }
+  `, `
+    profile { birthday: 1990-03-02 }
+    at 2026-03-01 12:00 e
+    at 2026-03-03 00:00
+      expect at 2026-03-02 08:00 emit "r"
+      expect at 2026-03-02 09:00 emit "r"
+      expect at 2026-03-02 18:00 emit "r"
+      expect nothing else
+  `],
+  ["a time in a gap comes though another schedule of the rule falls before it", `
+    ${ZONED}
+    rule r { on every day at 02:30  on every day at 03:00  emit "r" }
+  `, `
+    at 2026-03-28 12:00 e
+    at 2026-03-29 12:00
+      expect at 2026-03-29 03:00 emit "r"
+      expect at 2026-03-29 03:30 emit "r"
+      expect nothing else
+  `],
+  ["a date that no calendar has is none", `
+    event e
+    profile { n: number = 0  birthday: date? }
+    rule r { on every year on profile.birthday + profile.n * profile.n * 1 day at 09:00  emit "r" }
+    rule s { on every year on profile.birthday + (profile.n * profile.n - profile.n * profile.n) * 1 day at 09:00  emit "s" }
+    rule big { on e  set profile.n = 9007199254740991 * 9007199254740991  set profile.n = profile.n * profile.n * profile.n
+      set profile.n = profile.n * profile.n * profile.n * profile.n * profile.n * profile.n }
+  `, `
+    profile { birthday: 1990-03-02 }
+    at 2026-03-01 12:00 e
+    at 2027-03-01 12:00
+      expect nothing
+  `],
 ]);
