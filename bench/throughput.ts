@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { compileProgram } from "../dsl/compile.js";
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { startEngine } from "../engine/engine.js";
-import { MAX_COMMIT_CUSTOMERS } from "../engine/partition.js";
+import { SIZES } from "../engine/sizes.js";
 import { engineStats } from "../engine/stats.js";
 import { engineEnvironment } from "../cli/environment.js";
 import type { Log } from "../cli/logging.js";
@@ -84,14 +84,14 @@ export async function bareLoop(servers: BenchServers, before: number, events: nu
       await reader.ready(1000);
       const touched = new Set<string>();
       for (;;) {
-        const records = reader.take(MAX_COMMIT_CUSTOMERS - touched.size);
+        const records = reader.take(SIZES.commitCustomers - touched.size);
         if (records.length === 0) break;
         for (const record of records) {
           const event = JSON.parse(Buffer.from(record.body.buffer, record.body.byteOffset, record.body.byteLength).toString("utf8")) as { subject: string };
           touched.add(event.subject);
         }
         done += records.length;
-        if (touched.size >= MAX_COMMIT_CUSTOMERS) break;
+        if (touched.size >= SIZES.commitCustomers) break;
       }
       if (touched.size === 0) continue;
       const fields: (string | Buffer)[] = [];

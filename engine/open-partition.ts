@@ -5,6 +5,7 @@ import { readMeta, type Anchor } from "./meta.js";
 import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
 import { LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
 import { checkLog, goingOn, planLayouts, planOutputs } from "./recovery.js";
+import { SIZES, type Sizes } from "./sizes.js";
 import type { EngineStats } from "./stats.js";
 import { startWorker, type Worker, type WorkerLimits } from "./worker.js";
 
@@ -18,6 +19,8 @@ export interface EngineOptions {
   /** Customers kept in memory, over all partitions. */
   readonly cacheCustomers: number;
   readonly limits: WorkerLimits;
+  /** Other than usual in simulations only. */
+  readonly sizes?: Sizes;
 }
 
 /** What all partitions of one session share. */
@@ -41,35 +44,32 @@ export interface Shared {
 /** Failures that pass: the same may be asked again. */
 export const passes = (error: unknown): boolean => error instanceof StoreUnavailable || error instanceof LogUnavailable;
 
-/** A cache smaller than this would throw customers out between loading and using them. */
-const LEAST_CACHE = 4096;
-const FIRST_WAKES = 1000;
-
 /** Rejects with CannotContinue, StateTooNew and their like where the partition must stand still. */
 export async function openPartition(shared: Shared, index: number): Promise<Worker> {
   const { compiled, ports, options, environment, stats, info, stopping } = shared;
+  const { sizes = SIZES } = options;
   const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, stopping, what, passes, attempt);
   // One token for all attempts: a claim whose reply was lost is our own when it is made again.
   const token = environment.token();
   const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
   const meta = readMeta(claim.meta);
   await ask("comparing the event log", () => checkLog(index, meta, info, ports.log));
-  const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs));
+  const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs, sizes));
   if (meta.program !== "" && meta.program !== compiled.program.hash) {
     environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });
   }
   const layouts = planLayouts(meta, compiled);
   await countSegments();
   const partition = createPartition(compiled, {
-    index, clock: info.clock, cacheCustomers: Math.max(LEAST_CACHE, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions,
+    index, clock: info.clock, cacheCustomers: Math.max(sizes.leastCache, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions, sizes,
   }, stats, null, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures) });
   const after = wantsWakes(partition, meta.clock);
   if (after !== undefined) {
-    const page = await ask("reading the wake index", () => ports.store.wakes(index, after, FIRST_WAKES));
-    supplyWakes(partition, page, page.length < FIRST_WAKES);
+    const page = await ask("reading the wake index", () => ports.store.wakes(index, after, sizes.wakePage));
+    supplyWakes(partition, page, page.length < sizes.wakePage);
   }
   return startWorker({
-    partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits,
+    partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
     signal: shared.lifetime, writer: claim.writer, number: claim.number, meta, logIdentity: info.identity,
     layouts, outputPlan, seen: shared.seen, unread: shared.unread,
   });

@@ -26,6 +26,7 @@ import {
   completes, createPopulation, drawUpInMemory, figuresOf, isStale, markSettled, receive, type CountsPending, type Population, type Tables,
 } from "./population/population.js";
 import type { ClockKind, MetaFields, Wake } from "./ports.js";
+import { SIZES, type Sizes } from "./sizes.js";
 import type { EngineStats, EventOutcome } from "./stats.js";
 import { POPULATION_TYPE } from "./subjects.js";
 import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
@@ -44,6 +45,7 @@ export interface PartitionOptions {
   readonly cacheCustomers: number;
   /** How many there are; 1 unless given. */
   readonly partitions?: number;
+  readonly sizes?: Sizes;
 }
 
 /** What the store knows of the partition from before. */
@@ -103,7 +105,7 @@ export function createPartition(
   const parts = {
     options, compiled, stats,
     cache: customerCache(options.cacheCustomers),
-    wakes: inMemory ? allWakesInMemory() : unreadWakes(),
+    wakes: inMemory ? allWakesInMemory() : unreadWakes(options.sizes),
     population: createPopulation(compiled, place, fields),
     clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [],
   };
@@ -133,14 +135,12 @@ export type Progress =
   /** The commit is full; call again with the same work after `takePending`. */
   | "full";
 
-/** Most customers of one commit: larger ones ruin the tail of the latencies and win no throughput. */
-export const MAX_COMMIT_CUSTOMERS = 400;
 const MAX_COMMIT_RECORDS = 1000;
 const MAX_COMMIT_MESSAGES = 4000;
 
 export function isFull(p: Partition): boolean {
-  const { pending } = p;
-  return pending.customers.length >= MAX_COMMIT_CUSTOMERS || pending.records >= MAX_COMMIT_RECORDS || pending.messages.length >= MAX_COMMIT_MESSAGES;
+  const { pending, options: { sizes = SIZES } } = p;
+  return pending.customers.length >= sizes.commitCustomers || pending.records >= MAX_COMMIT_RECORDS || pending.messages.length >= MAX_COMMIT_MESSAGES;
 }
 
 /**

@@ -10,7 +10,6 @@ import type { WorkerParts } from "./worker.js";
 
 /** After a refusal that left the end of the output stream where it was. */
 const REFUSED_PAUSE_MS = 10;
-const PUBLISH_AT_ONCE = 256;
 
 /** An output that is committed and not known to be published. */
 export interface Outgoing {
@@ -35,7 +34,7 @@ export interface Publishing {
 }
 
 export async function publishLoop(s: Publishing, evaluating: () => boolean): Promise<void> {
-  const { signal, environment, outputs, partition, stats } = s.parts;
+  const { signal, environment, outputs, partition, stats, sizes } = s.parts;
   const index = partition.options.index;
   while (!signal.aborted) {
     if (s.outgoing.length === 0) {
@@ -45,7 +44,7 @@ export async function publishLoop(s: Publishing, evaluating: () => boolean): Pro
       await s.toPublish.wait();
       continue;
     }
-    const window = s.outgoing.slice(0, PUBLISH_AT_ONCE);
+    const window = s.outgoing.slice(0, sizes.publishAtOnce);
     const first = (window[0] as Outgoing).output.number;
     const started = environment.seconds();
     // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
@@ -86,7 +85,7 @@ async function compareEnd(s: Publishing): Promise<void> {
 
 /** After a refusal or a lost reply: goes on from where the output stream really ends. */
 async function resume(s: Publishing, last: number): Promise<void> {
-  const { store, partition, environment, signal } = s.parts;
+  const { store, partition, environment, signal, sizes } = s.parts;
   const index = partition.options.index;
   const first = s.outgoing[0]?.output.number ?? s.publishedUpTo + 1;
   if (last >= s.nextOutput) await ownCommits(s.parts);
@@ -96,7 +95,7 @@ async function resume(s: Publishing, last: number): Promise<void> {
   // The output stream lost its end: what was published before is taken from the outbox again.
   const lost: Outgoing[] = [];
   for (let from = last + 1; from < first; ) {
-    const page = await insist(environment, signal, "reading the outbox", passes, () => store.outbox(index, from, 1000));
+    const page = await insist(environment, signal, "reading the outbox", passes, () => store.outbox(index, from, sizes.outboxPage));
     if (page[0]?.number !== from) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} went back to ${last}, and output ${from} is no longer kept`);
     for (const output of page) if (output.number < first) lost.push({ output, arrived: 0, isAction: false });
     from = (page.at(-1)?.number ?? from) + 1;

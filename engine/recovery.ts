@@ -6,6 +6,7 @@ import type { Compiled } from "./compile/compiled.js";
 import type { Meta } from "./meta.js";
 import { populationField } from "./population/sums.js";
 import type { EventLog, LogInfo, MetaFields, Output, OutputLog, StateStore } from "./ports.js";
+import type { Sizes } from "./sizes.js";
 import { layoutOf, translation, type Layout, type Translation } from "./state.js";
 
 /** The partition cannot go on without a person's decision; the message says what happened and what can be done. */
@@ -56,10 +57,8 @@ export interface OutputPlan {
   readonly surplusEnds: number;
 }
 
-const OUTBOX_PAGE = 1000;
-
 /** Compares what was committed with what was published. */
-export async function planOutputs(partition: number, meta: Meta, store: StateStore, outputs: OutputLog): Promise<OutputPlan> {
+export async function planOutputs(partition: number, meta: Meta, store: StateStore, outputs: OutputLog, { outboxPage }: Sizes): Promise<OutputPlan> {
   const published = await outputs.last(partition);
   const committed = meta.next - 1;
   let surplus = meta.surplus;
@@ -74,7 +73,7 @@ export async function planOutputs(partition: number, meta: Meta, store: StateSto
   }
   const unpublished: Output[] = [];
   for (let from = published + 1; from <= committed; from = unpublished.at(-1)?.number ?? from, from++) {
-    const page = await store.outbox(partition, from, OUTBOX_PAGE);
+    const page = await store.outbox(partition, from, outboxPage);
     if (page[0]?.number !== from) {
       throw new CannotContinue(
         `partition ${partition}: the output stream OUT_${partition} ends at ${published}, but output ${from} of ${committed} committed ones is no longer ` +

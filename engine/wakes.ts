@@ -6,8 +6,7 @@
  * whether one is still meant.
  */
 import type { Wake } from "./ports.js";
-
-const MAX_IN_MEMORY = 50_000;
+import { SIZES, type Sizes } from "./sizes.js";
 
 export interface Wakes {
   readonly heap: Wake[];
@@ -18,8 +17,8 @@ export interface Wakes {
 }
 
 /** Before the first page is read: nothing is in memory. */
-export function unreadWakes(): Wakes {
-  return { heap: [], horizon: { at: -Infinity, customer: "" }, most: MAX_IN_MEMORY };
+export function unreadWakes({ wakesInMemory }: Sizes = SIZES): Wakes {
+  return { heap: [], horizon: { at: -Infinity, customer: "" }, most: wakesInMemory };
 }
 
 /** There is no store that could bring back what is left out: nothing ever is. */

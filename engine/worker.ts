@@ -23,6 +23,7 @@ import { takeFields } from "./population/population.js";
 import type { ClockKind, Commit, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
 import { publishLoop, type Publishing } from "./publishing.js";
 import type { Layouts, OutputPlan } from "./recovery.js";
+import type { Sizes } from "./sizes.js";
 import { readCustomer } from "./state.js";
 import { observe, type EngineStats } from "./stats.js";
 
@@ -46,6 +47,7 @@ export interface WorkerParts {
   readonly stats: EngineStats;
   readonly clock: ClockKind;
   readonly limits: WorkerLimits;
+  readonly sizes: Sizes;
   readonly signal: AbortSignal;
   /** What claiming and recovery found. */
   readonly writer: Writer;
@@ -84,11 +86,6 @@ export interface Worker {
 }
 
 const COMMIT_BYTES = 256 * 1024;
-const MAX_BATCH = 512;
-const LOAD_AT_ONCE = 400;
-const WAKE_PAGE = 1000;
-/** An idle partition records how far it has seen when that is so many records ahead. */
-const IDLE_AHEAD = 10_000;
 /** With work to do, a page of the sweep comes once in so many batches. */
 const BATCHES_PER_PAGE = 4;
 const SCRATCH_BYTES = 4096;
@@ -262,7 +259,7 @@ async function batch(s: State): Promise<void> {
   }
   partition.lateWakes.length = 0;
   const { pending } = partition;
-  const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : IDLE_AHEAD);
+  const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : parts.sizes.idleAhead);
   if (pending.records === 0 && pending.customers.length === 0 && !idleAhead) return;
   await send(s);
 }
@@ -284,9 +281,9 @@ async function send(s: State): Promise<void> {
 
 /** Takes records from the queue and decodes them. */
 function gather(s: State): void {
-  const { compiled, clock, environment, partition } = s.parts;
+  const { compiled, clock, environment, partition, sizes } = s.parts;
   const wall = environment.now();
-  while (s.works.length < MAX_BATCH && s.head < s.queue.length) {
+  while (s.works.length < sizes.batch && s.head < s.queue.length) {
     const record = s.queue[s.head] as LogRecord;
     if (clock === "broker" && record.stamp > wall + MAX_AHEAD_MS) {
       throw new ClockAlarm(
@@ -307,18 +304,18 @@ function gather(s: State): void {
 }
 
 async function readWakes(s: State, upTo: number): Promise<void> {
-  const { partition, store, environment, signal } = s.parts;
+  const { partition, store, environment, signal, sizes } = s.parts;
   for (;;) {
     const after = wantsWakes(partition, upTo);
     if (after === undefined) return;
-    const page = await insist(environment, signal, "reading the wake index", passes, () => store.wakes(partition.options.index, after, WAKE_PAGE));
-    supplyWakes(partition, page, page.length < WAKE_PAGE);
+    const page = await insist(environment, signal, "reading the wake index", passes, () => store.wakes(partition.options.index, after, sizes.wakePage));
+    supplyWakes(partition, page, page.length < sizes.wakePage);
   }
 }
 
 async function loadCustomers(s: State): Promise<void> {
-  const { partition, store, environment, signal, compiled, layouts, stats } = s.parts;
-  const ids = wanted(partition, s.works, LOAD_AT_ONCE);
+  const { partition, store, environment, signal, compiled, layouts, stats, sizes } = s.parts;
+  const ids = wanted(partition, s.works, sizes.loadAtOnce);
   if (ids.length === 0) return;
   stats.cacheMisses += ids.length;
   const states = await insist(environment, signal, "loading customers", passes, () => store.load(partition.options.index, ids));

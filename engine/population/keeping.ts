@@ -18,8 +18,6 @@ import { populationField } from "./sums.js";
 
 /** What is said about customers at a midnight goes into the log when no more records than this lie before it: a later midnight may make it void. */
 const ANNOUNCED_WITHIN = 10_000;
-/** Whoever comes meanwhile waits for no more than a page: a few milliseconds. */
-const SWEEP_PAGE = 64;
 const SWEEP_PAUSE_MS = 1;
 
 /** The part of a worker that this needs. */
@@ -72,12 +70,12 @@ export function isSweeping({ parts: { partition: { population } } }: Keeping): b
 
 /** Settles the next page of customers under the tables in force. */
 export async function sweep(s: Keeping, send: () => Promise<void>): Promise<void> {
-  const { partition, compiled, store, environment, signal, layouts } = s.parts;
+  const { partition, compiled, store, environment, signal, layouts, sizes } = s.parts;
   const { population } = partition;
   if (population === null) return;
   if (s.sweepAnew) s.sweepCursor = null;
   s.sweepAnew = false;
-  const page = await insist(environment, signal, "reading customers", passes, () => store.scan(partition.options.index, s.sweepCursor, SWEEP_PAGE));
+  const page = await insist(environment, signal, "reading customers", passes, () => store.scan(partition.options.index, s.sweepCursor, sizes.sweepPage));
   if (s.sweepAnew) return; // it was asked of the store as it was before
   sweepPage(partition, {
     states: page.states,
