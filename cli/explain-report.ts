@@ -4,8 +4,9 @@ import type { Part } from "../engine/explain/parts.js";
 import type { CapExplanation, ChannelExplanation, QuietExplanation, RuleExplanation, RunExplanation, StartExplanation } from "../engine/explain/rule.js";
 import type { HeldExplanation, SegmentExplanation } from "../engine/explain/segment.js";
 import type { ValueExplanation } from "../engine/explain/value.js";
-import { HOLDOUT, type Value } from "../dsl/program.js";
+import { HOLDOUT, type Type, type Value } from "../dsl/program.js";
 import { lengthText } from "../dsl/spell.js";
+import { dateText, timeText } from "../engine/compile/runtime.js";
 import { shownInstant, shownValue } from "../engine/testing/show.js";
 import type { Zone } from "../engine/zone.js";
 
@@ -67,15 +68,15 @@ function heldLines({ condition, forAtLeast, since, due }: HeldExplanation, who: 
   if (forAtLeast === null) return lines;
   const long = `for at least ${lengthText(forAtLeast)}`;
   if (since === null || due === null) return [...lines, `✗ ${long}: it does not hold now`];
-  return [...lines, `${due <= who.now ? "✓" : "✗"} ${long}: it has held since ${shownInstant(since, who.zone)}${due <= who.now ? "" : `, that is on ${shownInstant(due, who.zone)}`}`];
+  return [...lines, `${due <= who.now ? "✓" : "✗"} ${long}: it has held since ${shownInstant(since, who.zone)}${due <= who.now ? "" : `, long enough on ${shownInstant(due, who.zone)}`}`];
 }
 
 export function valueReport({ value, more, changesAt, kind }: ValueExplanation, who: Who): string {
-  const [first = "", ...below] = partLines(value, who);
-  const { changedBy } = value;
+  const below = value.parts.flatMap((part) => partLines(part, who));
+  const { changedBy, holds, text } = value;
   const change = changesAt === null ? [] : [`${kind === "points" ? "the next expire" : "changes by itself"} on ${shownInstant(changesAt, who.zone)}`];
   return [
-    `${value.type.k === "boolean" ? first : first.trim()}, ${asOf(who)}`,
+    `${holds === null ? partLine(value, who).trim() : `${holds ? "✓" : "✗"} ${text}`}, ${asOf(who)}`,
     [...change, ...(changedBy.length === 0 ? [] : [`may change by ${listed(changedBy)}`])].join(", or ") || "nothing changes it",
     ...(below.length + more.length === 0 ? [] : ["", ...below, ...more.flatMap((part) => partLines(part, who))]),
   ].join("\n");
@@ -209,7 +210,7 @@ const instant = (at: number | null): string | null => (at === null ? null : new 
 
 export type Explanation = SegmentExplanation | RuleExplanation | ValueExplanation | ChannelExplanation;
 
-/** Instants as RFC 3339, values as an explanation shows them, everything else as it is. */
+/** Instants as RFC 3339, dates as YYYY-MM-DD, durations in milliseconds, everything else as it is. */
 export function explanationJson(of: Explanation, history: History | null, who: Who): object {
   return { customer: who.customer, at: instant(who.now), timezone: who.zone.name, ...(plain(of, who) as object), ...(history === null ? {} : { history: plain(history, who) }) };
 }
@@ -221,7 +222,7 @@ function plain(value: unknown, who: Who): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (isPart(value)) {
     return {
-      text: value.text, holds: value.holds, value: value.type.k === "boolean" ? value.holds : shownValue(value.value, value.type, who.zone),
+      text: value.text, holds: value.holds, value: value.type.k === "boolean" ? value.holds : valueJson(value.value, value.type),
       changesAt: instant(value.turns?.at ?? null), changedBy: value.changedBy, parts: value.parts.map((part) => plain(part, who)),
     };
   }
@@ -229,6 +230,16 @@ function plain(value: unknown, who: Who): unknown {
     if (name === "zone") return [];
     return [[name, INSTANTS.has(name) && typeof inner === "number" ? instant(inner) : plain(inner, who)]];
   }));
+}
+
+function valueJson(value: Value, type: Type): unknown {
+  if (value === null) return null;
+  if (type.k === "time") return timeText(value);
+  if (type.k === "date") return dateText(value);
+  if (type.k === "list" && Array.isArray(value)) return value.map((item: Value) => valueJson(item, type.of));
+  if (type.k !== "record" || typeof value !== "object") return value;
+  const record = value as { readonly [name: string]: Value };
+  return Object.fromEntries(type.fields.map((field) => [field.name, valueJson(record[field.name] ?? null, field.type)]));
 }
 
 const isPart = (value: object): value is Part => "parts" in value && "readsEvent" in value;

@@ -28,7 +28,7 @@ export async function explainCommand({ io, configuration, arguments: given }: Co
   const id = given.get("CUSTOMER");
   const name = given.get("NAME");
   if (id === undefined || name === undefined) throw new UsageError("explain needs the id of a CUSTOMER and the NAME of a segment, a rule, a trait, points, a tier or a channel");
-  const program = await needProgram(configuration, io);
+  const program = await needProgram(configuration, io, true);
   if (program === null) return EXIT.findings;
   const outlines = outliner(program);
   const answer = asked(program, outlines, name);

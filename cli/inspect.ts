@@ -22,7 +22,7 @@ interface LastAction {
 export async function inspectCommand({ io, configuration, arguments: given }: CommandCall): Promise<ExitCode> {
   const id = given.get("CUSTOMER");
   if (id === undefined) throw new UsageError("inspect needs the id of a CUSTOMER");
-  const program = await needProgram(configuration, io);
+  const program = await needProgram(configuration, io, true);
   if (program === null) return EXIT.findings;
   const shown = await withCustomer(io, configuration, program, id, async ({ compiled, customer, figures, ports, partition, now }) => {
     const known = portrait(compiled, figures, customer, now);
@@ -46,6 +46,8 @@ async function lastActions(outputs: OutputLog, index: number, customer: string):
 
 function readable(known: Portrait, actions: readonly LastAction[]): string {
   const section = (title: string, lines: readonly string[]): string[] => ["", title, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];
+  /** Of what the program declares there is always something to say. */
+  const declared = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : section(title, lines));
   const table = (values: { readonly [name: string]: unknown }): string[] => {
     const width = Math.max(0, ...Object.keys(values).map((name) => name.length));
     return Object.entries(values).map(([name, value]) => `${name.padEnd(width)}  ${value === null ? "–" : typeof value === "string" ? value : JSON.stringify(value)}`);
@@ -56,9 +58,9 @@ function readable(known: Portrait, actions: readonly LastAction[]): string {
     ...section("profile", table(known.profile)),
     ...section(`traits, as of ${known.at}`, table(known.traits)),
     ...section("segments", known.segments.map(({ name, label }) => labelled(name, label))),
-    ...section("points", known.points.map(({ name, balance, expires }) => `${name}  ${balance}${expires === null ? "" : `, the next expire on ${expires}`}`)),
-    ...section("tiers", table(known.tiers)),
-    ...section("experiments", known.experiments.map(({ name, variant, since }) => `${name}  ${variant}${since === null ? ", not exposed" : `, exposed since ${since}`}`)),
+    ...declared("points", known.points.map(({ name, balance, expires }) => `${name}  ${balance}${expires === null ? "" : `, the next expire on ${expires}`}`)),
+    ...declared("tiers", table(known.tiers)),
+    ...declared("experiments", known.experiments.map(({ name, variant, since }) => `${name}  ${variant}${since === null ? ", not exposed" : `, exposed since ${since}`}`)),
     ...section("rules under way", known.runs.map((run) => `${labelled(run.rule, run.label)}: since ${run.since} (${run.cause}), ${run.holds ? "its message is held" : "waits"}${run.waitsUntil === null ? "" : ` until ${run.waitsUntil}`}`)),
     ...section("last actions, newest first", actions.map((action) => `${action.time}  ${action.type}  by ${action.rule} (${action.cause})  ${JSON.stringify(action.data)}`)),
     ...(known.nextWake === null ? [] : ["", `next change by time alone: ${known.nextWake} at the earliest`]),

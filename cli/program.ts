@@ -17,10 +17,13 @@ export async function compileRules(configuration: Configuration, io: Pick<Io, "f
   return { files, ...compileProgram(files) };
 }
 
-/** For commands that need a program: it, or null when the rules have errors. Whatever was found is shown; nothing else is said. */
-export async function needProgram(configuration: Configuration, io: Io): Promise<Program | null> {
+/**
+ * For commands that need a program: it, or null when the rules have errors. What was found is shown; nothing else is said.
+ * Who asks about a customer (`quietly`) is not the one to hear what could be written better: errors alone then.
+ */
+export async function needProgram(configuration: Configuration, io: Io, quietly = false): Promise<Program | null> {
   const { program, diagnostics, files } = await compileRules(configuration, io);
-  showFindings(io, diagnostics, files);
+  if (program === null || !quietly) showFindings(io, diagnostics, files);
   if (program === null) io.stderr.write(`${summary(diagnostics)}\n`);
   return program;
 }

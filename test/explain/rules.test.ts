@@ -1,7 +1,8 @@
 /** What `eddy explain` says of a rule: each answer that there is, by a customer to whom just that has happened. */
 import { describe, expect, test } from "vitest";
-import { life, type Life } from "./life.js";
+import type { ClockKind } from "../../engine/ports.js";
 import { expectGolden } from "./goldens.js";
+import { CUSTOMER, life, type Life } from "./life.js";
 
 const SHOP = `
 event bought { total: number }
@@ -37,7 +38,7 @@ tier status by stars { basic at 10  gold at 100 }
 experiment offer { holdout 50%  gift 50% }
 `;
 
-const lifeOf = (rule: string): Life => life(`${SHOP}\n${rule}`);
+const lifeOf = (rule: string, clock: ClockKind = "event"): Life => life(`${SHOP}\n${rule}`, clock);
 
 interface Case {
   readonly rule: string;
@@ -209,13 +210,58 @@ function expectInOrder(report: string, says: readonly string[]): void {
   }
 }
 
-describe("a rule", () => {
+// What is told is the same whoever moves the clock.
+describe.each<[ClockKind]>([["event"], ["broker"]])("a rule, by the clock of the %s", (clock) => {
   test.each(Object.entries(CASES))("%s", (name, { rule, story, says }) => {
-    const of = lifeOf(rule);
+    const of = lifeOf(rule, clock);
     story(of);
     const { text, history } = of.rule("r");
     expectGolden(`${name.replace(/[^a-z]+/g, "-")}.txt`, `${text}\n`);
     expectInOrder(text, says);
     expect(history).toMatchObject({ agrees: true, isWhole: true });
+  });
+});
+
+describe("records that do not tell all", () => {
+  const RULE = 'rule r { on bought  when count(bought) >= 2  wait 1 day  emit "x" }';
+
+  function bought(times: number): Life {
+    const of = lifeOf(RULE);
+    for (let day = 1; day <= times; day++) of.event(`2026-03-0${day} 10:00`, "bought", { total: 1 });
+    return of;
+  }
+
+  test("the log forgot the beginning: from when on it tells, and that the rule stands elsewhere", () => {
+    const of = bought(2);
+    of.works.shift();
+    const { history, text } = of.rule("r");
+    expect(history).toMatchObject({ isWhole: false, agrees: false, events: 1 });
+    expectInOrder(text, [
+      "r is under way for ola", "the log holds the customer's events from 2026-03-02 10:00 on: what was before counts for nothing here",
+      "by these events and the present rules the rule would stand elsewhere than it does", "not started: when count(bought) >= 2",
+    ]);
+  });
+
+  test("the log forgot everything", () => {
+    const of = bought(2);
+    of.works.length = 0;
+    expectInOrder(of.rule("r").text, ["the log holds no events of the customer any more", "nothing that the events of the log tell of"]);
+  });
+
+  test("more has happened than is shown", () => {
+    const { history, text } = bought(9).rule("r", 3);
+    expect([history.more, history.told.length]).toEqual([true, 3]);
+    expectInOrder(text, ["what happened\n  …\n  2026-03-0"]);
+  });
+
+  test("explaining leaves the customer as they are", () => {
+    const of = bought(3);
+    const { zone, ...before } = structuredClone({ ...of.customer(), zone: null });
+    of.rule("r");
+    of.other("email");
+    of.other("spend");
+    const { zone: _, ...after } = of.customer();
+    expect([after, zone]).toEqual([before, null]);
+    expect(after.id).toBe(CUSTOMER);
   });
 });
