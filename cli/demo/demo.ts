@@ -27,7 +27,7 @@ import { showFindings } from "../program.js";
 import { loadRules } from "../rules.js";
 import { DEFAULT_CACHE_CUSTOMERS, WORKER_LIMITS } from "../run.js";
 import { drawable, showLines, showScreen, wantsColour } from "./display.js";
-import { feed, watchCommits, type Feed } from "./feed.js";
+import { feed, watchAppends, watchCommits, type Feed } from "./feed.js";
 import { emptyFolder, freshFolder } from "./folder.js";
 import { follow, type Follower } from "./follow.js";
 import { readOptions, type DemoOptions } from "./options.js";
@@ -116,11 +116,11 @@ async function demonstrate({ io, options, program, embedded, folder, ending }: S
     places: placesFor(io, options, folder, http),
   });
   const source = feed({
-    stream: shopStream(options.seed), log: embedded.log, partitions: PARTITIONS, perSecond: options.perSecond, most: options.once ?? Infinity,
+    stream: shopStream(options.seed), log: embedded.log, partitions: PARTITIONS, ranked: program.rankings.length > 0, perSecond: options.perSecond, most: options.once ?? Infinity,
     environment, appended: counted.appended, committed: (milliseconds) => counted.committed(milliseconds, 1),
   });
   engine = startEngine(
-    compile(program), { ...embedded, store: watchCommits(embedded.store, source.committedUpTo) },
+    compile(program), { ...embedded, log: watchAppends(embedded.log, source.engineAppended), store: watchCommits(embedded.store, source.committedUpTo) },
     { cacheCustomers: DEFAULT_CACHE_CUSTOMERS, limits: WORKER_LIMITS }, { ...environment, pause: pauseWhileOthersWork }, stats,
   );
   const model = () => counted.model((environment.seconds() - started) * 1000, source.simulatedMs);

@@ -4,11 +4,14 @@
  *
  * Never more than a bounded number of events is on its way. Where the machine cannot keep the pace, the feed is slower;
  * it does not hurry to catch up afterwards.
+ *
+ * Where customers are ranked, no event of a new day (UTC) is appended before the engine has said, through the log, how they
+ * stood at midnight: so the same events give the same figures at any pace.
  */
 import { isRefusal, recordOf } from "../../connectors/intake.js";
 import type { Environment } from "../../engine/environment.js";
 import { readMeta } from "../../engine/meta.js";
-import type { EventLog, NewRecord, StateStore } from "../../engine/ports.js";
+import type { Appended, EventLog, NewRecord, StateStore } from "../../engine/ports.js";
 import { partition as partitionOf, TICK_TYPE, tickSubject } from "../../engine/subjects.js";
 import type { ShopEvent } from "./shop-events.js";
 import type { ShopStream } from "./shop-stream.js";
@@ -17,6 +20,8 @@ export interface FeedOptions {
   readonly stream: ShopStream;
   readonly log: Pick<EventLog, "append">;
   readonly partitions: number;
+  /** The rules rank customers: the engine says at each midnight, once for each partition, how they stand. */
+  readonly ranked: boolean;
   /** Events a second; null: as many as the engine takes. */
   readonly perSecond: number | null;
   /** How many events there are at most; Infinity: until told to end. */
@@ -34,6 +39,8 @@ export interface Feed {
   catchUp(): Promise<void>;
   /** The partition's work is committed up to this sequence. */
   committedUpTo(partition: number, sequence: number): void;
+  /** The engine has appended this to the log. */
+  engineAppended(record: NewRecord, at: Appended): void;
   /** Records appended and not yet committed. */
   readonly onTheirWay: number;
   /** The sequence of the newest record. */
@@ -42,6 +49,7 @@ export interface Feed {
   readonly simulatedMs: number;
 }
 
+const DAY_MS = 86_400_000;
 const TURN_MS = 10;
 /** What a pause that took too long may be made up for, in turns. */
 const TURNS_AT_ONCE = 3;
@@ -68,6 +76,10 @@ export function feed(options: FeedOptions): Feed {
   let newest = 0;
   let fed = 0;
   let simulatedMs = stream.peekTime();
+  /** Days since 1970; the last whose midnight is in the log. */
+  let day = -1;
+  const announced = new Set<string>();
+  let newestAnnounced = 0;
 
   /** Takes off what is committed. */
   const settle = (partition: number): void => {
@@ -94,11 +106,31 @@ export function feed(options: FeedOptions): Feed {
     for (const owner of new Set(owners)) settle(owner);
   };
 
+  const isNewDay = (): boolean => options.ranked && Math.floor(stream.peekTime() / DAY_MS) > day;
+
+  const appendTicks = async (instant: number): Promise<void> => {
+    const time = new Date(instant).toISOString();
+    const ticks = Array.from({ length: partitions }, (_, index) => ({
+      subject: tickSubject(index),
+      body: JSON.stringify({ specversion: "1.0", id: `${index}/${time}`, source: "eddy", type: TICK_TYPE, subject: String(index), time }),
+    }));
+    await append(ticks, ticks.map((_, index) => index), NaN);
+  };
+
+  /** Waits until every partition has said how its customers stood, and has read what all of them said. */
+  const passMidnight = async (ending: AbortSignal): Promise<void> => {
+    day = Math.floor(stream.peekTime() / DAY_MS);
+    announced.clear();
+    await appendTicks(day * DAY_MS);
+    const isOver = (): boolean => announced.size === partitions && committed.every((upTo) => upTo >= newestAnnounced);
+    while (!isOver() && !ending.aborted) await environment.pause(1, ending);
+  };
+
   const appendEvents = async (count: number): Promise<void> => {
     const since = environment.seconds();
     const records: NewRecord[] = [];
     const owners: number[] = [];
-    for (let i = 0; i < count && stream.peekTime() < CALENDAR_ENDS_MS; i++) {
+    for (let i = 0; i < count && stream.peekTime() < CALENDAR_ENDS_MS && !isNewDay(); i++) {
       simulatedMs = stream.peekTime();
       const event = stream.next();
       const record = recordOf(event, JSON.stringify(event));
@@ -123,23 +155,25 @@ export function feed(options: FeedOptions): Feed {
         before = now;
         const count = Math.min(Math.floor(due), Math.floor(most - onTheirWay), options.most - fed);
         if (count <= 0) continue;
+        if (isNewDay()) {
+          await passMidnight(ending);
+          before = environment.seconds();
+          continue;
+        }
         due -= count;
         await appendEvents(count);
       }
     },
 
-    async catchUp() {
-      const time = new Date(simulatedMs).toISOString();
-      const ticks = Array.from({ length: partitions }, (_, index) => ({
-        subject: tickSubject(index),
-        body: JSON.stringify({ specversion: "1.0", id: `${index}/${time}`, source: "eddy", type: TICK_TYPE, subject: String(index), time }),
-      }));
-      await append(ticks, ticks.map((_, index) => index), NaN);
-    },
+    catchUp: () => appendTicks(simulatedMs),
 
     committedUpTo(partition, sequence) {
       committed[partition] = sequence;
       settle(partition);
+    },
+    engineAppended({ subject }, { sequence }) {
+      announced.add(subject);
+      newestAnnounced = sequence;
     },
     get onTheirWay() { return onTheirWay; },
     get newest() { return newest; },
@@ -155,6 +189,18 @@ export function watchCommits(store: StateStore, told: (partition: number, sequen
       const answer = await store.commit(commit);
       if (answer === "done" || answer === "already") told(commit.partition, readMeta(commit.meta).offset);
       return answer;
+    },
+  };
+}
+
+/** The same log, for the engine, whose appends are told of. */
+export function watchAppends(log: EventLog, told: Feed["engineAppended"]): EventLog {
+  return {
+    ...log,
+    async append(records) {
+      const answers = await log.append(records);
+      records.forEach((record, i) => answers[i] !== undefined && told(record, answers[i]));
+      return answers;
     },
   };
 }

@@ -46,6 +46,10 @@ async function outputsOf(store: string): Promise<unknown[][]> {
   }
 }
 
+/** After a midnight, who is settled first under the new figures depends on the machine; what comes of it does not. */
+const withoutOrder = (outputs: readonly unknown[][]): readonly string[][] =>
+  outputs.map((ofOne) => ofOne.map((output) => JSON.stringify({ ...(output as object), number: 0 })).sort());
+
 /** Segments with their figures, actions by rule, newest actions: all but what depends on the machine. */
 const result = ({ stdout }: Ran): string => stdout.slice(stdout.indexOf("\nSegments"), stdout.indexOf("Look next"));
 
@@ -84,7 +88,7 @@ describe("once, with a summary", () => {
     const second = await once("second", "--seed", "7", "--rate", "3000");
     expect(second.code).toBe(0);
     expect(result(second)).toBe(result(first));
-    expect(await outputsOf(second.store)).toEqual(await outputsOf(first.store));
+    expect(withoutOrder(await outputsOf(second.store))).toEqual(withoutOrder(await outputsOf(first.store)));
     const other = await once("other", "--seed", "8");
     expect(result(other)).not.toBe(result(first));
   }, 60_000);

@@ -28,6 +28,7 @@ function played({ commitAfter = 0.004, at = () => undefined, ...options }: Setti
   const source: Feed = feed({
     stream: shopStream(5),
     partitions: PARTITIONS,
+    ranked: false,
     perSecond: 1000,
     most: Infinity,
     log: {
@@ -106,6 +107,46 @@ describe("the pace", () => {
     const { log, mostOnTheirWay } = await runFor(1, { perSecond: null, commitAfter: 0.05 });
     expect(mostOnTheirWay()).toBeLessThanOrEqual(2000);
     expect(log.length).toBeGreaterThan(20_000);
+  });
+});
+
+describe("where customers are ranked", () => {
+  /** The engine says a midnight `sayAfter` seconds after the ticks of all partitions are in the log. */
+  function ranked(sayAfter: number, length: number) {
+    const ending = new AbortController();
+    let said = 0;
+    const stage = played({
+      ranked: true, perSecond: 4000,
+      at(seconds) {
+        const ticks = stage.log.filter(({ subject }) => subject.startsWith("events.eddy_tick.")).length;
+        if (ticks === PARTITIONS * (said + 1) && seconds > (said + 1) * sayAfter) {
+          said++;
+          for (let source = 0; source < PARTITIONS; source++) stage.source.engineAppended({ subject: `p${source}`, body: "" }, { sequence: stage.log.length, duplicate: false });
+        }
+        if (seconds >= length) ending.abort();
+      },
+    });
+    return { ...stage, run: () => stage.source.run(ending.signal) };
+  }
+  const dayOf = (record: NewRecord): string => (JSON.parse(String(record.body)) as { time: string }).time.slice(0, 10);
+  const isTick = ({ subject }: NewRecord): boolean => subject.startsWith("events.eddy_tick.");
+
+  test("each day begins with a tick of midnight for every partition, and its events come behind", async () => {
+    const { log, run } = ranked(0, 5);
+    await run();
+    const days = [...new Set(log.map(dayOf))];
+    expect(days.length).toBeGreaterThan(3);
+    for (const day of days) {
+      const records = log.filter((record) => dayOf(record) === day);
+      expect(records.map(isTick)).toEqual(records.map((_, i) => i < PARTITIONS));
+    }
+    expect(log.map(dayOf)).toEqual([...log.map(dayOf)].sort());
+  });
+
+  test("before the engine has said how they stand, no event comes", async () => {
+    const { log, run } = ranked(Infinity, 5);
+    await run();
+    expect(log.map(isTick)).toEqual(Array.from({ length: PARTITIONS }, () => true));
   });
 });
 
