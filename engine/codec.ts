@@ -241,6 +241,13 @@ export function readNumber(r: Reader): number {
   return value;
 }
 
+/** A count, and as many items; whatever the count says, no more than the bytes have. */
+export function readList<T>(r: Reader, read: (r: Reader) => T): T[] {
+  const items: T[] = [];
+  for (let left = readUint(r); left > 0; left--) items.push(read(r));
+  return items;
+}
+
 export type Fields = { [name: string]: Value | undefined };
 
 /** A record, as profiles and events are. */
@@ -269,11 +276,7 @@ export function readValue(r: Reader, depth = 0): Value {
       r.at += length;
       return text;
     }
-    case TAG_LIST: {
-      const items: Value[] = [];
-      for (let left = readUint(r); left > 0; left--) items.push(readValue(r, depth + 1));
-      return items;
-    }
+    case TAG_LIST: return readList(r, () => readValue(r, depth + 1));
     case TAG_RECORD: {
       const record: { [name: string]: Value } = {};
       for (let left = readUint(r); left > 0; left--) {

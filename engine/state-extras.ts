@@ -3,7 +3,7 @@
  * Extras): a mask of the sections that follow, so that what is not there takes no room. Indexes are those of the layout
  * that wrote them (engine/state.ts); what the present program no longer has is dropped.
  */
-import { StateCorrupt, readDouble, readInt, readNumber, readUint, readValue, writeDouble, writeInt, writeNumber, writeUint, writeValue, type Reader, type Writer } from "./codec.js";
+import { StateCorrupt, readDouble, readInt, readList, readNumber, readUint, readValue, writeDouble, writeInt, writeNumber, writeUint, writeValue, type Reader, type Writer } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { newExtras, type Extras } from "./customer.js";
 
@@ -134,7 +134,7 @@ export function readExtras(r: Reader, base: number, t: ExtrasTranslation): Extra
   const each = (bit: number, read: () => void): void => {
     if ((mask & bit) !== 0) for (let left = readUint(r); left > 0; left--) read();
   };
-  const times = (): number[] => Array.from({ length: readUint(r) }, () => base + readInt(r));
+  const times = (): number[] => readList(r, () => base + readInt(r));
   const placeIn = (places: readonly number[]): number => places[readUint(r)] ?? -1;
   const numbered = (into: { index: number; value: number }[], places: readonly number[]) => (): void => {
     const index = placeIn(places);
@@ -156,8 +156,8 @@ export function readExtras(r: Reader, base: number, t: ExtrasTranslation): Extra
   });
   each(LEDGERS, () => {
     const index = placeIn(t.points);
-    const lots = Array.from({ length: readUint(r) }, () => ({ time: base + readInt(r), left: readNumber(r) }));
-    const given = Array.from({ length: readUint(r) }, times);
+    const lots = readList(r, () => ({ time: base + readInt(r), left: readNumber(r) }));
+    const given = readList(r, times);
     if (index >= 0) of.ledgers.push({ index, lots, given });
   });
   each(SENDS, () => {

@@ -10,18 +10,19 @@
  * extras (engine/state-extras.ts). Version 1 is read too: it had no extras, and its runs only waited for a time.
  * A newer version than is known here is refused (StateTooNew).
  */
-import type { Value } from "../dsl/program.js";
+import type { Field, Value } from "../dsl/program.js";
 import { codecOf } from "./aggregates/keyed.js";
 import { kindOf, type Slot } from "./aggregates/kinds.js";
 import {
-  StateCorrupt, readByte, readFields, readInt, readText, readUint, readInt32, readValue, reader,
+  StateCorrupt, readByte, readFields, readInt, readList, readText, readUint, readInt32, readValue, reader,
   writeByte, writeInt, writeText, writeUint, writeInts32, writeValue, type Reader, type Writer,
 } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { standingKey } from "./compile/steps.js";
-import { NO_SLOTS, SEEN_EVENTS, addSlot, newCustomer, type Captured, type Customer, type Run, type Scalar, type Slots } from "./customer.js";
+import { NO_SLOTS, SEEN_EVENTS, addSlot, newCustomer, type Captured, type Customer, type Data, type Run, type Scalar, type Slots } from "./customer.js";
 import { zoneOfProfile } from "./evaluate.js";
 import { extrasLayoutOf, extrasTranslation, readExtras, writeExtras, type ExtrasLayout, type ExtrasTranslation } from "./state-extras.js";
+import { agrees, fitting, shapeOf, shapeOfFields, type Shape } from "./state-types.js";
 import { zoneOf } from "./zone.js";
 
 export const STATE_VERSION = 2;
@@ -30,20 +31,29 @@ export class StateTooNew extends Error { override readonly name = "StateTooNew";
 
 /** What the numbers in a state mean. */
 export interface Layout extends Partial<ExtrasLayout> {
-  /** `keyed`: one slot for each value of a field. */
-  readonly aggregates: readonly { readonly key: string; readonly fn: string; readonly keyed?: boolean }[];
+  /** `keyed`: one slot for each value of a field. `of`: the type of the values that it holds. */
+  readonly aggregates: readonly { readonly key: string; readonly fn: string; readonly keyed?: boolean; readonly of?: Shape }[];
+  /** Types of the profile's fields, and of the events'; states from before types were noted have none. */
+  readonly profile?: Shape;
+  readonly events?: Shape;
   readonly segments: readonly string[];
   readonly rules: readonly { readonly name: string; readonly ops: readonly (string | null)[] }[];
 }
 
 export function layoutOf(compiled: Compiled): Layout {
   return {
-    aggregates: compiled.program.aggregates.map(({ key, fn, by }) => (by === null ? { key, fn } : { key, fn, keyed: true })),
+    aggregates: compiled.program.aggregates.map(({ key, fn, by, type }) =>
+      ({ key, fn, ...(by === null ? {} : { keyed: true }), ...(HOLDS_VALUES.has(fn) ? { of: shapeOf(type) } : {}) })),
+    profile: shapeOfFields(compiled.program.profile),
+    events: Object.fromEntries(compiled.program.events.map(({ name, fields }) => [name, shapeOfFields(fields)])),
     segments: compiled.program.segments.map((segment) => segment.name),
     rules: compiled.rules.map((rule) => ({ name: rule.name, ops: rule.ops.map(standingKey) })),
     ...extrasLayoutOf(compiled),
   };
 }
+
+/** Aggregates whose value is one of those that they hold, or made of them. */
+const HOLDS_VALUES: ReadonlySet<string> = new Set(["sum", "avg", "min", "max", "first", "last", "top", "recent"]);
 
 /** For each number of an older layout, the number that the present program has for the same thing; -1: none. */
 export interface Translation {
@@ -63,12 +73,17 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
   const present = layoutOf(compiled);
   const place = (names: readonly string[]): Map<string, number> => new Map(names.map((name, i) => [name, i]));
   const aggregates = place(present.aggregates.map((aggregate) => aggregate.key));
+  const aggregateOf = ({ key, of }: Layout["aggregates"][number]): number => {
+    const at = aggregates.get(key) ?? -1;
+    const now = present.aggregates[at]?.of;
+    return of === undefined || now === undefined || agrees(of, now) ? at : -1;
+  };
   const segments = place(present.segments);
   const rules = place(present.rules.map((rule) => rule.name));
   const ruleNumbers = layout.rules.map((rule) => rules.get(rule.name) ?? -1);
   return {
     layout, same: JSON.stringify(layout) === JSON.stringify(present),
-    aggregates: layout.aggregates.map((aggregate) => aggregates.get(aggregate.key) ?? -1),
+    aggregates: layout.aggregates.map(aggregateOf),
     codecs: layout.aggregates.map(({ fn, keyed }) => codecOf(kindOf(fn as Parameters<typeof kindOf>[0]), keyed === true)),
     segments: layout.segments.map((name) => segments.get(name) ?? -1),
     rules: ruleNumbers,
@@ -183,13 +198,16 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   customer.firstSeen = base;
   customer.wake = readInstant(r, base);
   customer.indexed = readInstant(r, base);
-  customer.profile = readFields(r);
+  const profile = readFields(r);
+  customer.profile = t.same ? profile : fitting(profile, compiled.program.profile, t.layout.profile);
   customer.zone = zoneOfProfile(compiled, customer.profile);
   readSlots(r, customer, id, base, t);
   readMemberships(r, customer, base, t);
   for (let left = readUint(r); left > 0; left--) {
     const run = readRun(r, version, id, base, t);
-    if (run.rule >= 0 && run.at >= 0) customer.runs.push(run);
+    if (run.rule < 0 || run.at < 0) continue;
+    if (!t.same) fitRun(run, compiled);
+    customer.runs.push(run);
   }
   for (let left = readUint(r); left > 0; left--) {
     const rule = t.rules[readUint(r)] ?? -1;
@@ -247,7 +265,7 @@ function readRun(r: Reader, version: number, id: string, base: number, t: Transl
     event: (has & NO_EVENT) !== 0 ? null : readFields(r),
     cause, at: t.ops[number]?.[position] ?? -1, deadline,
     key: (has & HAS_KEY) === 0 ? null : (readValue(r) as Scalar),
-    captured: (has & HAS_CAPTURED) === 0 ? null : Array.from({ length: readUint(r) }, () => readCaptured(r, base)),
+    captured: (has & HAS_CAPTURED) === 0 ? null : readList(r, () => readCaptured(r, base)),
     held: (has & IS_HELD) === 0 ? null : { since: base + readInt(r), order: readUint(r), payload: readValue(r) },
     slotIds: NO_SLOTS.slotIds, slots: NO_SLOTS.slots,
   };
@@ -257,6 +275,22 @@ function readRun(r: Reader, version: number, id: string, base: number, t: Transl
     readSlots(r, run, id, base, t);
   }
   return run;
+}
+
+/** What the run keeps of its events is as the present rule takes it to be, or missing. */
+function fitRun(run: Run, compiled: Compiled): void {
+  const { keeps, ops } = compiled.rules[run.rule] as Compiled["rules"][number];
+  if (run.event !== null) run.event = fittingOne(run.event, [...keeps.values()]);
+  run.captured = run.captured?.map((each) => {
+    const kept = ops.flatMap((op) => (op.k === "waitFor" && op.as === each.name ? op.moments.events.map((moment) => moment.keeps) : []));
+    return { ...each, data: fittingOne(each.data, kept) };
+  }) ?? null;
+}
+
+/** Of which of these events it was, nobody knows: a field that fits none of them is passed over. */
+function fittingOne(data: Data, events: readonly (readonly Field[])[]): Data {
+  const fields = new Map(events.flat().map((field) => [field.name, field]));
+  return fitting(data, [...fields.values()], undefined);
 }
 
 function readCaptured(r: Reader, base: number): Captured {

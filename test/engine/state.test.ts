@@ -1,16 +1,21 @@
 /** Customers to bytes and back: nothing is lost, older programs are understood, broken bytes are refused. */
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { compileProgram } from "../../dsl/compile.js";
+import { slotOfKey, type KeyedSlot } from "../../engine/aggregates/keyed.js";
 import { kindOf } from "../../engine/aggregates/kinds.js";
 import { StateCorrupt, readFields, readInt, readUint, readValue, reader, writeInt, writeUint, writeValue, writer } from "../../engine/codec.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
-import { enterContext, newContext, newCustomer, seenBefore, type Customer, type Run } from "../../engine/customer.js";
-import { StateTooNew, layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { standingKey } from "../../engine/compile/steps.js";
+import {
+  NO_SLOTS, enterContext, newContext, newCustomer, newExtras, seenBefore, type Context, type Customer, type Extras, type Run, type Slots,
+} from "../../engine/customer.js";
+import { STATE_VERSION, StateTooNew, layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
 import { zoneOf } from "../../engine/zone.js";
 import type { Value } from "../../dsl/program.js";
 import { customerIn, situations } from "./customers.js";
-import { EVERYTHING } from "./everything.js";
+import { EVERYTHING, program as everything } from "./everything.js";
 
 function compiledOf(text: string): Compiled {
   const { program, diagnostics } = compileProgram([{ file: "state.eddy", text }]);
@@ -22,6 +27,20 @@ const RULES = `
 segment active when x01 >= 1
 segment calm when no f for 2 days
 segment away when x15 for at least 2 days until x01 >= 2 for at least 1 day
+tier zeal by x01 { warm at 2  hot at 5 }
+points zlotys {
+  earn 1 on f at most 2 per day
+  expire after 9 days
+}
+experiment zeta { control 50%  blue 50% }
+channel mail {
+  quiet 22:00 to 08:00
+  at most 2 per day
+}
+channel text { at most 5 per 7 days }
+channels both = mail, text { at most 6 per 7 days }
+metric share = 100 * customers(active) / customers(calm)
+metric worth = customers(away)
 rule first_rule { on e at most 3 per 2 days
   wait 1 hour
   emit "a" { n: event.n }
@@ -33,6 +52,17 @@ rule second_rule { on f repeat restart
   if x01 > 2 { wait 1 day } else { wait 5 days }
   emit "c" { n: event.n }
 }
+rule third_rule { on e per event.s
+  send mail "m" { n: event.n }
+  wait until 09:00
+  wait for f up to 2 days as got
+  send text "t" { n: got.n }
+  wait until event.t
+  emit "d"
+}
+rule yonder { on every day at 08:00 wait 1 hour emit "e" }
+rule zeal_up { on zeal up wait 2 hours emit "f" }
+rule zest { on change profile.n  on change profile.s wait 2 hours emit "g" }
 `;
 
 const full = compiledOf(EVERYTHING + RULES);
@@ -44,21 +74,56 @@ function bytesOf(customer: Customer, compiled: Compiled = full): Buffer {
   return Buffer.from(w.bytes.subarray(0, w.at));
 }
 
-const waits = (compiled: Compiled, rule: number): number[] => (compiled.rules[rule]?.ops ?? []).flatMap((op, i) => (op.k === "wait" ? [i + 1] : []));
+/** Where a run of the rule may stand. */
+const places = (compiled: Compiled, rule: number): number[] => (compiled.rules[rule]?.ops ?? []).flatMap((op, i) => (standingKey(op) === null ? [] : [i + 1]));
+
+const instants = fc.integer({ min: -1e12, max: 1e13 });
+const maybeNever = fc.option(instants, { nil: Infinity, freq: 4 });
+const fields = fc.dictionary(fc.constantFrom("n", "s", "constructor", "toString", "ä"), fc.constantFrom<Value>(1.5, "text", ["a", null], { n: { deep: [true] } }), { noNullPrototype: true });
+const values = fc.constantFrom<Value>(null, 0, -2.5, "", "räksmörgås", true, ["a", null], { deep: [1] });
+const amounts = fc.oneof(fc.constantFrom(0, 0.1, -3, 1e-7, 1e300), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer());
+
+/** Of things with these numbers some, in order. */
+function some<T>(things: readonly unknown[], of: (index: number) => fc.Arbitrary<T>): fc.Arbitrary<T[]> {
+  return fc.subarray(things.map((_, index) => index)).chain((list) => fc.tuple(...list.map(of)));
+}
+
+const { program } = full;
+const extras: fc.Arbitrary<Extras> = fc.record({
+  tiers: some(program.tiers, (index) => fc.integer({ min: -1, max: (program.tiers[index]?.levels.length ?? 0) - 1 }).map((rank) => ({ index, rank }))),
+  watched: some(program.watches, (index) => values.map((value) => ({ index, value }))),
+  ledgers: some(program.points, (index) => fc.record({
+    index: fc.constant(index), lots: fc.array(fc.record({ time: instants, left: amounts }), { maxLength: 4 }),
+    given: fc.array(fc.array(instants, { maxLength: 3 }), { maxLength: 3 }),
+  })),
+  sends: some(program.policies, (index) => fc.array(instants, { maxLength: 4 }).map((times) => ({ index, times }))),
+  nextHeld: fc.constantFrom(0, 0, 1, 300),
+  exposures: some(program.experiments, (index) => fc.record({
+    index: fc.constant(index), arm: fc.nat((program.experiments[index]?.arms.length ?? 1) - 1), at: instants, reached: fc.boolean(), value: amounts,
+  })),
+  readings: some(program.rankings, (index) => amounts.map((value) => ({ index, value }))),
+  contributions: some(program.populations, (index) => amounts.map((value) => ({ index, value }))),
+  figuresOf: fc.constantFrom(0, 0, 20_000),
+  scheduled: some(program.rules, (rule) => fc.integer({ min: -1e6, max: 1e8 }).map((local) => ({ rule, local }))),
+  lastEvent: fc.option(instants, { nil: -Infinity }),
+});
 
 const customers: fc.Arbitrary<Customer> = situations.chain((situation) => {
-  const customer = customerIn(full, situation);
-  const instants = fc.integer({ min: -1e12, max: 1e13 });
-  const maybeNever = fc.option(instants, { nil: Infinity, freq: 4 });
-  const events = fc.dictionary(fc.constantFrom("n", "s", "constructor", "toString", "ä"), fc.constantFrom<Value>(1.5, "text", ["a", null], { n: { deep: [true] } }));
-  const runs = fc.constantFrom(0, 1).chain((rule) => fc.record<Run>({
-    rule: fc.constant(rule), startedAt: instants, eventTime: instants, event: events, deadline: maybeNever,
-    cause: fc.constantFrom("shop/o-1", "time/17", "", "🙂/\u0000", "x".repeat(300)), at: fc.constantFrom(...waits(full, rule)),
+  const customer = customerIn(situation);
+  const ofRuns = customer.runs.find(({ slotIds }) => slotIds.length > 0) ?? NO_SLOTS;
+  const runs = fc.nat(full.rules.length - 1).chain((rule) => fc.record<Run>({
+    rule: fc.constant(rule), startedAt: instants, eventTime: instants, event: fc.option(fields), deadline: maybeNever,
+    cause: fc.constantFrom("shop/o-1", "time/17", "", "🙂/\u0000", "x".repeat(300)), at: fc.constantFrom(...places(full, rule)),
+    key: fc.constantFrom(null, null, "a", "", "räksmörgås", 0, -2.5, true, false),
+    captured: fc.option(fc.array(fc.record({ name: fc.constantFrom("got", "more"), data: fields, time: instants }), { maxLength: 2 })),
+    held: fc.option(fc.record({ since: instants, order: fc.nat(1000), payload: values })),
+    slotIds: fc.constant(full.rules[rule]?.name === "going" ? ofRuns.slotIds : []), slots: fc.constant(full.rules[rule]?.name === "going" ? ofRuns.slots : []),
   }));
   return fc.record({
-    wake: maybeNever, indexed: maybeNever, runs: fc.array(runs, { maxLength: 3 }),
+    wake: maybeNever, indexed: maybeNever, runs: fc.array(runs, { maxLength: 4 }),
+    extras: fc.oneof(fc.constant(customer.extras), extras, fc.constant(null)),
     segments: fc.subarray([0, 1, 2]), holdings: fc.subarray([2, 3]).chain((list) => fc.tuple(...list.map((index) => instants.map((since) => ({ index, since }))))),
-    starts: fc.subarray([0, 1]).chain((list) => fc.tuple(...list.map((rule) => fc.array(instants, { maxLength: 5 }).map((times) => ({ rule, times }))))),
+    starts: some(program.rules, (rule) => fc.array(instants, { maxLength: 5 }).map((times) => ({ rule, times }))),
     seen: fc.array(fc.tuple(fc.nat(0xffffffff), fc.nat(0xffffffff)), { maxLength: 80 }),
     named: fc.option(fc.constantFrom("Europe/Warsaw", "Nowhere/At_all"), { nil: undefined }),
   }).map(({ seen, named, ...rest }) => {
@@ -70,12 +135,63 @@ const customers: fc.Arbitrary<Customer> = situations.chain((situation) => {
   });
 });
 
-const plain = ({ slots: _, ...rest }: Customer): unknown => ({ ...rest, zone: rest.zone.name, seen: [...rest.seen] });
+/** Without slots, of which the values count; where there is nothing of what only some customers have, there is none of it. */
+const plain = ({ slots: _, ...rest }: Customer): unknown => ({
+  ...rest, zone: rest.zone.name, seen: [...rest.seen], runs: rest.runs.map(({ slots: _ofRun, ...run }) => run),
+  extras: rest.extras === null || isDeepStrictEqual(rest.extras, newExtras()) ? null : rest.extras,
+});
+
+/** What of a program a customer's extras may refer to, by name. */
+function namesIn({ program: p, rules }: Compiled): string[] {
+  return [
+    ...p.tiers.flatMap(({ name, levels }) => [`tier ${name}`, ...levels.map((level) => `level ${name} ${level.name}`)]),
+    ...p.watches.map(({ key }) => `watch ${key}`), ...p.points.map(({ name }) => `points ${name}`), ...p.policies.map(({ name }) => `policy ${name}`),
+    ...p.experiments.flatMap(({ name, arms }) => arms.map((arm) => `arm ${name} ${arm.name}`)),
+    ...p.rankings.map(({ key }) => `reading ${key}`), ...p.populations.map(({ key }) => `contribution ${key}`), ...rules.map(({ name }) => `rule ${name}`),
+  ];
+}
+
+/** A customer's extras with names for numbers, by name. */
+function byName({ program: p, rules }: Compiled, of: Extras | null): (readonly [what: string, ...unknown[]])[] {
+  if (of === null) return [];
+  const all: (readonly [what: string, ...unknown[]])[] = [
+    ...of.tiers.map(({ index, rank }) => {
+      const tier = p.tiers[index];
+      return [rank < 0 ? `tier ${tier?.name ?? ""}` : `level ${tier?.name ?? ""} ${tier?.levels[rank]?.name ?? ""}`] as const;
+    }),
+    ...of.watched.map(({ index, value }) => [`watch ${p.watches[index]?.key ?? ""}`, value] as const),
+    ...of.ledgers.map(({ index, lots, given }) => [`points ${p.points[index]?.name ?? ""}`, lots, given] as const),
+    ...of.sends.map(({ index, times }) => [`policy ${p.policies[index]?.name ?? ""}`, times] as const),
+    ...of.exposures.map(({ index, arm, ...rest }) => [`arm ${p.experiments[index]?.name ?? ""} ${p.experiments[index]?.arms[arm]?.name ?? ""}`, rest] as const),
+    ...of.readings.map(({ index, value }) => [`reading ${p.rankings[index]?.key ?? ""}`, value] as const),
+    ...of.contributions.map(({ index, value }) => [`contribution ${p.populations[index]?.key ?? ""}`, value] as const),
+    ...of.scheduled.map(({ rule, local }) => [`rule ${rules[rule]?.name ?? ""}`, local] as const),
+    ["next held", of.nextHeld], ["figures of", of.figuresOf], ["last event", of.lastEvent],
+  ];
+  // Nothing at all is the same as none.
+  return isDeepStrictEqual(of, newExtras()) ? [] : all.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** What the slots say, those of each value of a field too. */
+function saidBy(of: Slots, x: Context): unknown[] {
+  return of.slotIds.map((id, i) => {
+    const { fn, by } = program.aggregates[id] ?? { fn: "count", by: null };
+    const kind = kindOf(fn);
+    const span = full.spans[id] ?? { k: "life" };
+    const slot = of.slots[i];
+    if (by === null) return kind.value(slot, span, x);
+    const { keys } = slot as unknown as KeyedSlot;
+    return keys.map((key) => [key, kind.value(slotOfKey(slot as unknown as KeyedSlot, key), span, x)]);
+  });
+}
 
 vi.setConfig({ testTimeout: 90_000 }); // much of a processor, little of the clock where it is free
 
 describe("a customer's state", () => {
   test("is the same after it was written and read", () => {
+    // Customers live under the program of everything: what they have must be what this one means by it.
+    expect(program.aggregates.map(({ key }) => key)).toEqual(everything.aggregates.map(({ key }) => key));
+    const found = new Set<string>();
     fc.assert(fc.property(customers, fc.integer({ min: 0, max: 40 }), (customer, days) => {
       const bytes = bytesOf(customer);
       const read = readCustomer(customer.id, bytes, own, full);
@@ -84,12 +200,19 @@ describe("a customer's state", () => {
       expect(bytesOf(read).equals(bytes)).toBe(true);
       const x = newContext();
       enterContext(x, customer, customer.firstSeen + days * 86_400_000);
-      customer.slotIds.forEach((id, i) => {
-        const kind = kindOf(full.program.aggregates[id]?.fn ?? "count");
-        const span = full.spans[id] ?? { k: "life" };
-        expect(kind.value(read.slots[i], span, x)).toEqual(kind.value(customer.slots[i], span, x));
-      });
+      expect(saidBy(read, x)).toEqual(saidBy(customer, x));
+      read.runs.forEach((run, i) => expect(saidBy(run, x)).toEqual(saidBy(customer.runs[i] as Run, x)));
+      for (const { index } of customer.extras?.ledgers ?? []) found.add(`ledger ${index}`);
+      if (customer.slotIds.some((id) => program.aggregates[id]?.by !== null)) found.add("keyed slots");
+      for (const run of customer.runs) {
+        for (const name of ["key", "captured", "held", "event"] as const) found.add(`${run[name] === null ? "no " : ""}${name}`);
+        if (run.slotIds.length > 0) found.add("slots of a run");
+      }
     }), { numRuns: 120, seed: 20260302 });
+    // None of it was left to chance.
+    expect([...found].sort()).toEqual([
+      "captured", "event", "held", "key", "keyed slots", "ledger 0", "ledger 1", "ledger 2", "no captured", "no event", "no held", "no key", "slots of a run",
+    ]);
   });
 
   test("remembers the same events as seen", () => {
@@ -109,28 +232,55 @@ describe("a customer's state", () => {
   test("of another program finds its way by key and name", () => {
     const changed = compiledOf(`
       segment aaa when count(f) over 1 day > 0
-      ${EVERYTHING.replace(/trait x0[5-9].*/g, "").replace("trait x01", "trait renamed")}
-      ${RULES.replace("segment calm when no f for 2 days", "").replace("wait 1 hour", "wait 90 minutes").replaceAll("x01", "renamed")}
+      points aces { earn 1 on e }
+      tier able by aces { one at 1 }
+      experiment alpha { control 50%  b 50% }
+      ${EVERYTHING
+        .replace(/trait (x0[5-9]|y04|y0[5-7]|y10).*/g, "").replace("trait x01", "trait renamed")
+        .replace(/tier grade.*/, "tier grade by coins { mid at 1  low at 3  best at 8 }").replace(/points medals [^}]*}/, "")
+        .replace(/experiment trial.*/, "experiment trial { blue 20%  green 40%  control 40% }")
+        .replace(/y16: [^,]*, /, "")}
+      ${RULES
+        .replace("segment calm when no f for 2 days", "").replace("/ customers(calm)", "/ customers(aaa)").replace("wait 1 hour", "wait 90 minutes").replaceAll("x01", "renamed")
+        .replace("warm at 2  hot at 5", "cool at 1  hot at 3").replace("zeta { control 50%  blue", "zeta { control 50%  azure").replace(/channel text.*/, "").replace(/channels both.*/, "").replace('send text "t"', 'send mail "t"')
+        .replace("on change profile.s", "on change profile.b").replace("rule yonder", "rule yesterday")}
       rule a_new_one { on e priority 5 wait 1 day emit "d" }
     `);
     const translations = new Map([[1, translation(layoutOf(full), changed)]]);
+    const known = new Set(namesIn(changed));
+    const gone = new Set(namesIn(full).filter((name) => !known.has(name)));
+    const lost = new Set<string>();
     fc.assert(fc.property(customers, (customer) => {
       const read = readCustomer(customer.id, bytesOf(customer), translations, changed);
       const keyOf = (compiled: Compiled, id: number): string => compiled.program.aggregates[id]?.key ?? "";
       const present = new Set(changed.program.aggregates.map(({ key }) => key));
-      const kept = customer.slotIds.filter((id) => present.has(keyOf(full, id)));
-      expect(read.slotIds.map((id) => keyOf(changed, id))).toEqual(kept.map((id) => keyOf(full, id)).sort());
+      const kept = (of: Slots): string[] => of.slotIds.map((id) => keyOf(full, id)).filter((key) => present.has(key)).sort();
+      expect(read.slotIds.map((id) => keyOf(changed, id))).toEqual(kept(customer));
       expect(read.slotIds).toEqual([...read.slotIds].sort((a, b) => a - b));
       const name = (compiled: Compiled, id: number): string => compiled.segments[id]?.name ?? "";
       expect(read.segments.map((id) => name(changed, id))).toEqual(customer.segments.map((id) => name(full, id)).filter((each) => each !== "calm"));
       expect(read.holdings.map(({ index, since }) => [name(changed, index >> 1), index & 1, since])).toEqual(customer.holdings.map(({ index, since }) => [name(full, index >> 1), index & 1, since]));
       // Runs at the wait that was changed are gone, the others stand where they stood.
-      const place = (compiled: Compiled, run: Run): string => { const op = compiled.rules[run.rule]?.ops[run.at - 1]; return `${compiled.rules[run.rule]?.name ?? ""} ${op?.k === "wait" ? op.key : "?"}`; };
-      const keys = new Set(changed.rules.flatMap((rule) => rule.ops.flatMap((op) => (op.k === "wait" ? [`${rule.name} ${op.key}`] : []))));
-      expect(read.runs.map((run) => place(changed, run))).toEqual(customer.runs.map((run) => place(full, run)).filter((key) => keys.has(key)));
-      expect(read.starts.map(({ rule }) => changed.rules[rule]?.name)).toEqual(customer.starts.map(({ rule }) => full.rules[rule]?.name));
+      const place = (compiled: Compiled, run: Run): string => { const op = compiled.rules[run.rule]?.ops[run.at - 1]; return `${compiled.rules[run.rule]?.name ?? ""} ${(op && standingKey(op)) ?? "?"}`; };
+      const keys = new Set(changed.rules.flatMap((rule) => rule.ops.map((op) => `${rule.name} ${standingKey(op) ?? ""}`)));
+      const still = customer.runs.filter((run) => keys.has(place(full, run)));
+      expect(read.runs.map((run) => place(changed, run))).toEqual(still.map((run) => place(full, run)));
+      expect(read.runs.map((run) => run.slotIds.map((id) => keyOf(changed, id)))).toEqual(still.map(kept));
+      const startsOf = (compiled: Compiled, { starts }: Customer): unknown[] => starts.map(({ rule, times }) => [`rule ${compiled.rules[rule]?.name ?? ""}`, times]);
+      expect(startsOf(changed, read)).toEqual(startsOf(full, customer).filter((each) => known.has((each as string[])[0] as string)));
+      // Of extras stays what the program still has, under its numbers for it.
+      const before = byName(full, customer.extras);
+      for (const [what] of before) if (gone.has(what)) lost.add(what);
+      expect(byName(changed, read.extras)).toEqual(before.filter(([what]) => !gone.has(what)));
+      for (const list of [read.extras?.tiers, read.extras?.watched, read.extras?.ledgers, read.extras?.sends, read.extras?.exposures, read.extras?.readings, read.extras?.contributions]) {
+        const indexes = (list ?? []).map(({ index }) => index);
+        expect(indexes).toEqual([...indexes].sort((a, b) => a - b));
+      }
       expect(bytesOf(read, changed).length).toBeGreaterThan(0);
-    }), { numRuns: 80, seed: 8 });
+    }), { numRuns: 120, seed: 8 });
+    expect([...lost].map((what) => what.replace(/[0-9a-f]{16}$/, "…")).sort()).toEqual([
+      "arm trial red", "arm zeta blue", "contribution …", "level grade high", "level zeal warm", "points medals", "policy both", "policy text", "reading …", "rule yonder", "watch …",
+    ]);
   });
 
   test("broken bytes are refused, or are a state; they are never anything else", () => {
@@ -160,9 +310,9 @@ describe("a customer's state", () => {
 
   test("of a newer form is refused as such", () => {
     const bytes = bytesOf(Object.assign(newCustomer("c", zoneOf("UTC")), { firstSeen: 5 }));
-    bytes[0] = 2;
+    bytes[0] = STATE_VERSION + 1;
     expect(() => readCustomer("c", bytes, own, full)).toThrow(StateTooNew);
-    bytes[0] = 1;
+    bytes[0] = STATE_VERSION;
     bytes[1] = 9;
     expect(() => readCustomer("c", bytes, own, full)).toThrow("the state refers to layout 9, which the partition does not have");
   });
