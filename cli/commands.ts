@@ -103,10 +103,10 @@ const inspect: Command = {
 
 const explain: Command = {
   name: "explain",
-  summary: "why a customer is in a segment or not, and what a rule did or waits for",
+  summary: "why a customer is in a segment or not, and what a rule did or waits for; what a value is made of",
   arguments: [
     { name: "CUSTOMER", description: "the customer's id", required: true },
-    { name: "NAME", description: "the name of a segment or a rule", required: true },
+    { name: "NAME", description: "the name of a segment, a rule, a trait, points, a tier or a channel", required: true },
   ],
   flags: ["rules", "nats", "nats-creds", "redis", "embedded", "json"],
   examples: ["eddy explain c0042 vip --embedded .eddy", "eddy explain c42 cart_recovery --rules rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379"],
