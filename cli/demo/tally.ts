@@ -124,7 +124,8 @@ export function tally(options: TallyOptions): Tally {
       recentLatency: summaryOf([recent, lessRecent]),
       customers: customers.size,
       deadLetters,
-      segments: [...segments.values()].map((each): SegmentFigures => ({ ...each })),
+      // Whom most have come to, first: a library has segments that these customers never enter.
+      segments: [...segments.values()].map((each): SegmentFigures => ({ ...each })).sort((a, b) => b.entered - a.entered),
       newest: newestFirst(newest),
       rules: [...rules].map(([rule, actions]) => ({ rule, actions })),
       places: options.places,

@@ -192,7 +192,8 @@ function stacked(model: DemoModel, columns: number, room: number): Line[] {
 function sideBySide(model: DemoModel, columns: number, room: number): Line[] {
   const leftWidth = columns >= WITH_LABELS ? 76 : 44;
   const rightWidth = columns - leftWidth - 1;
-  const atLeft = [...segmentPane(model, leftWidth, room)];
+  // Many segments leave the rules a third.
+  const atLeft = [...segmentPane(model, leftWidth, model.segments.length + 5 > room ? Math.ceil((room * 2) / 3) : room)];
   if (room - atLeft.length >= 4) atLeft.push(BLANK, ...rulePane(model, leftWidth, room - atLeft.length - 1));
   const atRight = actions(model, rightWidth, room - 1);
   return Array.from({ length: Math.min(room, Math.max(atLeft.length, atRight.length)) }, (_, i) => [
@@ -351,7 +352,7 @@ function inspectCommand(model: DemoModel): string {
 /** What is to be seen, for the head of a log. */
 export function renderIntroduction({ places }: DemoModel): string {
   const metrics = places.metrics === null ? "" : `, metrics at ${clip(places.metrics, 400)}`;
-  return `The rules of ${clip(places.rules, 400)} at work on made-up customers; log and state in ${clip(places.store, 400)}${metrics}. Ctrl-C ends it.`;
+  return `The rules in ${clip(places.rules, 400)} at work on made-up customers; log and state in ${clip(places.store, 400)}${metrics}. Ctrl-C ends it.`;
 }
 
 /** One line for a log, without colour: what has been reached, and the newest action. */
@@ -385,8 +386,10 @@ export function renderSummary(model: DemoModel): string {
   const seconds = model.elapsedMs / 1000;
   const perSecond = seconds > 0 ? `, ${figures.count(model.events / seconds)} a second` : "";
   const nameWidth = (names: readonly string[]): number => Math.max(16, ...names.map((name) => width(clip(name, 40))));
-  const segmentWidth = nameWidth(model.segments.map((each) => each.name));
-  const ruleWidth = nameWidth(model.rules.map((each) => each.rule));
+  const segments = model.segments.filter(({ size, entered }) => size > 0 || entered > 0);
+  const rules = byActions(model).filter((each) => each.actions > 0);
+  const segmentWidth = nameWidth(segments.map((each) => each.name));
+  const ruleWidth = nameWidth(rules.map((each) => each.rule));
   return [
     `${figures.count(model.events)} events of ${figures.count(model.customers)} customers in ${figures.elapsed(model.elapsedMs)}${perSecond}.`,
     `${figures.count(actionsOf(model))} actions, ${figures.count(model.deadLetters)} dead letters; the simulated clock: ${figures.instant(model.simulatedMs)}.`,
@@ -395,13 +398,15 @@ export function renderSummary(model: DemoModel): string {
       : [`From log to commit: p50 ${figures.latency(latency.p50Ms)}, p99 ${figures.latency(latency.p99Ms)}, max ${figures.latency(latency.maxMs)}.`]),
     "",
     `${left("Segments", segmentWidth + 2)}${right("size", 9)}${right("entered", 9)}${right("left", 9)}`,
-    ...model.segments.map(
+    ...segments.map(
       (each) =>
         `  ${left(each.name, segmentWidth)}${right(figures.count(each.size), 9)}${right(figures.count(each.entered), 9)}${right(figures.count(each.left), 9)}  ${clip(each.label ?? "", 48)}`,
     ),
+    ...others(model.segments.length - segments.length, "without members so far"),
     "",
     `${left("Actions by rule", ruleWidth + 2)}${right("total", 9)}`,
-    ...byActions(model).map((each) => `  ${left(each.rule, ruleWidth)}${right(figures.count(each.actions), 9)}`),
+    ...rules.map((each) => `  ${left(each.rule, ruleWidth)}${right(figures.count(each.actions), 9)}`),
+    ...others(model.rules.length - rules.length, "without an action so far"),
     "",
     "Newest actions (rule: cause)",
     ...model.newest.slice(0, 8).map((each) => `  ${figures.dayAndMonth(each.atMs)} ${figures.clock(each.atMs)}  ${clip(sentence(each), 120)}`),
@@ -412,6 +417,8 @@ export function renderSummary(model: DemoModel): string {
     .map((line) => line.trimEnd())
     .join("\n");
 }
+
+const others = (count: number, which: string): string[] => (count === 0 ? [] : [`  and ${count} ${which}`]);
 
 function nextSteps(model: DemoModel): string[] {
   const { program, rules, readme, docs, store } = model.places;

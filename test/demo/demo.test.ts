@@ -117,7 +117,7 @@ describe("until told to end", () => {
     child.kill(signal);
     const { code, stdout, stderr } = await ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^The rules of rules at work on made-up customers; log and state in /);
+    expect(stdout).toMatch(/^The rules in rules at work on made-up customers; log and state in /);
     expect(stdout).toMatch(/^\d:\d\d  2018-01-\d\d \d\d:\d\d  [\d,]+ events  [\d,]+\/s  p50 /m);
     expect(stdout.trimEnd().split("\n").at(-1)).toBe(`Log and state stay in ${store}.`);
     const published = (await outputsOf(store)).flat() as { subject: string }[];

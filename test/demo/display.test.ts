@@ -64,5 +64,5 @@ test("a terminal that does not know its size yet gets the usual one", () => {
 test("without a terminal, no control sequence", () => {
   const out = new PassThrough();
   showLines(out, model).end();
-  expect(written(out)).toMatch(/^The rules of rules at work [^\x1b]*\n$/);
+  expect(written(out)).toMatch(/^The rules in rules at work [^\x1b]*\n$/);
 });

@@ -188,7 +188,7 @@ describe("plain text", () => {
 
   test("first it says what is to be seen, and where everything is", () => {
     expect(renderIntroduction(model)).toBe(
-      "The rules of rules at work on made-up customers; log and state in .eddy/demo-12345, metrics at http://127.0.0.1:9464/metrics. Ctrl-C ends it.",
+      "The rules in rules at work on made-up customers; log and state in .eddy/demo-12345, metrics at http://127.0.0.1:9464/metrics. Ctrl-C ends it.",
     );
     const { places } = model;
     expect(renderIntroduction({ ...model, places: { ...places, metrics: null } })).toMatch(/in \.eddy\/demo-12345\. Ctrl-C/);
@@ -202,7 +202,7 @@ describe("plain text", () => {
     expect(own.split("\n").at(-1)).toBe("Log and state stay in /tmp/mine.");
   });
 
-  test("the summary has every segment and rule, the busiest rule first, and what to look at next", () => {
+  test("the summary has every segment that somebody entered and every rule that has sent something, the busiest rule first, and what to look at next", () => {
     const summary = renderSummary(model);
     expect(summary).toContain("184,233 events of 2,113 customers in 0:42, 4,387 a second");
     expect(summary).toMatch(/gone_quiet +1,358 +1,820 +462 {2}What gone_quiet means/);
@@ -213,6 +213,9 @@ describe("plain text", () => {
     ]);
     expect(summary).toContain("bin/eddy inspect c0042 --embedded .eddy/demo-12345 --rules rules");
     expect(summary).not.toContain("\x1b");
+    expect(summary).toContain("  and 1 without members so far\n");
+    expect(summary).not.toContain("without an action");
+    expect(renderSummary({ ...model, rules: [...model.rules, { rule: "idle", actions: 0 }] })).toContain("  and 1 without an action so far\n");
     expect(renderSummary(empty)).not.toMatch(/NaN|undefined|Infinity/);
   });
 });

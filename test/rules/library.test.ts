@@ -7,9 +7,9 @@ import { formatText } from "../../dsl/format.js";
 import { parseFile } from "../../dsl/parse.js";
 import { runSuite } from "../../engine/testing/suite.js";
 import { sourcesOf, suiteOf } from "../testing/suites.js";
-import { exists, families, filesOf, folders, SHARED, text } from "./library.js";
+import { exists, families, filesOf, folders, SHARED, text, together } from "./library.js";
 
-const files = filesOf(...folders);
+const files = [...together, ...filesOf(...folders)];
 
 describe("its tests", () => {
   const report = testReport(sourcesOf(files));

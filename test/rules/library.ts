@@ -13,6 +13,9 @@ export const exists = (name: string): boolean => existsSync(FOLDER + name);
 export const folders: readonly string[] = readdirSync(FOLDER, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
 export const families: readonly string[] = folders.filter((name) => name !== SHARED);
 
+/** What stands beside the folders: tests of several families together. */
+export const together: readonly SourceFile[] = readdirSync(FOLDER).filter((name) => name.endsWith(".eddy")).sort().map((name) => ({ file: name, text: text(name) }));
+
 /** Rule files of these folders, named from `rules` on: `shop/cart.eddy`. */
 export const filesOf = (...wanted: readonly string[]): readonly SourceFile[] =>
   wanted.flatMap((folder) => readdirSync(FOLDER + folder).filter((name) => name.endsWith(".eddy")).sort().map((name) => ({ file: `${folder}/${name}`, text: text(`${folder}/${name}`) })));
