@@ -33,7 +33,7 @@ export function act(e: Evaluator, run: Run): boolean {
     switch (op.k) {
       case "wait": {
         const ms = op.for(x);
-        if (typeof ms === "number" && ms > 0) return waitUntil(e, run, x.now + ms);
+        if (typeof ms === "number" && ms > 0) return waitUntil(e, run, x.now + Math.ceil(ms));
         break;
       }
       case "waitClock": return waitUntil(e, run, nextClock(x.zone, x.now, op.at, op.weekday));

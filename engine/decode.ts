@@ -94,7 +94,7 @@ export function decodeLine(compiled: Compiled, line: string | null, sequence: nu
   }
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parsed(line);
   } catch (error) {
     return dead({ reason: "not_json", detail: cut((error as Error).message) });
   }
@@ -123,7 +123,7 @@ function readEnvelope(record: LogRecord): Envelope | EnvelopeFault {
   const { headers } = record;
   let value: unknown = null;
   try {
-    value = record.body.length === 0 && headers?.has("ce-id") === true ? null : JSON.parse(textOf(record.body));
+    value = record.body.length === 0 && headers?.has("ce-id") === true ? null : parsed(textOf(record.body));
   } catch (error) {
     return { reason: "not_json", detail: error instanceof SyntaxError ? cut(error.message) : "the event is not UTF-8" };
   }
@@ -138,6 +138,17 @@ function readEnvelope(record: LogRecord): Envelope | EnvelopeFault {
     }
   };
   return envelope(header("id"), header("source"), header("type"), header("subject"), header("time"), value);
+}
+
+const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/**
+ * JSON may spell half of a surrogate pair, which no UTF-8 can hold: texts would become others on their way to the store and
+ * back. So they are made whole here, as UTF-8 does it.
+ */
+function parsed(text: string): unknown {
+  if (!text.includes("\\ud") && !text.includes("\\uD")) return JSON.parse(text);
+  return JSON.parse(text, (_, value: unknown) => (typeof value === "string" ? value.replace(HALF_A_PAIR, "\ufffd") : value));
 }
 
 /** Small ASCII bodies are the rule; the decoder that refuses broken UTF-8 is kept for what is not. */

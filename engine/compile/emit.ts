@@ -33,10 +33,11 @@ export interface Emitter {
   /** Of each trait met: code for its next change, and whether it reads the clock. Many refer to one, so both are made once. */
   readonly nextOfTrait: Map<number, string | null>;
   readonly clockOfTrait: Map<number, boolean>;
+  readonly lackOfTrait: Map<number, boolean>;
 }
 
 export function emitter(program: Program): Emitter {
-  return { program, constants: [], extra: [], nextOfTrait: new Map(), clockOfTrait: new Map() };
+  return { program, constants: [], extra: [], nextOfTrait: new Map(), clockOfTrait: new Map(), lackOfTrait: new Map() };
 }
 
 function traitValue(e: Emitter, index: number): Expr {
@@ -225,10 +226,34 @@ function field(e: Emitter, expr: Extract<ExprNode, { k: "field" }>, scope: Scope
     return `((${t} = ${of}) == null ? null : (${inherited ? `h.own(${t}, ${name})` : `${t}[${name}]`} ?? ${literal(e, declared.default)}))`;
   }
   if (inherited) return `h.own(${of}, ${name})`;
-  // A plain read is the fastest; `?.` costs a check that the profile's nested records and missing items need, and the event of a
-  // run that none may have started.
-  // A run from before an edit may lack an event that its later steps now count on.
-  return (expr.of.k === "input" && (expr.of.of !== "event" || !expr.of.maybe)) || (!expr.of.maybe && !inProfile && expr.of.k !== "captured") ? `${of}[${name}]` : `${of}?.[${name}]`;
+  // A plain read is the fastest; `?.` costs a check that is needed by all that was not checked a moment ago.
+  return isChecked(expr.of) && !expr.of.maybe ? `${of}[${name}]` : `${of}?.[${name}]`;
+}
+
+/** The event looked at, or what is in it: checked a moment ago, so that what must be there is. */
+function isChecked(expr: ExprNode): boolean {
+  return expr.k === "input" ? expr.of === "row" : expr.k === "field" && isChecked(expr.of);
+}
+
+/**
+ * Whether the value may be missing when the code runs. More may be than the program says: what runs, profiles and
+ * aggregates hold may be from before a field was declared, and the levels of tiers from before there was the tier.
+ */
+function mayLack(e: Emitter, expr: Expr): boolean {
+  if (expr.maybe) return true;
+  switch (expr.k) {
+    case "field": return !isChecked(expr);
+    case "input": return expr.of !== "row";
+    case "captured": case "timeOfCaptured": case "tier": return true;
+    case "aggregate": return false;
+    case "coalesce": return mayLack(e, expr.right);
+    case "trait": {
+      let known = e.lackOfTrait.get(expr.index);
+      if (known === undefined) e.lackOfTrait.set(expr.index, (known = mayLack(e, traitValue(e, expr.index))));
+      return known;
+    }
+    default: return children(expr).some((child) => mayLack(e, child));
+  }
 }
 
 /** The profile or a record in it: what was not said of the customer is not there. */
@@ -250,7 +275,7 @@ function guarded(e: Emitter, operands: readonly Expr[], scope: Scope, make: (cod
   const checks: string[] = [];
   const codes = operands.map((operand) => {
     const code = value(e, operand, scope);
-    if (!operand.maybe) return `(${code})`;
+    if (!mayLack(e, operand)) return `(${code})`;
     const t = temporary(scope);
     checks.push(`(${t} = ${code}) == null`);
     return t;
