@@ -80,8 +80,11 @@ export async function feed(place: Place, lines: readonly string[], end: number):
   return (await place.ports.log.info()).last;
 }
 
-/** An engine in this process on a log that holds a history: until every partition has committed and published all of it. */
-export async function processAll(compiled: Compiled, place: Place, last: number): Promise<EngineStats> {
+/**
+ * An engine in this process on a log that holds a history: until every partition has committed and published all of it,
+ * or until it has `done` what a test waits for.
+ */
+export async function processAll(compiled: Compiled, place: Place, last: number, done = (): Promise<boolean> => settledAt(place, last)): Promise<EngineStats> {
   const stats = engineStats();
   const engine = startEngine(compiled, place.ports, OPTIONS, quietEnvironment(), stats);
   let ended: Error | "ended" | null = null;
@@ -90,7 +93,7 @@ export async function processAll(compiled: Compiled, place: Place, last: number)
     if (ended !== null) throw ended === "ended" ? new Error("the engine ended by itself") : ended;
     const stopped = [...stats.partitions.values()].find((partition) => partition.stopped !== null);
     if (stopped !== undefined) throw new Error(stopped.stopped ?? "");
-    return settledAt(place, last);
+    return done();
   }, 120_000, 50);
   await engine.stop();
   return stats;

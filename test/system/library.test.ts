@@ -1,0 +1,189 @@
+/**
+ * The rule library end to end: the tests that stand among the rules, turned into events on real NATS with the events' own
+ * clock, one engine, real Redis. What each test expects must stand in the action streams, with its payload and in its step;
+ * at the instant at which a test ends, its customers must be in Redis where the test says.
+ *
+ * All tests run in one stream, interleaved by time; each has customers of its own, so they do not disturb each other. Tests
+ * about fifths of all customers run in streams of their own, since there the others are what it is about. What holds back
+ * and suppresses messages is not published; that, the values of traits and the figures of all customers are left to `eddy
+ * test`.
+ */
+import { afterAll, describe, expect, test } from "vitest";
+import type { Program } from "../../dsl/program.js";
+import { openSegmentReader } from "../../connectors/redis/reader.js";
+import { TICK_TYPE, encodeToken, eventSubject, partition, tickSubject } from "../../engine/subjects.js";
+import type { NewRecord } from "../../engine/ports.js";
+import { folderWith } from "../cli/eddy.js";
+import { guardedLibrary } from "../rules/guarded.js";
+import { scriptWriter, type Script, type ScriptEvent } from "../rules/script.js";
+import { saidIn, verdictOn, type Said } from "../rules/verdict.js";
+import { startEngineProcess } from "./engine-process.js";
+import { serversPlace, type Servers } from "./places.js";
+import { settled, slowest, until } from "./progress.js";
+
+const DAY = 86_400_000;
+const library = guardedLibrary();
+const { suite } = library;
+const texts = new Map(library.sources.map(({ file, text }) => [file, text]));
+const write = scriptWriter(suite, texts);
+const scripts = suite.tests.map((each, i) => write(each, `t${i}`));
+const ranked = scripts.filter((script) => isAboutFifths(script));
+const others = scripts.filter((script) => !ranked.includes(script));
+const folder = folderWith(Object.fromEntries(library.files.map(({ file, text }) => [`rules/${file}`, text])));
+afterAll(() => folder.remove());
+
+// ---------------------------------------------------------------------------------------------------- which tests
+
+/** Whether what the test expects, or a rule that it runs, depends on where customers stand among all. */
+function isAboutFifths({ test: { rules }, steps }: Script): boolean {
+  const { program } = suite;
+  const named = steps.flatMap(({ wanted }) => wanted.flatMap(({ what }) => (what.k === "member" ? [what.segment] : [])));
+  return program.segments.some((segment) => named.includes(segment.name) && ranks(program, segment)) ||
+    program.rules.some((rule) => rules.includes(rule.name) && ranks(program, rule));
+}
+
+function ranks(program: Program, part: unknown): boolean {
+  if (typeof part !== "object" || part === null) return false;
+  const node = part as { readonly k?: unknown; readonly index?: unknown; readonly segment?: unknown };
+  if (node.k === "percentile") return true;
+  if (node.k === "trait") return ranks(program, program.traits[Number(node.index)]?.value);
+  if (node.k === "segment") return ranks(program, program.segments[Number(node.index)]);
+  if (node.k === "enter" || node.k === "leave") return ranks(program, program.segments[Number(node.segment)]);
+  return Object.values(part).some((inner) => ranks(program, inner));
+}
+
+// ---------------------------------------------------------------------------------------------------- publishing
+
+const recordOf = ({ id, type, customer, time, data }: ScriptEvent): NewRecord => ({
+  subject: eventSubject(type, customer),
+  body: JSON.stringify({ specversion: "1.0", id, source: "test", type, subject: customer, time: new Date(time).toISOString(), data }),
+});
+
+let tickNumber = 0;
+const tick = (p: number, instant: number): NewRecord => ({
+  subject: tickSubject(p),
+  body: JSON.stringify({ specversion: "1.0", id: `tick-${++tickNumber}`, source: "test", type: TICK_TYPE, subject: String(p), time: new Date(instant).toISOString() }),
+});
+
+const erased = (customer: string, instant: number): NewRecord =>
+  recordOf({ instant, id: `gone-${customer}`, type: "customer_erased", customer, time: instant, data: {} });
+
+interface Publisher {
+  /** All of it is in the log, and the engine has committed what follows from it. */
+  upTo(records: readonly NewRecord[], instant: number): Promise<void>;
+}
+
+function publisher(place: Servers): Publisher {
+  return {
+    async upTo(records, instant) {
+      const ticks = Array.from({ length: place.partitions }, (_, p) => tick(p, instant));
+      const last = (await place.ports.log.append([...records, ...ticks])).at(-1)?.sequence ?? 0;
+      // Each partition's tick is its last record.
+      await until("the engine has come up with the log", async () => (await slowest(place)) > last - place.partitions, 20_000, 2);
+    },
+  };
+}
+
+/** Customers are looked at in Redis when their test ends, and then go, so that no rule of every morning wakes them for years. */
+async function play(place: Servers, played: readonly Script[], midnights: boolean): Promise<string[]> {
+  const wrong: string[] = [];
+  const reader = await openSegmentReader({ url: place.redis.url });
+  const { upTo } = publisher(place);
+  const events = played.flatMap((script) => script.events).sort((a, b) => a.instant - b.instant);
+  const ends = [...new Set(played.map(({ end }) => end))];
+  const stops = [...new Set([...ends, ...(midnights ? midnightsWithin(played) : [])])].sort((a, b) => a - b);
+  let next = 0;
+  let gone: NewRecord[] = [];
+  for (const stop of stops) {
+    const records: NewRecord[] = gone;
+    gone = [];
+    for (; next < events.length && (events[next]?.instant ?? Infinity) <= stop; next++) {
+      const event = events[next] as ScriptEvent;
+      // An event that tells of earlier does not move the clock; everything else comes at its own time.
+      if (event.time < event.instant) records.push(tick(partition(encodeToken(event.customer), place.partitions), event.instant));
+      records.push(recordOf(event));
+    }
+    await upTo(records, stop);
+    if (midnights && stop % DAY === 0) await adopted(place, stop / DAY);
+    for (const script of played.filter(({ end }) => end === stop)) {
+      for (const { customer, line, what } of script.steps.at(-1)?.wanted ?? []) {
+        if (what.k !== "member" || (await reader.isMember(customer, what.segment)) === what.is) continue;
+        wrong.push(`${script.title}\n  line ${line}: in Redis ${customer} is ${what.is ? "no" : "a"} member of ${what.segment}`);
+      }
+      gone.push(...script.customers.map((customer) => erased(customer, stop)));
+    }
+  }
+  await reader.close();
+  const info = await place.ports.log.info();
+  await until("everything is published", () => settled(place, info.last - place.partitions), 20_000);
+  return wrong;
+}
+
+function midnightsWithin(played: readonly Script[]): number[] {
+  const from = Math.min(...played.map(({ begin }) => begin));
+  const to = Math.max(...played.map(({ end }) => end));
+  const found: number[] = [];
+  for (let midnight = Math.ceil(from / DAY) * DAY; midnight <= to; midnight += DAY) found.push(midnight);
+  return found;
+}
+
+async function adopted(place: Servers, day: number): Promise<void> {
+  await until(`the fifths of day ${day} are drawn`, async () => {
+    const all = await Promise.all(Array.from({ length: place.partitions }, async (_, p) => (await place.ports.store.meta(p)).meta["tables"] ?? ""));
+    return all.every((tables) => tables.startsWith(`${day} `) && tables.endsWith(" 1"));
+  }, 20_000, 2);
+}
+
+async function outputsOf(place: Servers): Promise<Map<string, Said[]>> {
+  const by = new Map<string, Said[]>();
+  for (let p = 0; p < place.partitions; p++) {
+    for (const { body } of await place.outputs(p)) {
+      const said = saidIn(body);
+      if (said === null) throw new Error(`a dead letter: ${body}`);
+      by.set(said.customer, [...(by.get(said.customer) ?? []), said]);
+    }
+  }
+  return by;
+}
+
+interface Played {
+  readonly wrong: readonly string[];
+  readonly actions: number;
+  readonly silences: number;
+  readonly memberships: number;
+}
+
+async function onServers(played: readonly Script[], partitions: number, midnights: boolean): Promise<Played> {
+  const place = await serversPlace({ partitions, clock: "event" });
+  const engine = startEngineProcess({ rules: `${folder.path}/rules`, place: place.flags, folder: folder.path });
+  try {
+    await engine.said("running");
+    const inRedis = await play(place, played, midnights);
+    const said = await outputsOf(place);
+    const verdicts = played.map((script) => verdictOn(script, script.customers.flatMap((customer) => said.get(customer) ?? [])));
+    const sum = (of: (verdict: Played) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
+    return {
+      wrong: [...verdicts.flatMap(({ wrong }) => wrong), ...inRedis],
+      actions: sum(({ actions }) => actions), silences: sum(({ silences }) => silences), memberships: sum(({ memberships }) => memberships),
+    };
+  } finally {
+    await engine.kill();
+    await place.dispose();
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- the tests
+
+describe("on NATS and Redis", () => {
+  test("all tests whose customers stand for themselves, in one stream", async () => {
+    const { wrong, actions, silences, memberships } = await onServers(others, 4, false);
+    expect(wrong.join("\n")).toBe("");
+    expect(actions).toBeGreaterThan(150);
+    expect(silences).toBeGreaterThan(150);
+    expect(memberships).toBeGreaterThan(150);
+  }, 120_000);
+
+  test.each(ranked.map((script) => [script.title, script] as const))("alone, for its fifths: %s", async (_title, script) => {
+    expect((await onServers([script], 2, true)).wrong.join("\n")).toBe("");
+  }, 60_000);
+});
