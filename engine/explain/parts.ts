@@ -37,6 +37,18 @@ export function partsOf(subject: Subject, outlines: readonly Outline[], run: num
   return outlines.map((outline) => part(compiled, e, outline, { turns: watches, hasEvent: own !== null }));
 }
 
+/** By outline; all of them in one look at the future. */
+export type Parts = ReadonlyMap<Outline, Part>;
+
+export function partsBy(subject: Subject, outlines: readonly Outline[]): Parts {
+  const parts = partsOf(subject, outlines, null);
+  return new Map(outlines.flatMap((outline, i) => { const part = parts[i]; return part === undefined ? [] : [[outline, part] as const]; }));
+}
+
+/** Those of the outlines, in their order. */
+export const partsAmong = (parts: Parts, outlines: readonly Outline[]): readonly Part[] =>
+  outlines.flatMap((outline) => { const part = parts.get(outline); return part === undefined ? [] : [part]; });
+
 /** The same on a context that stands already where it is to be looked at: nothing is foretold. */
 export function partsAsTheyAre(e: Evaluator, outline: Outline): Part {
   return part(e.compiled, e, outline, { turns: null, hasEvent: true });

@@ -14,7 +14,7 @@ import { endOf, isQuiet, judge } from "../policies.js";
 import { nextAnniversary, nextOccurrence } from "../schedules.js";
 import { copyOf, forecast, look, silently, type Subject } from "./forecast.js";
 import type { Outline, Outliner } from "./outline.js";
-import { partsOf, type Part } from "./parts.js";
+import { partsAmong, partsBy, partsOf, type Part, type Parts } from "./parts.js";
 
 export interface RuleExplanation {
   readonly rule: string;
@@ -172,17 +172,17 @@ export function explainRule(subject: Subject, question: RuleQuestion): RuleExpla
   const { compiled, customer } = subject;
   const { program } = compiled;
   const rule = program.rules[question.index] as Rule;
-  const [when] = question.when === null ? [] : partsOf(subject, [question.when], null);
+  const parts = partsBy(subject, [...(question.when === null ? [] : [question.when]), ...question.until, ...question.channels.flatMap(({ consent, quiet }) => [...consent, ...quiet])]);
   const running = customer.runs.flatMap((run, place) => (run.rule === question.index ? [{ run, place }] : []));
   return {
     rule: rule.name, label: rule.label,
     starts: explainStarts(subject, rule, question.index),
-    runs: running.map(({ run, place }) => explainRun(subject, rule, run, place, question)),
-    when: when ?? null,
-    until: partsOf(subject, question.until, null),
+    runs: running.map(({ run, place }) => explainRun(subject, parts, rule, run, place, question)),
+    when: (question.when === null ? undefined : parts.get(question.when)) ?? null,
+    until: partsAmong(parts, question.until),
     caps: rule.caps.map((cap) => explainCap(subject, cap, customer.starts.find((starts) => starts.rule === question.index)?.times ?? [])),
     ignoresStarts: running.length > 0 && !rule.restart && rule.per === null,
-    channels: question.channels.map((channel) => explainChannel(subject, channel)),
+    channels: question.channels.map((channel) => explainChannel(subject, channel, parts)),
     experiments: explainVariants(subject, rule),
   };
 }
@@ -229,7 +229,7 @@ function explainVariants(subject: Subject, rule: Rule): readonly VariantExplanat
   });
 }
 
-function explainRun(subject: Subject, rule: Rule, run: Run, place: number, { until, channels }: RuleQuestion): RunExplanation {
+function explainRun(subject: Subject, parts: Parts, rule: Rule, run: Run, place: number, { until, channels }: RuleQuestion): RunExplanation {
   const { program } = subject.compiled;
   const op = subject.compiled.rules[run.rule]?.ops[run.at - 1];
   const step = op === undefined ? null : stepOf(rule.steps, op);
@@ -239,7 +239,7 @@ function explainRun(subject: Subject, rule: Rule, run: Run, place: number, { unt
     standsAt: step === null ? "a step that the rule no longer has" : spellStep(program, step),
     until: run.deadline === Infinity ? null : run.deadline,
     heldSince: run.held?.since ?? null,
-    heldBy: run.held === null || channel === undefined ? [] : explainQuiet(subject, channel).filter(({ isQuiet }) => isQuiet),
+    heldBy: run.held === null || channel === undefined ? [] : explainQuiet(subject, channel, parts).filter(({ isQuiet }) => isQuiet),
     endsBy: rule.until.flatMap((each) => (each.k === "condition" ? [] : [spellMoment(program, each)])),
     conditions: partsOf(subject, until, place),
   };
@@ -261,14 +261,14 @@ export function explainCap({ customer, now }: Pick<Subject, "customer" | "now">,
   return { text: capText(cap), used: Math.min(ends.length, cap.count), of: cap.count, freeAt: full ? (ends[ends.length - cap.count] ?? null) : null };
 }
 
-export function explainChannel(subject: Subject, question: ChannelQuestion): ChannelExplanation {
+export function explainChannel(subject: Subject, question: ChannelQuestion, parts = partsBy(subject, [...question.consent, ...question.quiet])): ChannelExplanation {
   const { compiled, customer, now } = subject;
   const { index, consent, sendsUrgent } = question;
   const policies = policiesOf(compiled.program, index);
   const e = silently(subject);
   look(e, copyOf(customer), now, null);
   const judgement = judge(compiled, e.x, index, false);
-  const conditions = partsOf(subject, consent, null);
+  const conditions = partsAmong(parts, consent);
   const owners = policies.flatMap(({ name, when }) => when.map(() => name));
   return {
     channel: compiled.program.channels[index]?.name ?? "",
@@ -276,17 +276,17 @@ export function explainChannel(subject: Subject, question: ChannelQuestion): Cha
     policy: judgement.k === "send" ? null : (compiled.program.policies[judgement.policy]?.name ?? null),
     until: judgement.k === "hold" && judgement.until !== Infinity ? judgement.until : null,
     consent: conditions.map((condition, i) => ({ policy: owners[i] ?? "", condition })),
-    quiet: explainQuiet(subject, question),
+    quiet: explainQuiet(subject, question, parts),
     caps: policies.flatMap((policy) => policy.caps.map((cap) => ({ policy: policy.name, ...explainCap(subject, cap, sentUnder(customer, policy.index)) }))),
     sendsUrgent,
   };
 }
 
-function explainQuiet(subject: Subject, { index, quiet }: ChannelQuestion): readonly QuietExplanation[] {
+function explainQuiet(subject: Subject, { index, quiet }: ChannelQuestion, parts: Parts): readonly QuietExplanation[] {
   const { compiled, customer, now } = subject;
   const e = silently(subject);
   look(e, copyOf(customer), now, null);
-  const conditions = partsOf(subject, quiet, null);
+  const conditions = partsAmong(parts, quiet);
   let next = 0;
   return policiesOf(compiled.program, index).flatMap((policy) => (compiled.policies[policy.index]?.quiet ?? []).flatMap((each, i): readonly QuietExplanation[] => {
     const written = policy.quiet[i];
