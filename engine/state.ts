@@ -35,7 +35,7 @@ export interface Layout extends Partial<ExtrasLayout> {
   readonly aggregates: readonly { readonly key: string; readonly fn: string; readonly keyed?: boolean; readonly of?: Shape }[];
   /** Types of the profile's fields, and of the events'; states from before types were noted have none. */
   readonly profile?: Shape;
-  readonly events?: Shape;
+  readonly events?: { readonly [event: string]: { readonly [field: string]: Shape } };
   readonly segments: readonly string[];
   readonly rules: readonly { readonly name: string; readonly ops: readonly (string | null)[] }[];
 }
@@ -206,7 +206,7 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Readon
   for (let left = readUint(r); left > 0; left--) {
     const run = readRun(r, version, id, base, t);
     if (run.rule < 0 || run.at < 0) continue;
-    if (!t.same) fitRun(run, compiled);
+    if (!t.same) fitRun(run, t, compiled);
     customer.runs.push(run);
   }
   for (let left = readUint(r); left > 0; left--) {
@@ -278,19 +278,29 @@ function readRun(r: Reader, version: number, id: string, base: number, t: Transl
 }
 
 /** What the run keeps of its events is as the present rule takes it to be, or missing. */
-function fitRun(run: Run, compiled: Compiled): void {
+function fitRun(run: Run, { layout: { events } }: Translation, compiled: Compiled): void {
   const { keeps, ops } = compiled.rules[run.rule] as Compiled["rules"][number];
-  if (run.event !== null) run.event = fittingOne(run.event, [...keeps.values()]);
+  if (run.event !== null) run.event = fittingOne(run.event, [...keeps], events);
   run.captured = run.captured?.map((each) => {
-    const kept = ops.flatMap((op) => (op.k === "waitFor" && op.as === each.name ? op.moments.events.map((moment) => moment.keeps) : []));
-    return { ...each, data: fittingOne(each.data, kept) };
+    const kept = ops.flatMap((op) =>
+      (op.k === "waitFor" && op.as === each.name ? op.moments.events.map(({ event, keeps: fields }) => [event, fields] as const) : []));
+    return { ...each, data: fittingOne(each.data, kept, events) };
   }) ?? null;
 }
 
-/** Of which of these events it was, nobody knows: a field that fits none of them is passed over. */
-function fittingOne(data: Data, events: readonly (readonly Field[])[]): Data {
-  const fields = new Map(events.flat().map((field) => [field.name, field]));
-  return fitting(data, [...fields.values()], undefined);
+/** Of which of these events it was, nobody knows; fields that several of them have are of one type. */
+function fittingOne(data: Data, events: readonly (readonly [event: string, fields: readonly Field[]])[], written: Layout["events"]): Data {
+  const fields = new Map<string, Field>();
+  const shapes: Record<string, Shape> = {};
+  for (const [event, list] of events) {
+    for (const field of list) {
+      if (fields.has(field.name)) continue;
+      fields.set(field.name, field);
+      const shape = written !== undefined && Object.hasOwn(written, event) ? written[event] : undefined;
+      if (shape !== undefined && Object.hasOwn(shape, field.name)) shapes[field.name] = shape[field.name] as Shape;
+    }
+  }
+  return fitting(data, [...fields.values()], shapes);
 }
 
 function readCaptured(r: Reader, base: number): Captured {

@@ -161,7 +161,7 @@ export function value(e: Emitter, expr: Expr, scope: Scope): string {
     case "negate": return guarded(e, [expr.of], scope, ([a]) => `-${a}`, "null");
     case "compare": return compare(e, expr, scope);
     case "arithmetic": return arithmetic(e, expr, scope);
-    case "concat": return guarded(e, [expr.left, expr.right], scope, ([a, b]) => `${a} + ${b}`, "null");
+    case "concat": return guarded(e, [expr.left, expr.right], scope, ([a, b]) => `h.concat(${a}, ${b})`, "null");
     case "dateShift":
       return guarded(e, [expr.date, expr.by], scope, ([date, by]) => `${date} + Math.floor(${expr.sign === 1 ? "" : "-"}${by} / 86400000)`, "null");
     case "dateDifference": return guarded(e, [expr.left, expr.right], scope, ([a, b]) => `(${a} - ${b}) * 86400000`, "null");
@@ -252,8 +252,11 @@ function mayLack(e: Emitter, expr: Expr): boolean {
       if (known === undefined) e.lackOfTrait.set(expr.index, (known = mayLack(e, traitValue(e, expr.index))));
       return known;
     }
-    default: return children(expr).some((child) => mayLack(e, child));
+    // An instant that arithmetic has led beyond all numbers has no weekday.
+    case "call": if (expr.fn === "weekday") return true; break;
+    default: break;
   }
+  return children(expr).some((child) => mayLack(e, child));
 }
 
 /** The profile or a record in it: what was not said of the customer is not there. */

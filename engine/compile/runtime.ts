@@ -31,7 +31,7 @@ export function pluck(list: MaybeList, name: string): Value {
   const out: Value[] = [];
   for (const item of list) {
     const value = item === null || typeof item !== "object" ? null : (own(item as Data, name) ?? null);
-    if (Array.isArray(value)) out.push(...(value as Value[]));
+    if (Array.isArray(value)) for (const inner of value as Value[]) out.push(inner); // there may be more than a call takes
     else out.push(value);
   }
   return out;
@@ -72,6 +72,13 @@ export function without(list: MaybeList, other: MaybeList): Value {
   if (list == null) return null;
   if (other == null) return null;
   return list.filter((item) => !contains(other, item));
+}
+
+/** Longer texts are cut: a rule that puts a text behind itself again and again must end somewhere. */
+export const MAX_TEXT = 100_000;
+
+export function concat(a: string, b: string): string {
+  return a.length + b.length <= MAX_TEXT ? a + b : (a + b.slice(0, MAX_TEXT)).slice(0, MAX_TEXT);
 }
 
 export function divide(a: number, b: number): number | null {

@@ -77,11 +77,14 @@ export function readPieces(text: string): Piece[] | null {
   }
 }
 
+/** Beyond the last day that events are believed to be of: on an event clock a record moves the clock. */
+const LAST_DAY = Date.UTC(2200, 0, 1) / DAY_MS;
+
 /** The data of a record; null: it is no piece. */
 export function readPiece(data: unknown): Piece | null {
   if (!isRecord(data)) return null;
   const { day, source, part, parts, rankings } = data;
-  if (!isNatural(day) || !isNatural(source) || !isNatural(part) || !isNatural(parts) || part < 1 || part > parts || !isRecord(rankings)) return null;
+  if (!isNatural(day) || day > LAST_DAY || !isNatural(source) || !isNatural(part) || !isNatural(parts) || part < 1 || part > parts || !isRecord(rankings)) return null;
   const summaries = new Map<string, Summary>();
   for (const [key, value] of Object.entries(rankings)) {
     if (!isSummary(value)) return null;

@@ -3,7 +3,7 @@
  * events, and edits of the program in the middle of a life. The same life is led twice: by somebody who stays in memory,
  * and by somebody who goes to the store and comes back again and again. What comes of both is the same.
  */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { writer } from "../../engine/codec.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { newCustomer, type Customer, type Data } from "../../engine/customer.js";
@@ -11,6 +11,7 @@ import { isKnown } from "../../engine/erasure.js";
 import { SILENT, evaluator, processEvent, processWake, zoneOfProfile, type Evaluator, type Sink } from "../../engine/evaluate.js";
 import { BAD } from "../../engine/schema.js";
 import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { compiled, story, type Told } from "./story.js";
 import { EVENTS, changedSchema, declarations, programOf, random, schema, type FieldOf, type Random, type Schema } from "./random-programs.js";
 
 const HOUR = 3_600_000;
@@ -190,9 +191,10 @@ function live(seed: number): { readonly eras: number; readonly said: number } {
   return { eras, said: kept.said.length };
 }
 
-
 const FROM = 1;
-const TO = 60;
+const TO = 24;
+
+vi.setConfig({ testTimeout: 90_000 }); // much of a processor, little of the clock where it is free
 
 describe("nothing that programs and events do", () => {
   test("throws, goes on for ever or depends on the store", () => {
@@ -209,5 +211,66 @@ describe("nothing that programs and events do", () => {
     }
     expect(eras).toBeGreaterThan(2 * (TO - FROM));
     expect(said).toBeGreaterThan(1000);
+  });
+
+  const NOON = Date.UTC(2026, 2, 2, 12);
+  const actions = (told: readonly Told[]): unknown[] => told.flatMap((one) => (one.k === "action" ? [one.payload] : []));
+
+  test("lists in lists may be longer than a call takes", () => {
+    const s = story(compiled('event e { rows: { xs: number[] }[] }\nrule r { on e  emit "r" { has: event.rows.xs contains 7, n: count(event.rows.xs) } }'));
+    s.event("e", { rows: [{ xs: [...new Array<number>(400_000).fill(1), 7] }, { xs: [2] }] }, NOON);
+    expect(actions(s.told)).toEqual([{ has: true, n: 400_002 }]);
+  });
+
+  test("a text that doubles with every event does not grow for ever", () => {
+    const s = story(compiled('event e\nprofile { s: string = "ab" }\nrule r { on e  set profile.s = profile.s + profile.s  emit "r" { n: length(profile.s) } }'));
+    for (let i = 0; i < 40; i++) s.event("e", {}, NOON + i);
+    expect(actions(s.told).at(-1)).toEqual({ n: 100_000 });
+  });
+
+  test("an instant beyond all numbers has no weekday", () => {
+    const s = story(compiled('event e { n: number }\nrule r { on e  emit "r" { d: lower(weekday(now + event.n * event.n * 1 hour)) + "!" } }'));
+    s.event("e", { n: 1e300 }, NOON);
+    expect(actions(s.told)).toEqual([{ d: null }]);
+  });
+
+  test("parts of a millisecond are waited for to the next one", () => {
+    const s = story(compiled('event e { n: number }\nrule r { on e  wait event.n * 1 second  emit "r" { at: now } }'));
+    s.event("e", { n: 5e-324 }, NOON);
+    s.event("e", { n: 0.0001 }, NOON);
+    expect(s.customer.wake).toBe(NOON + 1);
+    s.until(NOON + 5);
+    expect(actions(s.told)).toHaveLength(1);
+  });
+
+  /** The customer goes on under rules that were edited. */
+  function under(before: Compiled, customer: Customer, after: Compiled): ReturnType<typeof story> {
+    const life: Life = { customer, compiled: before, evaluator: evaluator(before, SILENT), isStored: true, said: [] };
+    goThroughStore(life, after);
+    return story(after, life.customer);
+  }
+
+  test("fields that became another type are passed over, others are kept", () => {
+    const rules = (type: string, use: string): Compiled => compiled(`
+      event e { v: ${type}  w: string }
+      profile { p: ${type}?  q: string?  inner: { x: ${type}?  y: number = 1 } }
+      rule r { on e  wait 1 hour  emit "r" { p: ${use.replaceAll("$", "profile.p")}, x: ${use.replaceAll("$", "profile.inner.x")}, v: ${use.replaceAll("$", "event.v")}, l: ${use.replaceAll("$", "last(e.v)")}, t: ${use.replaceAll("$", "top(e.v)")},
+        q: upper(profile.q), y: profile.inner.y, w: upper(event.w), n: count(e), lw: last(e.w) } }`);
+    const kept = { q: "Q", y: 5, w: "W", n: 1, lw: "w" };
+    const changes: readonly (readonly [from: string, to: string, value: unknown, use: string])[] = [
+      ["number", "string", 5, "lower($)"], ["string", "number", "five", "round($) + 1"], ["string[]", "string", ["a"], "trim($)"],
+      ["time", "date", "2026-03-02T10:00:00Z", "year($)"], ["string", "boolean", "yes", "not not $"],
+    ];
+    for (const [from, to, value, use] of changes) {
+      const isList = from.endsWith("[]");
+      const old = isList ? compiled(`event e { v: ${from}  w: string }\nprofile { p: ${from}?  q: string?  inner: { x: ${from}?  y: number = 1 } }\nrule r { on e  wait 1 hour  emit "r" { v: event.v, w: event.w, n: count(e), lw: last(e.w) } }`) : rules(from, "$");
+      const s = story(old);
+      s.event("profile_updated", { p: value, q: "q", inner: { x: value, y: 5 } }, NOON);
+      s.event("e", { v: value, w: "w" }, NOON);
+      const later = under(old, s.customer, rules(to, use));
+      later.until(NOON + HOUR);
+      const gone = to === "boolean" ? false : null;
+      expect(actions(later.told), `${from} to ${to}`).toEqual([{ ...kept, p: gone, x: gone, v: gone, l: gone, t: gone }]);
+    }
   });
 });
