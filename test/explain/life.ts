@@ -3,7 +3,7 @@ import { channelReport, explanationJson, ruleReport, segmentReport, valueReport,
 import { compileProgram } from "../../dsl/compile.js";
 import { renderAll } from "../../dsl/diagnostics/render.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
-import { NO_FIGURES, type Customer } from "../../engine/customer.js";
+import { NO_FIGURES, type Customer, type Figures } from "../../engine/customer.js";
 import { decodeLine, type Work } from "../../engine/decode.js";
 import { ruleHistory, type History } from "../../engine/explain/history.js";
 import type { Subject } from "../../engine/explain/forecast.js";
@@ -35,7 +35,8 @@ export interface Life {
 
 export const instant = (text: string): number => Date.parse(`${text.replace(" ", "T")}Z`);
 
-export function life(text: string, clock: ClockKind = "event"): Life {
+/** `figures`: what is known of all customers when it is explained. */
+export function life(text: string, clock: ClockKind = "event", figures: Figures = NO_FIGURES): Life {
   const { program, diagnostics } = compileProgram([{ file: "life.eddy", text }]);
   if (program === null) throw new Error(renderAll(diagnostics, new Map([["life.eddy", text]])));
   const outlines = outliner(program);
@@ -58,7 +59,7 @@ export function life(text: string, clock: ClockKind = "event"): Life {
     if (found === undefined) throw new Error("nothing has happened yet");
     return found;
   };
-  const subject = (): Subject => ({ compiled, figures: NO_FIGURES, customer: customer(), now: partition.clock });
+  const subject = (): Subject => ({ compiled, figures, customer: customer(), now: partition.clock });
   const who = (): Who => ({ customer: CUSTOMER, now: partition.clock, zone: customer().zone });
   const found = <Q>(of: ReadonlyMap<string, Q>, name: string): Q => {
     const question = of.get(name);

@@ -1,5 +1,6 @@
 /** What `eddy explain` says of a rule: each answer that there is, by a customer to whom just that has happened. */
 import { describe, expect, test } from "vitest";
+import { NO_FIGURES } from "../../engine/customer.js";
 import type { ClockKind } from "../../engine/ports.js";
 import { expectGolden } from "./goldens.js";
 import { CUSTOMER, life, type Life } from "./life.js";
@@ -252,6 +253,18 @@ describe("records that do not tell all", () => {
     const { history, text } = bought(9).rule("r", 3);
     expect([history.more, history.told.length]).toEqual([true, 3]);
     expectInOrder(text, ["what happened\n  …\n  2026-03-0"]);
+  });
+
+  test("percentiles are those of today, for what happened before too", () => {
+    const rule = "rule r { on seen  when percentile(spend among count(bought) >= 1) >= 80  emit \"x\" }";
+    const at = (percent: number): string => {
+      const of = life(`${SHOP}\n${rule}`, "event", { ...NO_FIGURES, percentile: () => percent });
+      of.event("2026-03-01 10:00", "bought", { total: 5 });
+      of.event("2026-03-09 10:00", "seen", { sku: "a" });
+      return of.rule("r").text;
+    };
+    expectInOrder(at(90), ["✓ percentile(spend among count(bought) >= 1) >= 80", "percentile(spend among count(bought) >= 1) = 90", "2026-03-09 10:00  started"]);
+    expectInOrder(at(10), ["✗ percentile(", "2026-03-09 10:00  not started: when percentile("]);
   });
 
   test("explaining leaves the customer as they are", () => {
