@@ -1,5 +1,6 @@
 /** The process as the engine sees it: clocks, randomness, pauses, the log. */
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Environment } from "../engine/environment.js";
@@ -18,6 +19,8 @@ export function engineEnvironment(io: Pick<Io, "now">, log: Log): Environment {
 
 /** Resolves after that time, or as soon as the signal is aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  // Every partition pauses on the same signal; beyond ten listeners Node would tell the operator of a leak that is none.
+  setMaxListeners(0, signal);
   try {
     await delay(ms, undefined, { signal });
   } catch (error) {

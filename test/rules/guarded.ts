@@ -9,6 +9,7 @@ import type { RuleDeclaration } from "../../dsl/ast.js";
 import { compileProgram, compileTests, type SourceFile } from "../../dsl/compile.js";
 import { renderAll } from "../../dsl/diagnostics/render.js";
 import { parseFile } from "../../dsl/parse.js";
+import type { Program } from "../../dsl/program.js";
 import { PROFILE_UPDATED } from "../../engine/compile/compiled.js";
 import type { TestSuite } from "../../dsl/tests.js";
 import { filesOf, folders, together } from "./library.js";
@@ -26,6 +27,7 @@ export interface Library {
   readonly sources: readonly SourceFile[];
   /** What the servers get. */
   readonly files: readonly SourceFile[];
+  readonly program: Program;
 }
 
 export function guardedLibrary(): Library {
@@ -35,7 +37,7 @@ export function guardedLibrary(): Library {
   const guarded = [...files.map(guard), { file: "running.eddy", text: PROFILE }];
   const { program, diagnostics: found } = compileProgram(guarded);
   if (program === null) throw new Error(renderAll(found, new Map(guarded.map(({ file, text }) => [file, text]))));
-  return { suite, sources: files, files: guarded };
+  return { suite, sources: files, files: guarded, program };
 }
 
 function guard({ file, text }: SourceFile): SourceFile {

@@ -8,16 +8,18 @@
  * and suppresses messages is not published; that, the values of traits and the figures of all customers are left to `eddy
  * test`.
  */
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { Program } from "../../dsl/program.js";
 import { openSegmentReader } from "../../connectors/redis/reader.js";
+import { compile } from "../../engine/compile/compiled.js";
 import { TICK_TYPE, encodeToken, eventSubject, partition, tickSubject } from "../../engine/subjects.js";
 import type { NewRecord } from "../../engine/ports.js";
 import { folderWith } from "../cli/eddy.js";
 import { guardedLibrary } from "../rules/guarded.js";
 import { scriptWriter, type Script, type ScriptEvent } from "../rules/script.js";
 import { saidIn, verdictOn, type Said } from "../rules/verdict.js";
-import { startEngineProcess } from "./engine-process.js";
+import { processAll } from "../retail/live.js";
+import { startEngineProcess, type EngineProcess } from "./engine-process.js";
 import { serversPlace, type Servers } from "./places.js";
 import { settled, slowest, until } from "./progress.js";
 
@@ -26,9 +28,9 @@ const library = guardedLibrary();
 const { suite } = library;
 const texts = new Map(library.sources.map(({ file, text }) => [file, text]));
 const write = scriptWriter(suite, texts);
-const scripts = suite.tests.map((each, i) => write(each, `t${i}`));
-const ranked = scripts.filter((script) => isAboutFifths(script));
-const others = scripts.filter((script) => !ranked.includes(script));
+const all = suite.tests.map((each, i) => write(each, `t${i}`));
+const ranked = all.filter((script) => isAboutFifths(script));
+const others = all.filter((script) => !ranked.includes(script));
 const folder = folderWith(Object.fromEntries(library.files.map(({ file, text }) => [`rules/${file}`, text])));
 afterAll(() => folder.remove());
 
@@ -85,13 +87,13 @@ function publisher(place: Servers): Publisher {
 }
 
 /** Customers are looked at in Redis when their test ends, and then go, so that no rule of every morning wakes them for years. */
-async function play(place: Servers, played: readonly Script[], midnights: boolean): Promise<string[]> {
+async function play(place: Servers, scripts: readonly Script[], midnights: boolean): Promise<string[]> {
   const wrong: string[] = [];
   const reader = await openSegmentReader({ url: place.redis.url });
   const { upTo } = publisher(place);
-  const events = played.flatMap((script) => script.events).sort((a, b) => a.instant - b.instant);
-  const ends = [...new Set(played.map(({ end }) => end))];
-  const stops = [...new Set([...ends, ...(midnights ? midnightsWithin(played) : [])])].sort((a, b) => a - b);
+  const events = scripts.flatMap((script) => script.events).sort((a, b) => a.instant - b.instant);
+  const ends = [...new Set(scripts.map(({ end }) => end))];
+  const stops = [...new Set([...ends, ...(midnights ? midnightsWithin(scripts) : [])])].sort((a, b) => a - b);
   let next = 0;
   let gone: NewRecord[] = [];
   for (const stop of stops) {
@@ -105,7 +107,7 @@ async function play(place: Servers, played: readonly Script[], midnights: boolea
     }
     await upTo(records, stop);
     if (midnights && stop % DAY === 0) await adopted(place, stop / DAY);
-    for (const script of played.filter(({ end }) => end === stop)) {
+    for (const script of scripts.filter(({ end }) => end === stop)) {
       for (const { customer, line, what } of script.steps.at(-1)?.wanted ?? []) {
         if (what.k !== "member" || (await reader.isMember(customer, what.segment)) === what.is) continue;
         wrong.push(`${script.title}\n  line ${line}: in Redis ${customer} is ${what.is ? "no" : "a"} member of ${what.segment}`);
@@ -119,9 +121,9 @@ async function play(place: Servers, played: readonly Script[], midnights: boolea
   return wrong;
 }
 
-function midnightsWithin(played: readonly Script[]): number[] {
-  const from = Math.min(...played.map(({ begin }) => begin));
-  const to = Math.max(...played.map(({ end }) => end));
+function midnightsWithin(scripts: readonly Script[]): number[] {
+  const from = Math.min(...scripts.map(({ begin }) => begin));
+  const to = Math.max(...scripts.map(({ end }) => end));
   const found: number[] = [];
   for (let midnight = Math.ceil(from / DAY) * DAY; midnight <= to; midnight += DAY) found.push(midnight);
   return found;
@@ -153,37 +155,43 @@ interface Played {
   readonly memberships: number;
 }
 
-async function onServers(played: readonly Script[], partitions: number, midnights: boolean): Promise<Played> {
-  const place = await serversPlace({ partitions, clock: "event" });
-  const engine = startEngineProcess({ rules: `${folder.path}/rules`, place: place.flags, folder: folder.path });
-  try {
-    await engine.said("running");
-    const inRedis = await play(place, played, midnights);
-    const said = await outputsOf(place);
-    const verdicts = played.map((script) => verdictOn(script, script.customers.flatMap((customer) => said.get(customer) ?? [])));
-    const sum = (of: (verdict: Played) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
-    return {
-      wrong: [...verdicts.flatMap(({ wrong }) => wrong), ...inRedis],
-      actions: sum(({ actions }) => actions), silences: sum(({ silences }) => silences), memberships: sum(({ memberships }) => memberships),
-    };
-  } finally {
-    await engine.kill();
-    await place.dispose();
-  }
+async function played(place: Servers, scripts: readonly Script[], midnights: boolean): Promise<Played> {
+  const inRedis = await play(place, scripts, midnights);
+  const said = await outputsOf(place);
+  const verdicts = scripts.map((script) => verdictOn(script, script.customers.flatMap((customer) => said.get(customer) ?? [])));
+  const sum = (of: (verdict: Played) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
+  return {
+    wrong: [...verdicts.flatMap(({ wrong }) => wrong), ...inRedis],
+    actions: sum(({ actions }) => actions), silences: sum(({ silences }) => silences), memberships: sum(({ memberships }) => memberships),
+  };
 }
 
-// ---------------------------------------------------------------------------------------------------- the tests
+let place: Servers | null = null;
+let engine: EngineProcess | null = null;
+afterEach(async () => {
+  await engine?.kill();
+  await place?.dispose();
+  engine = place = null;
+});
 
-describe("on NATS and Redis", () => {
-  test("all tests whose customers stand for themselves, in one stream", async () => {
-    const { wrong, actions, silences, memberships } = await onServers(others, 4, false);
-    expect(wrong.join("\n")).toBe("");
-    expect(actions).toBeGreaterThan(150);
-    expect(silences).toBeGreaterThan(150);
-    expect(memberships).toBeGreaterThan(150);
-  }, 120_000);
+test("all tests whose customers stand for themselves, in one stream, by the program itself", async () => {
+  const servers = (place = await serversPlace({ partitions: 4, clock: "event" }));
+  const running = (engine = startEngineProcess({ rules: `${folder.path}/rules`, place: servers.flags, folder: folder.path }));
+  await running.said("running");
+  const { wrong, actions, silences, memberships } = await played(servers, others, false);
+  expect(wrong.join("\n")).toBe("");
+  expect(actions).toBeGreaterThan(150);
+  expect(silences).toBeGreaterThan(150);
+  expect(memberships).toBeGreaterThan(150);
+}, 120_000);
 
-  test.each(ranked.map((script) => [script.title, script] as const))("alone, for its fifths: %s", async (_title, script) => {
-    expect((await onServers([script], 2, true)).wrong.join("\n")).toBe("");
+describe("alone, for its fifths, by an engine in this process", () => {
+  const compiled = compile(library.program);
+  test.each(ranked.map((script) => [script.title, script] as const))("%s", async (_title, script) => {
+    const servers = (place = await serversPlace({ partitions: 2, clock: "event" }));
+    let found: Played | null = null;
+    const playing = played(servers, [script], true).then((outcome) => { found = outcome; });
+    await Promise.all([playing, processAll(compiled, servers, 0, () => Promise.resolve(found !== null))]);
+    expect(found).toMatchObject({ wrong: [] });
   }, 60_000);
 });
