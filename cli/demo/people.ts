@@ -80,6 +80,25 @@ export function firstName(number: number): string {
   return names[spread(number + 7919) % names.length] ?? names[0];
 }
 
+/** What some tell of themselves: the birthday, whether text messages are welcome, the subjects of mails. */
+export interface Wishes {
+  /** `1984-07-09`; null where it is not told. */
+  readonly birthday: string | null;
+  readonly sms: boolean;
+  readonly topics: readonly ("offers" | "news")[];
+}
+
+export function wishesOf(number: number): Wishes {
+  const days = spread(number + 104_729) % 16_000;
+  return {
+    birthday: spread(number + 15_485_863) % 10 < 6 ? new Date(Date.UTC(1956, 0, 1) + days * 24 * HOUR_MS).toISOString().slice(0, 10) : null,
+    sms: spread(number + 32_452_843) % 10 < 2,
+    topics: TOPICS[spread(number + 49_979_687) % TOPICS.length] ?? [],
+  };
+}
+
+const TOPICS = [[], [], ["offers"], ["offers", "news"], ["news"]] as const;
+
 /** The first name of a customer of this stream, null for any other id. */
 export function nameOf(id: string): string | null {
   return /^c\d{4,9}$/.test(id) ? firstName(Number(id.slice(1))) : null;

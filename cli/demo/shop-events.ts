@@ -17,7 +17,9 @@ interface ProfileChange {
   readonly first_name?: string;
   readonly city?: string;
   readonly timezone?: string;
-  readonly consent?: { readonly email?: boolean; readonly push?: boolean };
+  readonly birthday?: string;
+  readonly topics?: readonly string[];
+  readonly consent?: { readonly email?: boolean; readonly sms?: boolean; readonly push?: boolean };
 }
 
 /** What each type of event carries. */
@@ -31,6 +33,7 @@ export interface ShopEventData {
     readonly code?: string;
     readonly items: readonly OrderLine[];
   };
+  readonly order_status: { readonly order_id: string; readonly state: "sent" };
   readonly order_delivered: { readonly order_id: string; readonly items: readonly Line[] };
   readonly order_returned: {
     readonly order_id: string;

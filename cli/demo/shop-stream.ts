@@ -165,12 +165,15 @@ export function shopStream(seed: number, options: ShopStreamOptions = {}): ShopS
 
   const register = (at: number, customer: Customer): void => {
     const name = people.firstName(customer.number);
+    const { birthday, sms, topics } = people.wishesOf(customer.number);
     tell(at, customer, "profile_updated", {
       email: `${name.toLowerCase()}.${customer.id}@example.com`,
       first_name: name,
       city: customer.place.city,
       timezone: customer.place.timezone,
-      consent: { email: random.chance(0.35), push: random.chance(0.4) },
+      ...(birthday === null ? {} : { birthday }),
+      ...(topics.length === 0 ? {} : { topics }),
+      consent: { email: random.chance(0.35), sms, push: random.chance(0.4) },
     });
   };
 
@@ -269,6 +272,7 @@ export function shopStream(seed: number, options: ShopStreamOptions = {}): ShopS
     const { offsetMs } = customer.place;
     const midnight = Math.floor((at + offsetMs) / DAY) * DAY - offsetMs;
     const delivered = midnight + (1 + random.whole(4)) * DAY + seconds(8 * 3600, 19 * 3600);
+    tell(at + Math.floor((delivered - at) / 2 / SECOND) * SECOND, customer, "order_status", { order_id: id, state: "sent" });
     tell(delivered, customer, "order_delivered", {
       order_id: id,
       items: items.map(({ sku, category }) => ({ sku, category })),

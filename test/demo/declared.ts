@@ -39,6 +39,7 @@ export function mismatches(value: unknown, type: TypeExpression, path: string, p
     case "record":
       return recordMismatches(value, type, path, partial);
     case "type":
+      if (type.name === "date") return /^\d{4}-\d\d-\d\d$/.test(String(value)) ? [] : [`${path}: no date`];
       return typeof value === type.name ? [] : [`${path}: ${typeof value} instead of ${type.name}`];
   }
 }

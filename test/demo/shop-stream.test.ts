@@ -20,7 +20,7 @@ const ofType = <T extends ShopEventType>(type: T): Extract<ShopEvent, { type: T 
 
 describe("the same for a seed", () => {
   test("the first ten thousand events are known to the byte", () => {
-    expect(fingerprint(first(shopStream(42), 10_000))).toBe("e1f2d6907ba9a00fab847747729718af481aa0adf360c7f2f1fcd0fafb940b26");
+    expect(fingerprint(first(shopStream(42), 10_000))).toBe("58a1d9bd4fa9af694a42f25751fcc0cb4c987582202d5974a3248a469de1d57e");
   });
 
   test("another seed, another shop", () => {
@@ -123,7 +123,7 @@ describe("what the rules declare", () => {
 
   test("every event of the shop comes, and soon", () => {
     const all: Readonly<Record<ShopEventType, true>> = {
-      session_started: true, product_viewed: true, cart_updated: true, order_placed: true, order_delivered: true, order_returned: true,
+      session_started: true, product_viewed: true, cart_updated: true, order_placed: true, order_status: true, order_delivered: true, order_returned: true,
       review_posted: true, newsletter_joined: true, newsletter_left: true, email_opened: true, profile_updated: true,
     };
     expect([...new Set<string>(year.slice(0, 20_000).map((event) => event.type))].sort()).toEqual(Object.keys(all).sort());
