@@ -62,9 +62,11 @@ export function sinkOf(p: Told): Sink {
       else counted.left++;
       stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (change.entered ? 1 : -1));
     },
-    suppressed({ channel, reason }) {
-      const counted = stats.suppressed.get(channel) ?? { consent: 0, cap: 0, ended: 0 };
-      stats.suppressed.set(channel, counted);
+    suppressed({ channel, rule, reason }) {
+      let byRule = stats.suppressed.get(channel);
+      if (byRule === undefined) stats.suppressed.set(channel, (byRule = new Map()));
+      let counted = byRule.get(rule);
+      if (counted === undefined) byRule.set(rule, (counted = { consent: 0, cap: 0, ended: 0 }));
       counted[reason]++;
     },
     started(rule) { stats.ruleStarted.set(rule, (stats.ruleStarted.get(rule) ?? 0) + 1); },

@@ -70,7 +70,8 @@ export interface EngineStats {
   readonly ruleStarted: Map<string, number>;
   /** By channel (or "emit"), then template (or name). */
   readonly actions: Map<string, Map<string, number>>;
-  readonly suppressed: Map<string, Record<SuppressionReason, number>>;
+  /** By channel, then rule. */
+  readonly suppressed: Map<string, Map<string, Record<SuppressionReason, number>>>;
   readonly segmentCustomers: Map<string, number>;
   readonly segmentChanges: Map<string, { entered: number; left: number }>;
   /** By partition: what its customers add up to, for metrics and experiments. */

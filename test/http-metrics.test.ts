@@ -32,6 +32,10 @@ const program: Program = {
     steps: [
       { key: "a", k: "send", channel: 0, template: 'say "hi"\\', payload: null, urgent: false },
       { key: "b", k: "if", if: TRUE, then: [{ key: "c", k: "emit", name: "greeted", payload: null }], else: [{ key: "d", k: "stop" }] },
+      {
+        key: "e", k: "waitFor", moments: [], within: { ms: 1, months: 0 }, as: null, keeps: [], then: [{ key: "f", k: "emit", name: "came", payload: null }],
+        else: [{ key: "g", k: "split", experiment: 0, branches: [{ variant: "b", steps: [{ key: "h", k: "emit", name: "split", payload: null }] }] }],
+      },
     ],
   }],
   hash: "cafe",
@@ -60,9 +64,10 @@ describe("before anything has happened", () => {
       'eddy_events_total{type="other",outcome="duplicate"} 0', 'eddy_events_total{type="other",outcome="dead"} 0',
     ]],
     ["eddy_rule_started_total", ['eddy_rule_started_total{rule="welcome"} 0']],
-    ["eddy_actions_total", ['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 0', 'eddy_actions_total{channel="emit",template="greeted"} 0']],
+    ["eddy_actions_total", ['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 0', 'eddy_actions_total{channel="emit",template="greeted"} 0',
+      'eddy_actions_total{channel="emit",template="came"} 0', 'eddy_actions_total{channel="emit",template="split"} 0']],
     ["eddy_actions_suppressed_total", [
-      'eddy_actions_suppressed_total{channel="email",reason="consent"} 0', 'eddy_actions_suppressed_total{channel="email",reason="cap"} 0', 'eddy_actions_suppressed_total{channel="email",reason="ended"} 0',
+      'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="consent"} 0', 'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="cap"} 0', 'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="ended"} 0',
     ]],
     ["eddy_segment_customers", ['eddy_segment_customers{segment="vip"} 0']],
     ["eddy_segment_changes_total", ['eddy_segment_changes_total{segment="vip",change="entered"} 0', 'eddy_segment_changes_total{segment="vip",change="left"} 0']],
@@ -104,7 +109,8 @@ describe("what the engine counts is what is read", () => {
     stats.actions.set("email", new Map([['say "hi"\\', 5], ["old", 1]]));
     stats.segmentChanges.set("vip", { entered: 4, left: 2 });
     expect(await lines(from, "eddy_events_total")).toEqual(expect.arrayContaining(['eddy_events_total{type="order_placed",outcome="processed"} 3', 'eddy_events_total{type="order_placed",outcome="duplicate"} 1', 'eddy_events_total{type="gone",outcome="processed"} 2']));
-    expect(await lines(from, "eddy_actions_total")).toEqual(['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 5', 'eddy_actions_total{channel="email",template="old"} 1', 'eddy_actions_total{channel="emit",template="greeted"} 0']);
+    expect(await lines(from, "eddy_actions_total")).toEqual(['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 5', 'eddy_actions_total{channel="email",template="old"} 1', 'eddy_actions_total{channel="emit",template="greeted"} 0',
+      'eddy_actions_total{channel="emit",template="came"} 0', 'eddy_actions_total{channel="emit",template="split"} 0']);
     expect(await lines(from, "eddy_segment_changes_total")).toEqual(['eddy_segment_changes_total{segment="vip",change="entered"} 4', 'eddy_segment_changes_total{segment="vip",change="left"} 2']);
   });
 

@@ -71,9 +71,8 @@ function addOutputs(registry: Registry, { stats, program }: MetricsSource): void
   addSeries(registry, { name: "eddy_rule_started_total", help: "Runs started, by rule.", type: "counter", read: () => counts("rule", program().rules.map(({ name }) => name), stats.ruleStarted) });
   addSeries(registry, { name: "eddy_actions_total", help: "Actions, by channel (emit for those without) and template.", type: "counter", read: () => actionSamples(program(), stats) });
   addSeries(registry, {
-    name: "eddy_actions_suppressed_total", help: "Messages that a channel's policy held back for good, by reason.", type: "counter",
-    read: () => known(program().channels.map(({ name }) => name), stats.suppressed.keys())
-      .flatMap((channel) => SUPPRESSION_REASONS.map((reason) => ({ labels: { channel, reason }, value: stats.suppressed.get(channel)?.[reason] ?? 0 }))),
+    name: "eddy_actions_suppressed_total", help: "Messages that a channel's policy held back for good, by channel, rule and reason.", type: "counter",
+    read: () => suppressedSamples(program(), stats),
   });
   addSeries(registry, { name: "eddy_segment_customers", help: "Members of each segment.", type: "gauge", read: () => counts("segment", segmentNames(program()), stats.segmentCustomers) });
   addSeries(registry, {
@@ -159,23 +158,32 @@ function actionSamples(program: Pick<Program, "rules" | "channels">, stats: Engi
   return [...templates].flatMap(([channel, of]) => [...of].map((template) => ({ labels: { channel, template }, value: stats.actions.get(channel)?.get(template) ?? 0 })));
 }
 
+/** Messages that did not go out, by channel, by each of the rules that send through it, and by reason. */
+function suppressedSamples({ rules, channels }: Pick<Program, "rules" | "channels">, stats: EngineStats): Sample[] {
+  const senders = new Map<string, Set<string>>(channels.map(({ name }) => [name, new Set()]));
+  const add = (channel: string, rule: string): void => {
+    const of = senders.get(channel) ?? new Set();
+    senders.set(channel, of.add(rule));
+  };
+  for (const { name, steps } of rules) eachAction(steps, { channels }, (channel) => { if (channel !== EMIT) add(channel, name); });
+  for (const [channel, of] of stats.suppressed) for (const rule of of.keys()) add(channel, rule);
+  return [...senders].flatMap(([channel, of]) => [...of].flatMap((rule) => SUPPRESSION_REASONS.map((reason) =>
+    ({ labels: { channel, rule, reason }, value: stats.suppressed.get(channel)?.get(rule)?.[reason] ?? 0 }))));
+}
+
 function eachAction(steps: readonly Step[], program: Pick<Program, "channels">, found: (channel: string, template: string) => void): void {
   for (const step of steps) {
-    switch (step.k) {
-      case "send":
-        found(program.channels[step.channel]?.name ?? "", step.template);
-        break;
-      case "emit":
-        found(EMIT, step.name);
-        break;
-      case "if":
-        eachAction(step.then, program, found);
-        eachAction(step.else, program, found);
-        break;
-      case "wait":
-      case "set":
-      case "stop":
-        break;
-    }
+    if (step.k === "send") found(program.channels[step.channel]?.name ?? "", step.template);
+    else if (step.k === "emit") found(EMIT, step.name);
+    else for (const block of blocksOf(step)) eachAction(block, program, found);
+  }
+}
+
+function blocksOf(step: Step): readonly (readonly Step[])[] {
+  switch (step.k) {
+    case "if": case "take": return [step.then, step.else];
+    case "waitFor": return [step.then ?? [], step.else];
+    case "split": return step.branches.map(({ steps }) => steps);
+    case "wait": case "waitClock": case "waitTime": case "send": case "emit": case "set": case "award": case "stop": return [];
   }
 }

@@ -102,7 +102,7 @@ describe("after a run", () => {
     ["eddy_actions_total", { channel: "email", template: "thanks" }, CUSTOMERS + 1],
     ["eddy_actions_total", { channel: "email", template: "later" }, 1],
     ["eddy_actions_total", { channel: "emit", template: "ordered" }, CUSTOMERS + 2],
-    ["eddy_actions_suppressed_total", { channel: "email", reason: "consent" }, 1],
+    ["eddy_actions_suppressed_total", { channel: "email", rule: "thanks", reason: "consent" }, 1],
     ["eddy_segment_customers", { segment: "buyer" }, CUSTOMERS - 10],
     ["eddy_segment_customers", { segment: "big" }, 1],
     ["eddy_segment_changes_total", { segment: "buyer", change: "entered" }, CUSTOMERS],
