@@ -3,7 +3,7 @@
  * other programs first: everything is measured on this machine, against something measured in the same run.
  *
  *   npm run bench [-- throughput|core|latency|memory|tests|check …]
- *   npm run bench -- fuzz [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts; only when it is named
+ *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -13,6 +13,7 @@ import { core } from "./core.js";
 import { fuzz } from "./fuzz.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
+import { simulate } from "./simulate.js";
 import { tests } from "./tests.js";
 import { throughput } from "./throughput.js";
 
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
 };
 const ONLY_WHEN_NAMED: typeof BENCHES = {
   fuzz: () => fuzz(Number(values.minutes), Number(values.seed)),
+  simulate: () => simulate(Number(values.minutes), Number(values.seed)),
 };
 
 const all = { ...BENCHES, ...ONLY_WHEN_NAMED };

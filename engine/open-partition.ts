@@ -53,7 +53,8 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   const token = environment.token();
   const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
   const meta = readMeta(claim.meta);
-  await ask("comparing the event log", () => checkLog(index, meta, info, ports.log));
+  // Asked anew: until the claim another process may have worked off events that this one had not heard of.
+  await ask("comparing the event log", async () => checkLog(index, meta, await ports.log.info(), ports.log));
   const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs, sizes));
   if (meta.program !== "" && meta.program !== compiled.program.hash) {
     environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });

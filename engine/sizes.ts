@@ -9,6 +9,8 @@ export interface Sizes {
   readonly loadAtOnce: number;
   /** Most customers of one commit: larger ones ruin the tail of the latencies and win no throughput. */
   readonly commitCustomers: number;
+  /** The first size of the buffer for a commit's states. */
+  readonly commitBytes: number;
   /** Entries of a page of the wake index; a page with fewer is the last. */
   readonly wakePage: number;
   /** Entries of the wake index in memory, above which the later half is left to the store. */
@@ -26,6 +28,6 @@ export interface Sizes {
 }
 
 export const SIZES: Sizes = {
-  batch: 512, loadAtOnce: 400, commitCustomers: 400, wakePage: 1000, wakesInMemory: 50_000, publishAtOnce: 256, outboxPage: 1000,
+  batch: 512, loadAtOnce: 400, commitCustomers: 400, commitBytes: 256 * 1024, wakePage: 1000, wakesInMemory: 50_000, publishAtOnce: 256, outboxPage: 1000,
   sweepPage: 64, idleAhead: 10_000, leastCache: 4096,
 };

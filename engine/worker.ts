@@ -85,7 +85,6 @@ export interface Worker {
   readonly ended: Promise<void>;
 }
 
-const COMMIT_BYTES = 256 * 1024;
 /** With work to do, a page of the sweep comes once in so many batches. */
 const BATCHES_PER_PAGE = 4;
 const SCRATCH_BYTES = 4096;
@@ -137,7 +136,7 @@ export function startWorker(parts: WorkerParts): Worker {
     toSay: parts.partition.population?.prepared ?? [], saying: bell(), scratch: writer(SCRATCH_BYTES),
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
-    finishing: false, dropped: false, nudged: false, storeInDoubt: false, endInDoubt: false, bytes: writer(COMMIT_BYTES),
+    finishing: false, dropped: false, nudged: false, storeInDoubt: false, endInDoubt: false, bytes: writer(parts.sizes.commitBytes),
     stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
   };
   parts.stats.partitions.set(parts.partition.options.index, s.stats);

@@ -1,0 +1,146 @@
+/**
+ * What has come of a log: every customer's state, memberships, figures, and what was said to the world. Taken from the
+ * servers of a simulation, or made by a straight run: each record of the log once, in order, with everybody in memory.
+ */
+import { writer } from "../../engine/codec.js";
+import type { Compiled } from "../../engine/compile/compiled.js";
+import type { Customer } from "../../engine/customer.js";
+import { decode } from "../../engine/decode.js";
+import { isKnown } from "../../engine/erasure.js";
+import { readMeta } from "../../engine/meta.js";
+import { createPartition, take, takePending } from "../../engine/partition.js";
+import { report } from "../../engine/population/report.js";
+import { readSums } from "../../engine/population/sums.js";
+import { planLayouts } from "../../engine/recovery.js";
+import { readCustomer, writeCustomer } from "../../engine/state.js";
+import { engineStats } from "../../engine/stats.js";
+import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "../../engine/subjects.js";
+import type { LogRecord } from "../../engine/ports.js";
+import { fieldsOf, type EventServer, type OutputServer, type Stored, type StoreServer } from "./servers.js";
+
+export interface Said {
+  readonly id: string;
+  readonly subject: string;
+  readonly body: string;
+}
+
+export interface PartitionOutcome {
+  readonly clock: number;
+  /** Each as bytes, without what merely helps to find them. */
+  readonly customers: ReadonlyMap<string, string>;
+  /** `segment customer`, sorted. */
+  readonly members: readonly string[];
+  readonly figures: string;
+  readonly said: readonly Said[];
+}
+
+export const ownRecords = ({ records, partitions }: EventServer, index: number): LogRecord[] =>
+  records.filter((record): record is LogRecord => record !== null && (record.subject.startsWith(`events.${POPULATION_TYPE}.`) || placeOf(record.subject, partitions) === index));
+
+function placeOf(subject: string, partitions: number): number {
+  const token = subject.slice(subject.lastIndexOf(".") + 1);
+  return subject.startsWith(`events.${TICK_TYPE}.`) ? Number(token) : partitionOf(token, partitions);
+}
+
+const scratch = writer(4096);
+
+/** The wake index is a hint, and who was settled under new figures without any difference is not written again. */
+function bytesOf(rules: Compiled, customer: Customer): string {
+  scratch.at = 0;
+  const extras = customer.extras === null ? null : { ...customer.extras, figuresOf: 0 };
+  writeCustomer(scratch, { ...customer, indexed: Infinity, extras }, 1, rules);
+  return Buffer.from(scratch.bytes.buffer, scratch.bytes.byteOffset, scratch.at).toString("latin1");
+}
+
+const sorted = (texts: readonly string[]): string[] => [...texts].sort();
+
+/** The rules must not rank customers: tables come from partitions that speak through the log, one alone does not. */
+export function straight(rules: Compiled, log: EventServer): PartitionOutcome[] {
+  return Array.from({ length: log.partitions }, (_, index) => {
+    const p = createPartition(rules, { index, clock: log.clock, cacheCustomers: Infinity, partitions: log.partitions }, engineStats());
+    const said: Said[] = [];
+    for (const record of ownRecords(log, index)) {
+      const work = decode(rules, log.clock, record);
+      for (let progress = take(p, work); ; progress = take(p, work)) {
+        for (const { message } of takePending(p, 0).messages) said.push(message);
+        if (progress === "done") break;
+      }
+    }
+    const known = [...p.cache.all()].filter(isKnown);
+    return {
+      clock: p.clock, said, customers: new Map(known.map((customer) => [customer.id, bytesOf(rules, customer)])),
+      members: sorted(known.flatMap(({ id, segments }) => segments.map((segment) => `${rules.segments[segment]?.name ?? ""} ${id}`))),
+      figures: p.population === null ? "" : JSON.stringify(report(rules, [p.population.sums])),
+    };
+  });
+}
+
+/** Of each partition. */
+export function customersOf(rules: Compiled, stored: Stored): Customer[] {
+  const { translations } = planLayouts(readMeta(fieldsOf(stored)), rules);
+  return [...stored.states].map(([id, bytes]) => readCustomer(id, bytes, translations, rules));
+}
+
+/** What the servers hold. */
+/** What the servers hold; `customers` as they are stored there. */
+export function left(rules: Compiled, store: StoreServer, outputs: OutputServer, customers: readonly (readonly Customer[])[]): PartitionOutcome[] {
+  return store.partitions.map((stored, index) => {
+    const fields = fieldsOf(stored);
+    const hasFigures = rules.program.populations.length + rules.program.experiments.length + rules.program.rankings.length > 0;
+    return {
+      clock: readMeta(fields).clock, said: outputs.streams[index] ?? [],
+      customers: new Map((customers[index] ?? []).map((customer) => [customer.id, bytesOf(rules, customer)])),
+      members: sorted([...stored.members].flatMap(([segment, ids]) => [...ids].map((id) => `${segment} ${id}`))),
+      figures: hasFigures ? JSON.stringify(report(rules, [readSums(rules, fields)])) : "",
+    };
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- comparison
+
+/** The first thing in which the partitions differ; null: none. An engine that is idle may have moved its clock by a tick of its own. */
+export function difference(found: readonly PartitionOutcome[], expected: readonly PartitionOutcome[], withClock: boolean): string | null {
+  for (const [index, each] of expected.entries()) {
+    const trouble = differenceIn(found[index] as PartitionOutcome, each, withClock);
+    if (trouble !== null) return `partition ${index}: ${trouble}`;
+  }
+  return null;
+}
+
+function differenceIn(found: PartitionOutcome, expected: PartitionOutcome, withClock: boolean): string | null {
+  const said = saidDifferently(found.said, expected.said);
+  if (said !== null) return said;
+  for (const id of new Set([...found.customers.keys(), ...expected.customers.keys()])) {
+    const is = found.customers.get(id);
+    const should = expected.customers.get(id);
+    if (is !== should) return `the state of ${id} is ${is === undefined ? "not there" : should === undefined ? "there" : "another"}`;
+  }
+  const lacks = expected.members.filter((each) => !found.members.includes(each));
+  const more = found.members.filter((each) => !expected.members.includes(each));
+  if (lacks.length + more.length > 0) return `memberships: ${JSON.stringify({ lacks, more })}`;
+  if (found.figures !== expected.figures) return `figures: ${found.figures}, not ${expected.figures}`;
+  return !withClock || found.clock === expected.clock ? null : `the clock stands at ${new Date(found.clock).toISOString()}, not at ${new Date(expected.clock).toISOString()}`;
+}
+
+function saidDifferently(found: readonly Said[], expected: readonly Said[]): string | null {
+  if (found.length === expected.length && found.every(({ id, subject, body }, i) => expected[i]?.id === id && expected[i].subject === subject && expected[i].body === body)) return null;
+  const once = new Set(found.map(({ id }) => id));
+  if (once.size < found.length) return `said twice: ${found.filter(({ id }, i) => found.findIndex((other) => other.id === id) < i).map(({ body }) => body).join("\n")}`;
+  const lost = expected.filter(({ id }) => !once.has(id));
+  if (lost.length > 0) return `never said: ${lost.map(({ body }) => body).join("\n")}`;
+  const [is, should] = [byCustomer(found), byCustomer(expected)];
+  for (const [customer, lines] of is) {
+    const i = lines.findIndex((line, n) => line !== should.get(customer)?.[n]);
+    if (i >= 0) return `said to ${customer} in place ${i}: ${lines[i]}\nnot: ${should.get(customer)?.[i] ?? "anything"}`;
+  }
+  return null;
+}
+
+function byCustomer(said: readonly Said[]): Map<string, string[]> {
+  const lines = new Map<string, string[]>();
+  for (const { subject, body } of said) {
+    const customer = (JSON.parse(body) as { subject?: string }).subject ?? "nobody";
+    lines.set(customer, [...(lines.get(customer) ?? []), `${subject} ${body}`]);
+  }
+  return lines;
+}

@@ -1,0 +1,403 @@
+/**
+ * The whole engine, as it is, in a world that one seed decides: processes work off a log while everything goes wrong that
+ * can go wrong; then all is mended, they finish, and what is left must be what one straight run over the same log leaves.
+ *
+ * - Processes crash between any two steps and start again; are told to stop; are paused and wake up while another has
+ *   taken their place; lose connections; their clocks and the broker's jump.
+ * - The store goes back to an older snapshot, the output log loses its end, logs are full, everything is slow; requests
+ *   fare as network.ts says.
+ * - All along: nothing is published before a commit holds it. In the end: nothing twice, no gaps, states, memberships,
+ *   figures and all that was said equal those of the straight run; the wake index is right.
+ * - It ends: when all is mended, everything in the log is processed and published, and nothing that is due is left.
+ */
+import type { Customer } from "../../engine/customer.js";
+import { OwnershipLost } from "../../engine/ownership.js";
+import { startEngine, type Engine, type EngineOptions, type Ports } from "../../engine/engine.js";
+import type { ClockKind, Output } from "../../engine/ports.js";
+import { engineStats, type EngineStats } from "../../engine/stats.js";
+import { SIZES, type Sizes } from "../../engine/sizes.js";
+import { DAY_MS } from "../../engine/zone.js";
+import { randomOf } from "../retail/random.js";
+import {
+  NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network,
+} from "./network.js";
+import { customersOf, difference, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
+import { START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
+import { lastSteps, next, note, schedule, scheduler, type Scheduler } from "./scheduler.js";
+import { append, eventServer, fieldsOf, outputServer, snapshot, storeServer, type Stored, type Weaknesses } from "./servers.js";
+
+/** A fault in the engine, put there to see whether it is found. */
+export interface Planted {
+  readonly weaknesses?: Weaknesses;
+  readonly around?: (ports: Ports, client: Client) => Ports;
+}
+
+export interface Story {
+  readonly seed: number;
+  readonly subject: SubjectName;
+  readonly clock: ClockKind;
+  readonly steps: number;
+  readonly records: number;
+  readonly outputs: number;
+  /** How often which fault came. */
+  readonly faults: ReadonlyMap<string, number>;
+  /** Null: all is well. */
+  readonly trouble: string | null;
+  /** The last steps before the trouble. */
+  readonly trace: string;
+}
+
+const PARTITIONS = 3;
+const EVENTS = 24;
+const MAX_STEPS = 30_000;
+
+interface Process {
+  readonly client: Client;
+  readonly engine: Engine;
+  readonly stats: EngineStats;
+  isOver: boolean;
+}
+
+interface World {
+  readonly network: Network;
+  readonly scheduler: Scheduler;
+  readonly subject: Subject;
+  readonly random: () => number;
+  readonly options: EngineOptions;
+  readonly planted: Planted;
+  processes: Process[];
+  started: number;
+  snapshots: Stored[][];
+  trouble: string | null;
+  /** Only one of them: who loses both ends cannot know what was there. */
+  readonly loses: "store" | "outputs";
+  /** Everything that was ever in a commit. */
+  readonly committed: Set<string>;
+}
+
+/** Everything small, so that its edges are met. */
+const SMALL: Sizes = {
+  batch: 6, loadAtOnce: 3, commitCustomers: 2, commitBytes: 64, wakePage: 3, wakesInMemory: 6, publishAtOnce: 3, outboxPage: 2, sweepPage: 2, idleAhead: 4, leastCache: 4,
+};
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export async function simulate(seed: number, planted: Planted = {}, only?: SubjectName): Promise<Story> {
+  const random = randomOf(Math.imul(seed, 0x9e3779b1));
+  const r = random();
+  const name = only ?? (r < 0.62 ? "nasty" : r < 0.97 ? "ranked" : "library");
+  const clock: ClockKind = random() < 0.7 ? "broker" : "event";
+  const subject = subjectOf(name);
+  const world = newWorld(subject, clock, random, planted);
+  const sent = history(random, subject, 4 + Math.floor(EVENTS * random()));
+  for (const each of sent) feed(world, each);
+  await live(world, (sent.at(-1)?.at ?? START) + Math.floor(random() * DAY_MS), 2 + Math.floor(random() * 7));
+  if (world.trouble === null) await finish(world);
+  if (world.trouble === null) world.trouble = await compare(world);
+  const { network, scheduler: s } = world;
+  return {
+    seed, subject: name, clock, steps: s.steps, records: network.events.records.length, outputs: network.outputs.streams.flat().length,
+    faults: network.faults, trouble: world.trouble, trace: lastSteps(s),
+  };
+}
+
+function newWorld(subject: Subject, clock: ClockKind, random: () => number, planted: Planted): World {
+  const s = scheduler(START - 1000, random);
+  const { weaknesses } = planted;
+  const network = newNetwork(s, eventServer(clock, PARTITIONS), storeServer(PARTITIONS, weaknesses), outputServer(PARTITIONS, weaknesses));
+  const world: World = {
+    network, scheduler: s, subject, random, planted, processes: [], started: 0, snapshots: [], trouble: null, loses: random() < 0.6 ? "store" : "outputs", committed: new Set(),
+    options: {
+      cacheCustomers: 1, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
+      sizes: random() < 0.8 ? SMALL : { ...SIZES, commitBytes: 4096 },
+    },
+  };
+  network.committed = ({ partition, outputs }) => {
+    for (const output of outputs) world.committed.add(nameOf(partition, output));
+  };
+  network.outputs.accepted = (partition, output) => {
+    if (!world.committed.has(nameOf(partition, output))) fail(world, `output ${partition}#${output.number} is published before any commit holds it: ${output.body}`);
+    else if (network.outputs.streams[partition]?.length !== output.number) fail(world, `output ${partition}#${output.number} has place ${network.outputs.streams[partition]?.length}`);
+  };
+  return world;
+}
+
+const nameOf = (partition: number, { number, id }: Output): string => `${partition} ${number} ${id}`;
+
+function fail(world: World, trouble: string): void {
+  world.trouble ??= trouble;
+}
+
+function feed({ network, scheduler: s }: World, { at, subject, body }: Sent): void {
+  schedule(s, null, `event ${subject}`, at - s.now, () => {
+    append(network.events, [{ subject, body }], Math.round(s.now + network.brokerSkewMs));
+    for (const poke of network.readers) poke();
+  }, true);
+}
+
+// ---------------------------------------------------------------------------------------------------- processes
+
+function start(world: World): void {
+  const { network, planted, subject: { rules }, options } = world;
+  const client = newClient(network, `P${++world.started}`);
+  client.skewMs = skew(world);
+  note(world.scheduler, `${client.name} starts`);
+  const ports = portsOf(client);
+  const stats = engineStats();
+  const engine = startEngine(rules, planted.around?.(ports, client) ?? ports, options, environmentOf(client), stats);
+  const process: Process = { client, engine, stats, isOver: false };
+  world.processes.push(process);
+  const over = (): void => {
+    process.isOver = true;
+    bury(world, process);
+  };
+  engine.ended.then(over, (error: Error) => {
+    if (client.isDead) return;
+    note(world.scheduler, `${client.name} ends: ${error.message}`);
+    if (!(error instanceof OwnershipLost)) fail(world, `${client.name} ended: ${error.stack ?? error.message}`);
+    over();
+  });
+}
+
+/** All that it had in memory is gone, and what it waited for never comes. */
+function bury(world: World, process: Process): void {
+  const { scheduler: s, processes } = world;
+  process.client.isDead = true;
+  s.tasks = s.tasks.filter(({ owner }) => owner !== process.client);
+  world.processes = processes.filter((each) => each !== process);
+  if (!world.processes.some(({ client }) => !client.isPaused)) schedule(s, null, "start", Math.floor(world.random() * 300), () => {
+    if (!world.processes.some(({ client }) => !client.isPaused)) start(world);
+  });
+}
+
+const SKEW_MS = 100_000;
+const skew = ({ random }: World): number => (random() < 0.6 ? 0 : Math.round((random() * 1.6 - 1) * SKEW_MS));
+
+// ---------------------------------------------------------------------------------------------------- faults
+
+/** Breaks and mends connections to a server of everybody. */
+function restart(world: World, which: "broker" | "store", isGone: boolean, meanwhile: () => void): void {
+  const { scheduler: s, random } = world;
+  const clients = world.processes.map(({ client }) => client);
+  for (const client of clients) breakLink(client[which], isGone);
+  meanwhile();
+  for (const client of clients) schedule(s, client, `${client.name} is connected with the ${which}`, Math.floor(random() * 400), () => mendLink(client, client[which]));
+}
+
+type Fault = (world: World, victim: Process) => boolean | void;
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  crash: (world, victim) => bury(world, victim),
+  stop: (_, victim) => void victim.engine.stop().catch(() => undefined),
+  "connection with the broker": ({ scheduler: s, random }, { client }) => {
+    breakLink(client.broker);
+    schedule(s, client, `${client.name} is connected with the broker`, Math.floor(random() * 800), () => mendLink(client, client.broker));
+  },
+  "connection with the store": ({ scheduler: s, random }, { client }) => {
+    breakLink(client.store);
+    schedule(s, client, `${client.name} is connected with the store`, Math.floor(random() * 800), () => mendLink(client, client.store));
+  },
+  "server starts again": (world) => restart(world, world.random() < 0.5 ? "broker" : "store", true, () => undefined),
+  "store goes back": (world) => {
+    const { snapshots, network, random, loses } = world;
+    const chosen = snapshots.splice(Math.floor(random() * snapshots.length))[0];
+    if (chosen === undefined || loses !== "store") return false;
+    restart(world, "store", true, () => {
+      network.store.partitions = chosen;
+      network.shuffle++;
+    });
+    return true;
+  },
+  "output log loses its end": (world) => {
+    if (world.loses !== "outputs") return false;
+    restart(world, "broker", true, () => {
+      for (const stream of world.network.outputs.streams) stream.length -= Math.min(stream.length, Math.floor(world.random() * 6));
+    });
+    return true;
+  },
+  zombie: (world, { client }) => {
+    if (client.isPaused) return false;
+    client.isPaused = true;
+    schedule(world.scheduler, null, `${client.name} wakes up`, Math.floor(world.random() * 20_000), () => { client.isPaused = false; });
+    start(world);
+    return true;
+  },
+  "second process": (world) => {
+    if (world.processes.length > 2) return false;
+    start(world);
+    return true;
+  },
+  "clock jumps": (world, { client }) => { client.skewMs = skew(world); },
+  "broker's clock jumps": (world) => { world.network.brokerSkewMs = skew(world); },
+  "event log full": ({ network, scheduler: s, random }) => {
+    network.isEventLogFull = true;
+    schedule(s, null, "the event log has room", Math.floor(random() * 1500), () => { network.isEventLogFull = false; });
+  },
+  "output log full": ({ network, scheduler: s, random }) => {
+    network.isOutputLogFull = true;
+    schedule(s, null, "the output log has room", Math.floor(random() * 1500), () => { network.isOutputLogFull = false; });
+  },
+  "all is slow": ({ network, scheduler: s, random }) => {
+    network.rates = { ...network.rates, slow: 0.5 };
+    schedule(s, null, "no longer slow", Math.floor(random() * 1500), () => { network.rates = { ...network.rates, slow: 0 }; });
+  },
+};
+const FAULT_NAMES = Object.keys(FAULTS);
+
+function strike(world: World): boolean {
+  const { random, processes, network } = world;
+  const victim = processes[Math.floor(random() * processes.length)];
+  // Crashes are a class of their own: half of all.
+  const name = random() < 0.35 ? "crash" : (FAULT_NAMES[Math.floor(random() * FAULT_NAMES.length)] as string);
+  if (victim === undefined || FAULTS[name]?.(world, victim) === false) return false;
+  count(network, name);
+  note(world.scheduler, `*** ${name} (${victim.client.name})`);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------------- life
+
+const QUIET_NAPS = 4;
+const SNAPSHOT_EVERY = 25;
+
+/** Steps until it is quiet or there is trouble; `each` comes before every step. */
+async function untilQuiet(world: World, each: () => void = () => undefined): Promise<void> {
+  const { scheduler: s, network } = world;
+  let naps = 0;
+  while (world.trouble === null) {
+    each();
+    const isAwake = s.tasks.some(({ isNap, owner }) => !isNap && !(owner as Client | null)?.isPaused);
+    if (!isAwake && naps >= QUIET_NAPS) return;
+    const task = next(s, (owner) => (owner as Client).isPaused);
+    if (task === undefined) return;
+    if (s.steps++ > MAX_STEPS) return fail(world, "it does not come to rest");
+    if (task.at > s.now) s.now = task.at;
+    if (!task.isNap || task.owner === null) note(s, task.what);
+    const { calls } = network;
+    task.run();
+    await turn();
+    naps = task.isNap && network.calls === calls && task.owner !== null ? naps + 1 : 0;
+  }
+}
+
+async function live(world: World, until: number, faults: number): Promise<void> {
+  const { scheduler: s, random, network } = world;
+  network.rates = random() < 0.3 ? NO_FAULTS : { lostRequest: 0.02, lostAnswer: 0.03, late: 0.02, twice: 0.03, slow: 0 };
+  start(world);
+  let remaining = faults;
+  const rate = random() < 0.5 ? 0.03 : 0.008;
+  let idle = 0;
+  while (world.trouble === null) {
+    await untilQuiet(world, () => {
+      if (s.steps % SNAPSHOT_EVERY === 0) world.snapshots = [...world.snapshots.slice(-5), snapshot(network.store)];
+      if (remaining > 0 && random() < rate && strike(world)) remaining--;
+    });
+    const coming = Math.min(until, nextDue(world), ...s.tasks.filter(({ owner }) => owner === null).map(({ at }) => at));
+    if (coming <= s.now && s.now >= until) return;
+    idle = coming <= s.now ? idle + 1 : 0;
+    s.now = Math.max(coming, s.now + 100 * 2 ** Math.min(idle, 10));
+    if (idle > 100) return fail(world, "time stands still");
+  }
+}
+
+/** When, on the broker's clock, somebody must say that time has passed. */
+function nextDue({ network: { events, store, brokerSkewMs }, subject: { rules } }: World): number {
+  if (events.clock === "event") return Infinity;
+  const days = store.partitions.map((stored) => (rules.program.rankings.length > 0 ? (Number(fieldsOf(stored)["midnight"] ?? Infinity) + 1) * DAY_MS : Infinity));
+  return Math.min(...days, ...store.partitions.flatMap(({ wakes }) => [...wakes.values()])) - brokerSkewMs;
+}
+
+/** Nothing goes wrong any more: everything that is to be done gets done. */
+async function finish(world: World): Promise<void> {
+  const { scheduler: s, network, random } = world;
+  note(s, "*** all is mended");
+  network.rates = NO_FAULTS;
+  network.isEventLogFull = false;
+  network.isOutputLogFull = false;
+  network.brokerSkewMs = Math.max(0, network.brokerSkewMs);
+  for (const { client } of world.processes) {
+    client.isPaused = false;
+    client.skewMs = 0;
+    mendLink(client, client.broker);
+    mendLink(client, client.store);
+  }
+  for (let tries = 0; ; tries++) {
+    await untilQuiet(world);
+    if (world.trouble !== null) return;
+    const missing = unfinished(world);
+    if (missing === null) break;
+    if (tries > 60) return fail(world, `it does not finish: ${missing}`);
+    s.now += 500 * (1 + tries);
+  }
+  if (random() < 0.3) return;
+  for (const { engine } of world.processes) engine.stop().catch(() => undefined);
+  await untilQuiet(world);
+}
+
+function unfinished({ network: { events, store, outputs, scheduler: s, brokerSkewMs }, processes, subject: { rules } }: World): string | null {
+  for (const { stats } of processes) for (const { stopped } of stats.partitions.values()) if (stopped !== null) return stopped;
+  const ranks = rules.program.rankings.length > 0;
+  for (const [index, stored] of store.partitions.entries()) {
+    const fields = fieldsOf(stored);
+    const last = ownRecords(events, index).at(-1)?.sequence ?? 0;
+    if (Number(fields["offset"] ?? 0) < last) return `partition ${index} stands at ${fields["offset"]} of ${last}`;
+    const published = outputs.streams[index]?.length ?? 0;
+    if (published !== Number(fields["next"] ?? 1) - 1) return `partition ${index} has published ${published} of ${Number(fields["next"] ?? 1) - 1}`;
+    const clock = events.clock === "broker" ? s.now + brokerSkewMs : Number(fields["clock"] ?? 0);
+    const late = [...stored.wakes].find(([, at]) => at <= clock);
+    if (late !== undefined) return `partition ${index}: ${late[0]} was to be woken at ${new Date(late[1]).toISOString()}`;
+    if (ranks && /0$/.test(fields["tables"] ?? "1")) return `partition ${index} is not swept: ${fields["tables"]}`;
+    if (ranks && events.clock === "broker" && clock >= (Number(fields["midnight"] ?? Infinity) + 1) * DAY_MS) return `partition ${index} has not drawn up a midnight`;
+    if ((fields["prepared"] ?? "") !== "") return `partition ${index} has not said its figures`;
+  }
+  return null;
+}
+
+// ---------------------------------------------------------------------------------------------------- comparison
+
+async function compare(world: World): Promise<string | null> {
+  const { network: { store, outputs, events }, subject: { rules } } = world;
+  const customers = store.partitions.map((stored) => customersOf(rules, stored));
+  for (const [index, stored] of store.partitions.entries()) {
+    const trouble = wrongIndex(stored, customers[index] ?? []) ?? wrongCounts(rules, stored, customers[index] ?? []);
+    if (trouble !== null) return `partition ${index}: ${trouble}`;
+  }
+  const expected = rules.program.rankings.length === 0 ? straight(rules, events) : await undisturbed(world);
+  return typeof expected === "string" ? `without any fault: ${expected}` : difference(left(rules, store, outputs, customers), expected, rules.program.rankings.length === 0);
+}
+
+/** Another engine on the same log, from nothing, with nothing going wrong. */
+async function undisturbed({ subject, network: { events }, scheduler: { now } }: World): Promise<PartitionOutcome[] | string> {
+  const world = newWorld(subject, events.clock, randomOf(1), {});
+  world.scheduler.now = now;
+  Object.assign(world.network.events, { records: [...events.records], ids: new Map(events.ids) });
+  start(world);
+  await finish(world);
+  const { store, outputs } = world.network;
+  return world.trouble ?? left(subject.rules, store, outputs, store.partitions.map((stored) => customersOf(subject.rules, stored)));
+}
+
+function wrongIndex(stored: Stored, customers: readonly Customer[]): string | null {
+  const unseen = new Map(stored.wakes);
+  for (const { id, wake, indexed } of customers) {
+    const entry = stored.wakes.get(id) ?? Infinity;
+    unseen.delete(id);
+    if (entry > wake) return `the wake index has ${id} at ${entry}, who is to be woken at ${wake}`;
+    if (entry !== indexed) return `the wake index has ${id} at ${entry}, whose state says ${indexed}`;
+  }
+  return unseen.size === 0 ? null : `the wake index knows ${[...unseen.keys()].join()}, whom nobody else knows`;
+}
+
+function wrongCounts(rules: Subject["rules"], stored: Stored, customers: readonly Customer[]): string | null {
+  for (const [index, { key }] of rules.program.rankings.entries()) {
+    const counts = new Map<number, number>();
+    for (const { extras } of customers) {
+      const value = extras?.readings.find((reading) => reading.index === index)?.value;
+      if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    const shown = (of: ReadonlyMap<number, number>): string => JSON.stringify([...of].sort(([a], [b]) => a - b));
+    const stands = stored.counts.get(key) ?? new Map<number, number>();
+    if (shown(stands) !== shown(counts)) return `a ranking is counted as ${shown(stands)}, and is ${shown(counts)}`;
+  }
+  return null;
+}
