@@ -147,8 +147,21 @@ const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\ud
  * back. So they are made whole here, as UTF-8 does it.
  */
 function parsed(text: string): unknown {
-  if (!text.includes("\\ud") && !text.includes("\\uD")) return JSON.parse(text);
-  return JSON.parse(text, (_, value: unknown) => (typeof value === "string" ? value.replace(HALF_A_PAIR, "\ufffd") : value));
+  const value: unknown = JSON.parse(text);
+  return text.includes("\\ud") || text.includes("\\uD") ? wholePairs(value) : value;
+}
+
+/** In place, and without recursion: what nests deeply may be in a part at which nobody looks. */
+function wholePairs(value: unknown): unknown {
+  const root = { value };
+  const waiting: Record<string, unknown>[] = [root];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const [name, part] of Object.entries(next)) {
+      if (typeof part === "object" && part !== null) waiting.push(part as Record<string, unknown>);
+      else if (typeof part === "string" && name !== "__proto__") next[name] = part.replace(HALF_A_PAIR, "\ufffd");
+    }
+  }
+  return root.value;
 }
 
 /** Small ASCII bodies are the rule; the decoder that refuses broken UTF-8 is kept for what is not. */

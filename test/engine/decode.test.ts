@@ -65,7 +65,7 @@ describe("dead letters", () => {
     ["a customer of 10 KB", ORDER, json({ subject: "x".repeat(10_240) }), "unknown_customer", "subject is longer than 1024 characters"],
     ["another customer than the subject's", ORDER, json({ subject: "c2" }), "unknown_customer", `the subject's last part is "c1", which is not the event's subject "c2" percent-encoded`],
     ["a customer under another spelling", "events.order.%63%31", json(), "unknown_customer", `the subject's last part is "%63%31", which is not the event's subject "c1" percent-encoded`],
-    ["half a surrogate pair", "events.order.%ED%A0%80", json({ subject: "\ud800" }), "unknown_customer", `the subject's last part is "%ED%A0%80", which is not the event's subject "\ud800" percent-encoded`],
+    ["half a surrogate pair", "events.order.%ED%A0%80", json({ subject: "\ud800" }), "unknown_customer", `the subject's last part is "%ED%A0%80", which is not the event's subject "\ufffd" percent-encoded`],
     ["an event of more than 1 MiB", ORDER, json({ data: { order_id: "x".repeat(MAX_EVENT_BYTES), total: 1 } }), "too_large", "the event has 1048717 bytes; 1048576 are allowed"],
     ["bytes that are not UTF-8", ORDER, Buffer.concat([bytes('{"id":"'), Buffer.of(0xff, 0xfe), bytes('"}')]), "not_json", "the event is not UTF-8"],
 
@@ -121,6 +121,15 @@ describe("dead letters", () => {
     const inItem = decode(compiled, "broker", record(ORDER, json().replace('"total":5', `"total":5,"items":[{"sku":"s","deep":${objects}}]`)));
     expect(inItem).toMatchObject({ k: "event", data: { items: [{ sku: "s", price: 1 }] } });
     expect(work(decode(compiled, "broker", record(ORDER, json().replace('"total":5', `"total":${deep}`))))).toEqual({ reason: "schema", detail: "data.total must be a number, not a list" });
+  });
+
+  test("texts hold whole surrogate pairs only, however they are spelled: what UTF-8 cannot hold would change on its way to the store", () => {
+    const text = json({ id: "i" }).replace('"order_id":"o-1"', '"order_id":"a\\ud800b\\uDC00\\ud83d\\ude42","items":[{"sku":"\\uDFFF"}],"maybes":[1]').replace('"id":"i"', '"id":"\\ud83d!"');
+    const expected = { k: "event", id: "\ufffd!", data: { order_id: "a\ufffdb\ufffd🙂", items: [{ sku: "\ufffd" }], maybes: [1] } };
+    expect(decode(compiled, "broker", record(ORDER, text))).toMatchObject(expected);
+    expect(decodeLine(compiled, text, 3)).toMatchObject(expected);
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    expect(decode(compiled, "broker", record(ORDER, text.replace('"total":5', `"total":5,"deep":${deep}`)))).toMatchObject(expected);
   });
 
   test("of a line of a file", () => {
