@@ -5,10 +5,12 @@
  * Values in a test are evaluated as `eddy test` does, against a customer of whom no more is known than zone and profile;
  * expectations that need more (traits, balances) are left to `eddy test`.
  */
+import type { Span } from "../../dsl/ast.js";
 import type { Expr } from "../../dsl/program.js";
 import type { Delay, GivenRecord, Test, TestEvent, TestSuite, WallTime } from "../../dsl/tests.js";
 import { CUSTOMER_ERASED, PROFILE_UPDATED } from "../../engine/compile/compiled.js";
-import { newCustomer, type Customer, type Data } from "../../engine/customer.js";
+import { children } from "../../engine/compile/emit.js";
+import { newContext, newCustomer, type Customer, type Data, type Figures } from "../../engine/customer.js";
 import { SILENT, evaluator, read, zoneOfProfile, type Evaluator } from "../../engine/evaluate.js";
 import { positionOf } from "../../engine/experiments.js";
 import { BAD, lastFault, merged } from "../../engine/schema.js";
@@ -33,7 +35,9 @@ export interface Wanted {
   readonly what:
     | { readonly k: "action"; readonly type: string; readonly payload: Json; readonly at: number | null }
     | { readonly k: "nothing" | "nothing else" }
-    | { readonly k: "member"; readonly segment: string; readonly is: boolean };
+    | { readonly k: "member"; readonly segment: string; readonly is: boolean }
+    /** What metrics and experiments must say of all customers of the test. */
+    | { readonly k: "figures"; readonly text: string; readonly hold: (figures: Figures) => boolean };
 }
 
 export interface Step {
@@ -50,7 +54,7 @@ export interface Script {
   readonly begin: number;
   readonly end: number;
   readonly customers: readonly string[];
-  /** Expectations that only `eddy test` can look at: held and suppressed messages, values, figures of all customers. */
+  /** Expectations that only `eddy test` can look at: held and suppressed messages, values of one customer. */
   readonly left: number;
 }
 
@@ -69,6 +73,7 @@ interface Writing {
   readonly tag: string;
   readonly people: Map<string, Person>;
   readonly lineOf: (offset: number) => number;
+  readonly textOf: (span: Span) => string;
   clock: number;
   current: Person;
   readonly events: ScriptEvent[];
@@ -89,7 +94,7 @@ export function scriptWriter(suite: TestSuite, texts: ReadonlyMap<string, string
     const lineOf = (offset: number): number => text.slice(0, offset).split("\n").length;
     const people = new Map<string, Person>();
     const w: Writing = {
-      program, evaluator: evaluator(program.compiled, SILENT), test, tag, people, lineOf, clock: -Infinity,
+      program, evaluator: evaluator(program.compiled, SILENT), test, tag, people, lineOf, textOf: ({ start, end }) => text.slice(start, end), clock: -Infinity,
       current: person(program, test, people, tag, ""), events: [], steps: [], left: 0,
     };
     for (const line of test.lines) {
@@ -255,6 +260,10 @@ function expectation(w: Writing, { what, span }: Extract<Test["lines"][number], 
       return add({ k: "action", type: `${what.channel ?? "emit"}.${what.template}`, payload, at: what.at === null ? null : wallClock(w, what.at) });
     }
     case "condition": {
+      if (isOfFigures(what.if)) {
+        const { value } = w.program.reader(what.if);
+        return add({ k: "figures", text: w.textOf(span), hold: (figures) => value({ ...newContext(), figures }) === true });
+      }
       const parts = membershipsIn(what.if, true);
       for (const { segment, is } of parts) add({ k: "member", segment: w.program.compiled.segments[segment]?.name ?? "", is });
       if (parts.length === 0) w.left++;
@@ -264,6 +273,17 @@ function expectation(w: Writing, { what, span }: Extract<Test["lines"][number], 
       w.left++;
   }
 }
+
+/** It speaks of figures of all customers, and of nobody's own. */
+function isOfFigures(of: Expr): boolean {
+  const inner = children(of);
+  if (of.k === "population" || of.k === "figure") return true;
+  return ALIKE.has(of.k) && inner.some(isOfFigures) && inner.every((each) => each.k === "const" || isOfFigures(each) || isConstant(each));
+}
+
+const isConstant = (of: Expr): boolean => of.k === "const" || (ALIKE.has(of.k) && children(of).every(isConstant));
+
+const ALIKE: ReadonlySet<string> = new Set<Expr["k"]>(["and", "or", "not", "negate", "compare", "arithmetic", "call", "coalesce", "if"]);
 
 /** The memberships that must hold where the condition does: `a and not b`, and `not (a or b)`. */
 function membershipsIn(of: Expr, is: boolean): { readonly segment: number; readonly is: boolean }[] {

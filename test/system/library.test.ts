@@ -4,15 +4,18 @@
  * at the instant at which a test ends, its customers must be in Redis where the test says.
  *
  * All tests run in one stream, interleaved by time; each has customers of its own, so they do not disturb each other. Tests
- * about fifths of all customers run in streams of their own, since there the others are what it is about. What holds back
- * and suppresses messages is not published; that, the values of traits and the figures of all customers are left to `eddy
- * test`.
+ * about fifths of all customers, or about figures of all (which are read from Redis, too), run in streams of their own, since
+ * there the others are what it is about. What holds messages back or suppresses them is not published; that and the values
+ * of traits are left to `eddy test`.
  */
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import type { Program } from "../../dsl/program.js";
+import type { Experiment, Population, Program } from "../../dsl/program.js";
 import { openSegmentReader } from "../../connectors/redis/reader.js";
 import { compile } from "../../engine/compile/compiled.js";
 import { TICK_TYPE, encodeToken, eventSubject, partition, tickSubject } from "../../engine/subjects.js";
+import { NO_FIGURES, type Figures } from "../../engine/customer.js";
+import type { ExperimentFigures } from "../../engine/experiments.js";
+import { addUp, readSums, valueOf } from "../../engine/population/sums.js";
 import type { NewRecord } from "../../engine/ports.js";
 import { folderWith } from "../cli/eddy.js";
 import { guardedLibrary } from "../rules/guarded.js";
@@ -26,11 +29,13 @@ import { settled, slowest, until } from "./progress.js";
 const DAY = 86_400_000;
 const library = guardedLibrary();
 const { suite } = library;
+const compiled = compile(library.program);
 const texts = new Map(library.sources.map(({ file, text }) => [file, text]));
 const write = scriptWriter(suite, texts);
 const all = suite.tests.map((each, i) => write(each, `t${i}`));
-const ranked = all.filter((script) => isAboutFifths(script));
-const others = all.filter((script) => !ranked.includes(script));
+const ranked = all.filter(isAboutFifths);
+const counted = all.filter((script) => !ranked.includes(script) && script.steps.some(({ wanted }) => wanted.some(({ what }) => what.k === "figures")));
+const others = all.filter((script) => !ranked.includes(script) && !counted.includes(script));
 const folder = folderWith(Object.fromEntries(library.files.map(({ file, text }) => [`rules/${file}`, text])));
 afterAll(() => folder.remove());
 
@@ -86,14 +91,43 @@ function publisher(place: Servers): Publisher {
   };
 }
 
+/** What the partitions' sums in Redis make of metrics and experiments, under the places that the tests' program has them in. */
+async function figuresIn(place: Servers): Promise<Figures> {
+  const { program } = suite;
+  const sums = await Promise.all(Array.from({ length: place.partitions }, async (_, p) => readSums(compiled, (await place.ports.store.meta(p)).meta)));
+  const arm = (experiment: number, variant: string): ExperimentFigures => {
+    const { name, arms } = program.experiments[experiment] as Experiment;
+    const at = compiled.program.experiments.findIndex((each) => each.name === name);
+    const armAt = arms.findIndex((each) => each.name === variant);
+    return addUp(sums.flatMap(({ experiments }) => experiments[at]?.[armAt] ?? []));
+  };
+  return {
+    ...NO_FIGURES,
+    population(index) {
+      const { key, fn } = program.populations[index] as Population;
+      const at = compiled.program.populations.findIndex((each) => each.key === key && each.fn === fn);
+      return valueOf(fn, sums.flatMap(({ populations }) => populations[at] ?? []));
+    },
+    exposed: (experiment, variant) => arm(experiment, variant).exposed,
+    value: (experiment, variant) => arm(experiment, variant).value,
+  };
+}
+
+interface How {
+  /** Every midnight is stopped at until its fifths are drawn. */
+  readonly midnights: boolean;
+  /** Every step is stopped at, and the figures are looked at. */
+  readonly figures: boolean;
+}
+
 /** Customers are looked at in Redis when their test ends, and then go, so that no rule of every morning wakes them for years. */
-async function play(place: Servers, scripts: readonly Script[], midnights: boolean): Promise<string[]> {
+async function play(place: Servers, scripts: readonly Script[], { midnights, figures }: How): Promise<string[]> {
   const wrong: string[] = [];
   const reader = await openSegmentReader({ url: place.redis.url });
   const { upTo } = publisher(place);
   const events = scripts.flatMap((script) => script.events).sort((a, b) => a.instant - b.instant);
   const ends = [...new Set(scripts.map(({ end }) => end))];
-  const stops = [...new Set([...ends, ...(midnights ? midnightsWithin(scripts) : [])])].sort((a, b) => a - b);
+  const stops = [...new Set([...ends, ...(midnights ? midnightsWithin(scripts) : []), ...(figures ? scripts.flatMap(({ steps }) => steps.map(({ instant }) => instant)) : [])])].sort((a, b) => a - b);
   let next = 0;
   let gone: NewRecord[] = [];
   for (const stop of stops) {
@@ -107,6 +141,14 @@ async function play(place: Servers, scripts: readonly Script[], midnights: boole
     }
     await upTo(records, stop);
     if (midnights && stop % DAY === 0) await adopted(place, stop / DAY);
+    for (const script of figures ? scripts : []) {
+      // Of several steps at one instant the last is the one that can be looked at.
+      const step = script.steps.findLast(({ instant }) => instant === stop);
+      const now = await figuresIn(place);
+      for (const { line, what } of step?.wanted ?? []) {
+        if (what.k === "figures" && !what.hold(now)) wrong.push(`${script.title}\n  line ${line}: by the sums in Redis this is not so: ${what.text}`);
+      }
+    }
     for (const script of scripts.filter(({ end }) => end === stop)) {
       for (const { customer, line, what } of script.steps.at(-1)?.wanted ?? []) {
         if (what.k !== "member" || (await reader.isMember(customer, what.segment)) === what.is) continue;
@@ -155,8 +197,8 @@ interface Played {
   readonly memberships: number;
 }
 
-async function played(place: Servers, scripts: readonly Script[], midnights: boolean): Promise<Played> {
-  const inRedis = await play(place, scripts, midnights);
+async function played(place: Servers, scripts: readonly Script[], how: How): Promise<Played> {
+  const inRedis = await play(place, scripts, how);
   const said = await outputsOf(place);
   const verdicts = scripts.map((script) => verdictOn(script, script.customers.flatMap((customer) => said.get(customer) ?? [])));
   const sum = (of: (verdict: Played) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
@@ -178,19 +220,23 @@ test("all tests whose customers stand for themselves, in one stream, by the prog
   const servers = (place = await serversPlace({ partitions: 4, clock: "event" }));
   const running = (engine = startEngineProcess({ rules: `${folder.path}/rules`, place: servers.flags, folder: folder.path }));
   await running.said("running");
-  const { wrong, actions, silences, memberships } = await played(servers, others, false);
+  const { wrong, actions, silences, memberships } = await played(servers, others, { midnights: false, figures: false });
   expect(wrong.join("\n")).toBe("");
+  const left = others.reduce((total, script) => total + script.left, 0);
+  console.info(`${others.length} tests: ${actions} actions, ${silences} silences, ${memberships} memberships; ${left} expectations left to eddy test`);
   expect(actions).toBeGreaterThan(150);
   expect(silences).toBeGreaterThan(150);
   expect(memberships).toBeGreaterThan(150);
 }, 120_000);
 
-describe("alone, for its fifths, by an engine in this process", () => {
-  const compiled = compile(library.program);
-  test.each(ranked.map((script) => [script.title, script] as const))("%s", async (_title, script) => {
+describe.each([
+  ["for its fifths", ranked, { midnights: true, figures: false }],
+  ["for its figures", counted, { midnights: false, figures: true }],
+] as const)("alone, %s, by an engine in this process", (_why, scripts, how) => {
+  test.each(scripts.map((script) => [script.title, script] as const))("%s", async (_title, script) => {
     const servers = (place = await serversPlace({ partitions: 2, clock: "event" }));
     let found: Played | null = null;
-    const playing = played(servers, [script], true).then((outcome) => { found = outcome; });
+    const playing = played(servers, [script], how).then((outcome) => { found = outcome; });
     await Promise.all([playing, processAll(compiled, servers, 0, () => Promise.resolve(found !== null))]);
     expect(found).toMatchObject({ wrong: [] });
   }, 60_000);
