@@ -33,12 +33,12 @@ export function startEngine(compiled: Compiled, ports: Ports, options: EngineOpt
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      session = await openSession(compiled, ports, options, environment, stats, stopping.signal);
-      if (session === null) return;
+      session = null;
       try {
-        return await session.run();
+        session = await openSession(compiled, ports, options, environment, stats, stopping.signal);
+        return await session?.run();
       } catch (error) {
-        session.abandon();
+        session?.abandon();
         if (!(error instanceof StoreMoved)) throw error;
         environment.log("warn", "the store is older than this process's memory: beginning again from what the store says", { reason: error.message });
         await environment.pause(BEGIN_AGAIN_AFTER_MS, stopping.signal);

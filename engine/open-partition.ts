@@ -4,7 +4,8 @@ import { insist, type Environment } from "./environment.js";
 import { readMeta, type Anchor } from "./meta.js";
 import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
 import { LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
-import { checkLog, goingOn, planLayouts, planOutputs } from "./recovery.js";
+import { StoreMoved, ownCommits } from "./ownership.js";
+import { CannotContinue, checkLog, goingOn, planLayouts, planOutputs } from "./recovery.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import type { EngineStats } from "./stats.js";
 import { startWorker, type Worker, type WorkerLimits } from "./worker.js";
@@ -54,8 +55,8 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
   const meta = readMeta(claim.meta);
   // Asked anew: until the claim another process may have worked off events that this one had not heard of.
-  await ask("comparing the event log", async () => checkLog(index, meta, await ports.log.info(), ports.log));
-  const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs, sizes));
+  await ask("comparing the event log", async () => checkLog(index, meta, await ports.log.info(), ports.log)).catch(certain);
+  const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs, sizes)).catch(certain);
   if (meta.program !== "" && meta.program !== compiled.program.hash) {
     environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });
   }
@@ -74,6 +75,14 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
     signal: shared.lifetime, writer: claim.writer, number: claim.number, meta, logIdentity: info.identity,
     layouts, outputPlan, seen: shared.seen, unread: shared.unread,
   });
+
+  /** Nobody is called before it is sure that the store still says what the claim found. */
+  async function certain(error: unknown): Promise<never> {
+    if (!(error instanceof CannotContinue)) throw error;
+    const number = await ownCommits({ partition: { options: { index } }, store: ports.store, environment, signal: stopping, writer: claim.writer });
+    if (number !== claim.number) throw new StoreMoved(`partition ${index}: the store went back while the partition was opened`);
+    throw error;
+  }
 
   async function countSegments(): Promise<void> {
     const names = compiled.segments.map((segment) => segment.name);

@@ -11,8 +11,10 @@ export class StoreMoved extends Error { override readonly name = "StoreMoved"; }
 /** Failures of the store that pass. */
 export const passes = (error: unknown): boolean => error instanceof StoreUnavailable;
 
+export type Owner = Pick<WorkerParts, "store" | "environment" | "signal" | "writer"> & { readonly partition: { readonly options: { readonly index: number } } };
+
 /** The number of the last commit in the store. Rejects where another writer has the partition. */
-export async function ownCommits({ partition, store, environment, signal, writer }: WorkerParts): Promise<number> {
+export async function ownCommits({ partition, store, environment, signal, writer }: Owner): Promise<number> {
   const { index } = partition.options;
   const { number, writer: owner } = await insist(environment, signal, "asking whose the partition is", passes, () => store.meta(index));
   if (owner?.epoch === writer.epoch && owner.token === writer.token) return number;

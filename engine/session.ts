@@ -50,6 +50,8 @@ interface State {
   readonly offsets: number[];
   seen: Anchor;
   sinceNudge: number;
+  /** A server was away and has come back while partitions were opened. */
+  cameBack: boolean;
   reader: LogReader | null;
   failure: Error | null;
   readonly lifetime: AbortController;
@@ -69,7 +71,7 @@ export async function openSession(
         compiled, ports, options, environment, stats, info, stopping, lifetime: lifetime.signal,
         seen: () => s.seen, unread: () => s.reader?.lag ?? 0,
       },
-      workers: [], started: [], standing: [], offsets: [], seen: { sequence: 0, stamp: 0 }, sinceNudge: 0, reader: null, failure: null,
+      workers: [], started: [], standing: [], offsets: [], seen: { sequence: 0, stamp: 0 }, sinceNudge: 0, cameBack: false, reader: null, failure: null,
       lifetime, over: new AbortController(),
     };
     // A session that ended must not be held by the signal, with all that it has in memory: there may be many in a process.
@@ -79,14 +81,18 @@ export async function openSession(
     stats.sums.clear();
     for (const segment of compiled.segments) stats.segmentCustomers.set(segment.name, 0);
     try {
-      s.workers.push(...await Promise.all(Array.from({ length: info.partitions }, (_, index) => openOrStand(s, index))));
+      // Before anything is asked: a server may go away and come back while others are still being opened.
+      for (const port of [ports.log, ports.store]) lifetime.signal.addEventListener("abort", port.watch(comparing(s)), { once: true });
+      s.workers.push(...await allOpen(s));
     } catch (error) {
       endWorkers(s);
       throw error;
     }
     s.offsets.push(...s.workers.map((worker) => (worker === null ? Infinity : stats.partitions.get(worker.index)?.offset ?? 0)));
-    for (const worker of s.workers) if (worker !== null) watch(s, worker);
-    for (const port of [ports.log, ports.store]) lifetime.signal.addEventListener("abort", port.watch(comparing(s)), { once: true });
+    for (const worker of atWork(s)) {
+      watch(s, worker);
+      if (s.cameBack) worker.compare();
+    }
     return { run: () => run(s), abandon: () => abandon(s), notReady: () => notReady(s) };
   } catch (error) {
     if (stopping.aborted) return null;
@@ -98,6 +104,15 @@ export async function openSession(
 function standsStill(error: unknown): error is Error {
   return error instanceof CannotContinue || error instanceof StateTooNew || error instanceof StateCorrupt || error instanceof MetaCorrupt ||
     error instanceof ClockAlarm || error instanceof EvaluationFailed;
+}
+
+/** Waits for all, also where one fails: what is left behind would go on claiming what others have taken over since. */
+async function allOpen(s: State): Promise<(Worker | null)[]> {
+  const opened = await Promise.allSettled(Array.from({ length: s.shared.info.partitions }, (_, index) => openOrStand(s, index)));
+  return opened.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
 }
 
 async function openOrStand(s: State, index: number): Promise<Worker | null> {
@@ -134,7 +149,10 @@ function watch(s: State, worker: Worker): void {
 function comparing(s: State): (state: ConnectionState) => void {
   let away = false;
   return (state) => {
-    if (state === "connected" && away) for (const worker of atWork(s)) worker.compare();
+    if (state === "connected" && away) {
+      s.cameBack = true;
+      for (const worker of atWork(s)) worker.compare();
+    }
     away = state === "disconnected";
   };
 }
