@@ -1,5 +1,5 @@
 /**
- * `npm start`: the shop rules at work on made-up customers, without any server. The engine is the real one, on a log on
+ * `npm start`: the rule library at work on made-up customers, without any server. The engine is the real one, on a log on
  * the events' clock and a store in a folder of their own; only the customers are played.
  */
 import { relative, sep } from "node:path";

@@ -26,7 +26,7 @@ const USUAL_SEED = 1;
 /** Throws CommanderError when it has shown the help or a mistake, ConfigurationError for a value that makes no sense. */
 export function readOptions(argv: readonly string[], io: Io): DemoOptions {
   const parser = new Command("npm start --")
-    .description("The shop rules at work on a stream of made-up shop events, without any server. Ctrl-C ends it.")
+    .description("The rule library at work on a stream of made-up shop events, without any server. Ctrl-C ends it.")
     .helpOption("-h, --help", "show this")
     .exitOverride()
     .showHelpAfterError("(npm start -- --help shows what there is)")

@@ -111,7 +111,7 @@ export function renderView(model: DemoModel, { columns, rows, colour }: ViewSize
 }
 
 function header(model: DemoModel, columns: number): Line[] {
-  const title = [span(" EDDY", "bold"), span("  the shop rules at work on made-up customers", "faint")];
+  const title = [span(" EDDY", "bold"), span("  the rule library at work on made-up customers", "faint")];
   const shown = columns >= 96 ? "simulated clock " : "";
   const clock = [span(shown, "faint"), span(`${figures.instant(model.simulatedMs)} `, "bold")];
   const dead = model.deadLetters;

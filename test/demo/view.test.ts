@@ -50,7 +50,7 @@ const linesOf = (text: string): string[] => text.replace(ESCAPES, "").split("\n"
 describe("the screen", () => {
   test("on 80 columns and 24 rows", () => {
     expect(renderView(model, { columns: 80, rows: 24, colour: false })).toMatchInlineSnapshot(`
-      " EDDY  the shop rules at work on made-up customers         Tue 2 Apr 2019 14:05
+      " EDDY  the rule library at work on made-up customers       Tue 2 Apr 2019 14:05
        184,233 events   4,210/s   2,113 customers   1,217 actions    running for 0:42
        from log to commit   p50 0.91 ms   p99 3.2 ms   max 27 ms       0 dead letters
 
