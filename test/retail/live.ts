@@ -94,7 +94,7 @@ export async function processAll(compiled: Compiled, place: Place, last: number,
     const stopped = [...stats.partitions.values()].find((partition) => partition.stopped !== null);
     if (stopped !== undefined) throw new Error(stopped.stopped ?? "");
     return done();
-  }, 120_000, 50);
+  }, 240_000, 50);
   await engine.stop();
   return stats;
 }

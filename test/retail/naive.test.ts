@@ -10,7 +10,7 @@ import { DAY, HOUR, sum } from "./definitions.js";
 import {
   RETAIL_EVENTS, RETAIL_RULES, parseEvents, readEvents, retailEventsPresent, type Item, type ShopEvent,
 } from "./events.js";
-import { naive, naiveOf, type NaiveOutcome } from "./naive.js";
+import { naiveOf, type NaiveOutcome } from "./naive.js";
 import { RULES } from "./naive-rules.js";
 import { SEGMENT_NAMES } from "./naive-segments.js";
 import { LINES, traitsOf } from "./naive-traits.js";
@@ -367,49 +367,10 @@ describe("made-up histories in which instants collide", () => {
 
 describe.skipIf(!retailEventsPresent)("the real orders (skipped where ../shared/data/online-retail.ndjson.gz is not)", () => {
   let events: ShopEvent[];
-  let outcome: NaiveOutcome;
-  beforeAll(() => {
-    events = readEvents(RETAIL_EVENTS);
-    outcome = naive(RETAIL_EVENTS, Date.parse("2012-06-01T00:00:00Z"));
-  }, 120_000);
+  beforeAll(() => { events = readEvents(RETAIL_EVENTS); });
 
   test("all events are read", () => {
     expect([events.length, new Set(events.map(({ customer }) => customer)).size]).toEqual([22_190, 4_372]);
-  });
-
-  test("give many memberships, changes and actions", () => {
-    const { members, changes, actions, traits } = outcome;
-    expect([members, changes, actions, traits].map(({ length }) => length)).toEqual([14_276, 64_244, 50_982, 122_416]);
-    expect(actions.filter((line) => line.includes(" by time ")).length).toBe(42_404);
-  });
-
-  test("enter and leave every segment, many times", () => {
-    const often = (ending: string): number => outcome.changes.filter((line) => line.endsWith(ending)).length;
-    expect(SEGMENT_NAMES.filter((name) => often(` entered ${name}`) < 90)).toEqual([]);
-    // Nobody moves back to the United Kingdom.
-    expect(SEGMENT_NAMES.filter((name) => often(` left ${name}`) < 60)).toEqual(["abroad"]);
-  });
-
-  test("start every rule and send everything that the rules can send", () => {
-    expect(RULES.filter(({ name }) => tallyOf(`${name} started`, outcome) < 100).map(({ name }) => name)).toEqual([]);
-    const times = new Map<string, number>();
-    for (const line of outcome.actions) {
-      const [, , rule, type] = line.split(" ");
-      times.set(`${rule} ${type}`, (times.get(`${rule} ${type}`) ?? 0) + 1);
-    }
-    expect([...times].filter(([, count]) => count < 50)).toEqual([]);
-    const written = program().matchAll(/send (\w+) "(\w+)"|emit "(\w+)"/g);
-    const sendable = [...written].map(([, channel, template, name]) => `${channel ?? "emit"}.${template ?? name}`);
-    expect([...times.keys()].map((key) => key.split(" ")[1]).sort()).toEqual(sendable.sort());
-  });
-
-  test("try every clause", () => {
-    const all = (what: string) => [...outcome.tally].filter(([key]) => key.endsWith(what)).reduce((n, [, m]) => n + m, 0);
-    const clauses = ["ended", "prevented", "restarted", "restart refused", "capped", "going", "suppressed email"];
-    expect(clauses.filter((what) => all(` ${what}`) === 0)).toEqual([]);
-    expect(all(" ended")).toBeGreaterThan(3_000);
-    expect(all(" restarted")).toBeGreaterThan(400);
-    expect(all(" capped")).toBeGreaterThan(3_000);
   });
 
   test("stay within the 256 entries for which every window is exact", () => {
@@ -426,22 +387,20 @@ describe.skipIf(!retailEventsPresent)("the real orders (skipped where ../shared/
   });
 
   test("cross the bounds of `distinct` at the same instants if only the newest 256 lines are known", () => {
-    const different: string[] = [];
+    const different = new Set<string>();
     for (const [customer, orders] of ordersByCustomer(events)) {
       if (orders.reduce((n, { items }) => n + items.length, 0) <= 256) continue;
-      for (const bound of [30, 50, 80]) {
-        const instants = orders.flatMap(({ timeMs }) => [timeMs, timeMs + 90 * DAY]);
-        const differs = instants.some((nowMs) =>
-          [0, 1].some((andEvents) => {
-            const rows = orders
-              .filter(({ timeMs }) => timeMs < nowMs + andEvents && nowMs < timeMs + 90 * DAY)
-              .flatMap(({ items }) => items.map(({ sku }) => sku));
-            return new Set(rows).size >= bound !== new Set(rows.slice(-256)).size >= bound;
-          }));
-        if (differs) different.push(`${customer} at ${bound}`);
+      for (const nowMs of orders.flatMap(({ timeMs }) => [timeMs, timeMs + 90 * DAY])) {
+        for (const andEvents of [0, 1]) {
+          const rows = orders
+            .filter(({ timeMs }) => timeMs < nowMs + andEvents && nowMs < timeMs + 90 * DAY)
+            .flatMap(({ items }) => items.map(({ sku }) => sku));
+          const [all, newest] = [new Set(rows).size, new Set(rows.slice(-256)).size];
+          for (const bound of [30, 50, 80]) if (all >= bound !== newest >= bound) different.add(`${customer} at ${bound}`);
+        }
       }
     }
-    expect(different).toEqual([]);
+    expect([...different]).toEqual([]);
   });
 
   test("have two events of one customer at one instant, and instants finer than a day", () => {

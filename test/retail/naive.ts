@@ -10,7 +10,7 @@
  */
 import { actionLine, changeLine, memberLine, outcomeOf, traitLines, type OrderedOutcome } from "./canonical.js";
 import { SPANS } from "./definitions.js";
-import { readEvents, type ShopEvent } from "./events.js";
+import type { ShopEvent } from "./events.js";
 import {
   CHANNELS, RULES, type Channel, type Moment, type NaiveRule, type Payload, type Profile, type Seen,
 } from "./naive-rules.js";
@@ -56,10 +56,6 @@ interface Journal {
 export interface NaiveOutcome extends OrderedOutcome {
   /** How often what happened to a rule's runs: `wake_up started`, also `restarted`, `completed`, `ended` and so on. */
   readonly tally: ReadonlyMap<string, number>;
-}
-
-export function naive(eventsFile: string, untilMs: number): NaiveOutcome {
-  return naiveOf(readEvents(eventsFile), untilMs);
 }
 
 /** All events, then the clock moved on to `untilMs`; what is due at that instant happens. */
