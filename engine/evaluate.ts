@@ -41,6 +41,9 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
     return;
   }
   const isNew = !isKnown(customer);
+  // What is told of somebody with their very first event is what they have when they are first seen.
+  const profile = plan.isProfileUpdate ? merged(customer.profile, event.data, compiled.program.profile) : null;
+  if (isNew && profile !== null) changeProfile(e, profile, true);
   if (isNew) settleFirst(compiled, x);
   const earned = plan.earns.length > 0 ? earnings(x, plan) : NOTHING_EARNED;
   const seenEarlier = event.time < customer.firstSeen;
@@ -51,7 +54,7 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   noteEvent(compiled, x);
   update(e, event);
   for (const { points, amount } of earned) credit(compiled, e.agenda, x, points, amount, event.time);
-  if (plan.isProfileUpdate) changeProfile(e, merged(customer.profile, event.data, compiled.program.profile), isNew);
+  if (profile !== null && !isNew) changeProfile(e, profile);
   if (isNew) enqueueAll(e.agenda);
   else if (seenEarlier) enqueue(e.agenda, compiled.ranksOfClock);
   settleNow(e);
@@ -172,6 +175,7 @@ function forget(e: Evaluator): void {
   const { compiled, sink, x } = e;
   const { id } = x.customer;
   const wasKnown = isKnown(x.customer);
+  for (const run of x.customer.runs) sink.ended?.((compiled.rules[run.rule] as (typeof compiled.rules)[number]).name, "erased");
   erase(compiled, x, {
     dropped(rule, channel, template) {
       sink.suppressed({ ...concerning(e, rule, compiled.channels[channel]?.name ?? "", template), reason: "ended" });

@@ -33,7 +33,7 @@ rows("levels and values that change", [
     at 2026-03-02 11:00
       expect emit "down" { level: null }
   `],
-  ["what is known before the first event is no change, what that event brings is one", `
+  ["what is known when a customer is first seen is no change, not even with a first event that tells it", `
     event e
     profile { city: string? }
     rule r { on change profile.city  emit "r" { city: profile.city } }
@@ -47,6 +47,13 @@ rows("levels and values that change", [
       expect emit "r" { city: null }
     customer "other"
     at 2026-03-02 13:00 profile_updated { city: "Rome" }
+      expect nothing
+    at 2026-03-02 14:00 profile_updated { city: "Bonn" }
+      expect emit "r" { city: "Bonn" }
+    customer "third"
+    at 2026-03-02 15:00 e
+      expect nothing
+    at 2026-03-02 16:00 profile_updated { city: "Rome" }
       expect emit "r" { city: "Rome" }
   `],
   ["a value that time changes", `
