@@ -11,7 +11,7 @@ import { hash128Hex } from "./hash.js";
 import type { Judgement } from "./policies.js";
 import { jumpedOver, nextClock, timetable, type Timetable } from "./schedules.js";
 import { settle, type FiguresSink, type Flip } from "./settle.js";
-import type { SuppressionReason } from "./stats.js";
+import type { RunEnd, SuppressionReason } from "./stats.js";
 import { UTC, zoneOf, type Zone } from "./zone.js";
 
 // ---------------------------------------------------------------------------------------------------- what it tells
@@ -59,6 +59,8 @@ export interface Sink extends FiguresSink, ExperimentSink {
   held(hold: Hold): void;
   suppressed(suppression: Suppression): void;
   started(rule: string): void;
+  /** A run is under way no more. Only who counts asks for it. */
+  ended?(rule: string, by: RunEnd): void;
   /** A run that ended because the customer had too many of its rule. */
   crowdedOut(rule: string): void;
   chainCut(customer: string): void;

@@ -21,6 +21,7 @@ export const both = (a: Sink, b: Sink): Sink => ({
   suppressed(suppression) { a.suppressed(suppression); b.suppressed(suppression); },
   held(hold) { a.held(hold); b.held(hold); },
   started(rule) { a.started(rule); b.started(rule); },
+  ended(rule, by) { a.ended?.(rule, by); b.ended?.(rule, by); },
   crowdedOut(rule) { a.crowdedOut(rule); b.crowdedOut(rule); },
   chainCut(customer) { a.chainCut(customer); b.chainCut(customer); },
   erased(customer) { a.erased(customer); b.erased(customer); },
@@ -70,7 +71,13 @@ export function sinkOf(p: Told): Sink {
       counted[reason]++;
     },
     started(rule) { stats.ruleStarted.set(rule, (stats.ruleStarted.get(rule) ?? 0) + 1); },
-    crowdedOut() { stats.runsCrowdedOut++; },
+    held({ channel }) { stats.messagesHeld.set(channel, (stats.messagesHeld.get(channel) ?? 0) + 1); },
+    ended(rule, by) {
+      let counted = stats.runsEnded.get(rule);
+      if (counted === undefined) stats.runsEnded.set(rule, (counted = { done: 0, until: 0, crowded_out: 0, erased: 0 }));
+      counted[by]++;
+    },
+    crowdedOut(rule) { stats.runsCrowdedOut.set(rule, (stats.runsCrowdedOut.get(rule) ?? 0) + 1); },
     chainCut() { stats.chainsCut++; },
     reading(ranking, before, after) { if (p.population !== null) read(p.population, p.pending.counts, ranking, before, after); },
     contribution(index, before, after) { if (p.population !== null) contributed(p.population, index, before, after); },
@@ -85,5 +92,6 @@ function buryAction(p: Told, message: Message, bytes: number): void {
     reason: "too_large", sequence: p.causeSequence, subject: message.subject, body: Buffer.from(message.body),
     detail: `the action ${message.id} has ${bytes} bytes; ${MAX_OUTPUT_BYTES} are allowed. Put less of the event into its payload`,
   };
+  p.buried.set("too_large", { detail: dead.detail, subject: dead.subject, sequence: dead.sequence });
   p.pending.messages.push({ message: deadMessage(p.options.index, dead, p.clock, message.id), cause: p.causeSequence, stamp: p.causeStamp, isAction: false });
 }

@@ -27,7 +27,7 @@ import {
 } from "./population/population.js";
 import type { ClockKind, MetaFields, Wake } from "./ports.js";
 import { SIZES, type Sizes } from "./sizes.js";
-import type { EngineStats, EventOutcome } from "./stats.js";
+import type { DeadReason, EngineStats, EventOutcome } from "./stats.js";
 import { POPULATION_TYPE } from "./subjects.js";
 import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
 import { DAY_MS } from "./zone.js";
@@ -72,6 +72,13 @@ export interface Pending {
   readonly arrivals: number[];
 }
 
+/** The last event that became a dead letter for a reason; without what it held. */
+export interface Buried {
+  readonly detail: string;
+  readonly subject: string;
+  readonly sequence: number;
+}
+
 export interface Partition {
   readonly options: PartitionOptions;
   readonly compiled: Compiled;
@@ -90,6 +97,10 @@ export interface Partition {
   causeStamp: number;
   /** Deadlines of the wakes that ran since they were last looked at, for the lateness metric. */
   readonly lateWakes: number[];
+  /** The newest stamp of the partition's own events. */
+  newestStamp: number;
+  /** Dead letters since they were last looked at. */
+  readonly buried: Map<DeadReason, Buried>;
 }
 
 function emptyPending(): Pending {
@@ -107,7 +118,7 @@ export function createPartition(
     cache: customerCache(options.cacheCustomers),
     wakes: inMemory ? allWakesInMemory() : unreadWakes(options.sizes),
     population: createPopulation(compiled, place, fields),
-    clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [],
+    clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [], newestStamp: -Infinity, buried: new Map<DeadReason, Buried>(),
   };
   const own = sinkOf(parts);
   // The sink writes into the very object that is the partition.
@@ -162,6 +173,7 @@ export function take(p: Partition, work: Work): Progress {
     const customer = p.cache.get(work.customer) ?? (p.cache.complete ? admit(p, work.customer) : undefined);
     if (customer === undefined) return "wants customers";
     moveClock(p, work.stamp);
+    followStamps(p, work.stamp);
     happen(p, customer, work);
   } else if (work.k === "population") {
     if (p.population !== null && !p.population.swept && completes(p.population, work.piece)) return "wants sweep";
@@ -171,7 +183,10 @@ export function take(p: Partition, work: Work): Progress {
   } else {
     moveClock(p, work.stamp);
     if (work.k === "dead") bury(p, work);
-    else if (work.k === "unmentioned") countEvent(p.stats, "other", "unmentioned");
+    else if (work.k === "unmentioned") {
+      followStamps(p, work.stamp);
+      countEvent(p.stats, "other", "unmentioned");
+    }
     else countEvent(p.stats, "eddy_tick", "processed");
   }
   p.offset = work.sequence;
@@ -187,7 +202,12 @@ function stampOf(p: Partition, work: Work): number {
 
 function moveClock(p: Partition, stamp: number): void {
   if (stamp > p.clock) p.clock = stamp;
-  else if (stamp < p.clock) p.stats.stampsBackwards++;
+}
+
+/** Ticks, and what other partitions say of their customers, move the clock too; an event behind them has not gone back. */
+function followStamps(p: Partition, stamp: number): void {
+  if (stamp > p.newestStamp) p.newestStamp = stamp;
+  else if (stamp < p.newestStamp) p.stats.stampsBackwards++;
 }
 
 function runWakes(p: Partition, upTo: number): Progress {
@@ -240,7 +260,7 @@ function happen(p: Partition, customer: Customer, work: EventWork): void {
     reindex(p, customer);
   }
   if (seenBefore(customer, hashed.high, hashed.low)) {
-    countEvent(p.stats, work.plan.wire, "duplicate");
+    countEvent(p.stats, work.plan.name, "duplicate");
     return;
   }
   touch(p, customer);
@@ -253,7 +273,7 @@ function happen(p: Partition, customer: Customer, work: EventWork): void {
   }
   if (p.population !== null) markSettled(p.population, customer);
   p.stats.windowOverflows += p.evaluator.x.overflows - overflows;
-  countEvent(p.stats, work.plan.wire, "processed");
+  countEvent(p.stats, work.plan.name, "processed");
   reindex(p, customer);
 }
 
@@ -284,7 +304,8 @@ function ownTime(p: Partition, work: EventWork): number {
 
 function bury(p: Partition, work: Extract<Work, { k: "dead" }>): void {
   p.stats.deadLetters[work.reason]++;
-  countEvent(p.stats, p.compiled.events.has(work.type) ? work.type : "other", "dead");
+  countEvent(p.stats, p.compiled.events.get(work.type)?.name ?? "other", "dead");
+  p.buried.set(work.reason, { detail: work.detail, subject: work.subject, sequence: work.sequence });
   p.pending.messages.push({ message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
 }
 

@@ -62,6 +62,7 @@ export function endRuns(e: Evaluator, event: Incoming | null): void {
     enterRun(e.x, run);
     removeRun(e, customer, run);
     e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "until" });
+    e.sink.ended?.((e.compiled.rules[run.rule] as CompiledRule).name, "until");
   }
 }
 
@@ -109,6 +110,7 @@ const NO_RUNS: readonly Run[] = [];
 function finish(e: Evaluator, customer: Customer, run: Run): void {
   removeRun(e, customer, run);
   e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "done" });
+  e.sink.ended?.((e.compiled.rules[run.rule] as CompiledRule).name, "done");
 }
 
 function waitForOf(e: Evaluator, run: Run): WaitForOp | null {
@@ -278,6 +280,7 @@ function makeRoom(e: Evaluator, rule: CompiledRule, customer: Customer): void {
   removeRun(e, customer, oldest);
   e.trace?.({ k: "ended", rule: rule.index, per: oldest.key, by: "crowded" });
   e.sink.crowdedOut(rule.name);
+  e.sink.ended?.(rule.name, "crowded_out");
 }
 
 /** Whether the rule's caps leave room for one more start now; counts it where they do. */

@@ -43,6 +43,13 @@ export type DeadReason = (typeof DEAD_REASONS)[number];
 
 export { SUPPRESSION_REASONS, type SuppressionReason };
 
+/**
+ * `done`: its steps were, or it met a `stop`; `until`: by what ends it; `crowded_out`: its customer had more of the rule than
+ * are kept; `erased`: its customer was forgotten. A restart ends no run, as it starts none.
+ */
+export const RUN_ENDS = ["done", "until", "crowded_out", "erased"] as const;
+export type RunEnd = (typeof RUN_ENDS)[number];
+
 export interface PartitionStats {
   /** Records in the log behind the last one committed, as far as known. */
   lag: number;
@@ -68,25 +75,33 @@ export interface EngineStats {
   readonly commitCustomers: Histogram;
   readonly partitions: Map<number, PartitionStats>;
   readonly ruleStarted: Map<string, number>;
+  /** By rule. */
+  readonly runsEnded: Map<string, Record<RunEnd, number>>;
   /** By channel (or "emit"), then template (or name). */
   readonly actions: Map<string, Map<string, number>>;
   /** By channel, then rule. */
   readonly suppressed: Map<string, Map<string, Record<SuppressionReason, number>>>;
+  /** Messages that a channel has held, by channel; each once, however long. */
+  readonly messagesHeld: Map<string, number>;
   readonly segmentCustomers: Map<string, number>;
   readonly segmentChanges: Map<string, { entered: number; left: number }>;
   /** By partition: what its customers add up to, for metrics and experiments. */
   readonly sums: Map<number, Sums>;
+  /** By partition: the midnight, ms, for which its percentiles in force were drawn up; 0: none yet. */
+  readonly figuresDrawnUp: Map<number, number>;
   readonly deadLetters: Record<DeadReason, number>;
+  /** When the log last spoke of each (seconds of the engine's clock), and how many there were by then. */
+  readonly deadLettersSaid: Map<DeadReason, { readonly at: number; readonly count: number }>;
   /** Event times that were not believed (too far ahead, outside 1970 to 2199): taken at the record's stamp. */
   timesClamped: number;
-  /** Stamps that went back: absorbed. */
+  /** Events whose stamp was before that of an earlier event of their partition: absorbed. */
   stampsBackwards: number;
   /** Window entries merged or dropped because a customer had more than 256. */
   windowOverflows: number;
   /** Chains of effects cut at the depth limit. */
   chainsCut: number;
-  /** Runs that ended because a customer had too many of their rule. */
-  runsCrowdedOut: number;
+  /** Runs that ended because a customer had too many of their rule, by rule. */
+  readonly runsCrowdedOut: Map<string, number>;
   cachedCustomers: number;
   cacheMisses: number;
   commits: number;
@@ -105,17 +120,21 @@ export function engineStats(): EngineStats {
     commitCustomers: histogram([1, 2, 5, 10, 20, 50, 100, 200, 400, 800]),
     partitions: new Map(),
     ruleStarted: new Map(),
+    runsEnded: new Map(),
     actions: new Map(),
     suppressed: new Map(),
+    messagesHeld: new Map(),
     segmentCustomers: new Map(),
     segmentChanges: new Map(),
     sums: new Map(),
+    figuresDrawnUp: new Map(),
     deadLetters: { not_json: 0, not_an_event: 0, unknown_customer: 0, schema: 0, too_large: 0 },
+    deadLettersSaid: new Map(),
     timesClamped: 0,
     stampsBackwards: 0,
     windowOverflows: 0,
     chainsCut: 0,
-    runsCrowdedOut: 0,
+    runsCrowdedOut: new Map(),
     cachedCustomers: 0,
     cacheMisses: 0,
     commits: 0,

@@ -23,6 +23,7 @@ import { takeFields } from "./population/population.js";
 import type { ClockKind, Commit, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
 import { publishLoop, type Publishing } from "./publishing.js";
 import type { Layouts, OutputPlan } from "./recovery.js";
+import { tellOf } from "./reporting.js";
 import type { Sizes } from "./sizes.js";
 import { readCustomer } from "./state.js";
 import { observe, type EngineStats } from "./stats.js";
@@ -140,6 +141,8 @@ export function startWorker(parts: WorkerParts): Worker {
     stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
   };
   parts.stats.partitions.set(parts.partition.options.index, s.stats);
+  parts.stats.figuresDrawnUp.delete(parts.partition.options.index); // what is in force now is no news
+  tellOf(parts.partition, parts.environment);
   let evaluating = true;
   const evaluation = evaluateLoop(s).finally(() => {
     evaluating = false;
@@ -257,6 +260,7 @@ async function batch(s: State): Promise<void> {
     for (const deadline of partition.lateWakes) observe(stats.timerLateness, Math.max(0, now - deadline) / 1000);
   }
   partition.lateWakes.length = 0;
+  tellOf(partition, environment);
   const { pending } = partition;
   const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : parts.sizes.idleAhead);
   if (pending.records === 0 && pending.customers.length === 0 && !idleAhead) return;

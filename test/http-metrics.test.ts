@@ -69,6 +69,10 @@ describe("before anything has happened", () => {
     ["eddy_actions_suppressed_total", [
       'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="consent"} 0', 'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="cap"} 0', 'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="ended"} 0',
     ]],
+    ["eddy_messages_held_total", ['eddy_messages_held_total{channel="email"} 0']],
+    ["eddy_runs_ended_total", ["done", "until", "crowded_out", "erased"].map((by) => `eddy_runs_ended_total{rule="welcome",by="${by}"} 0`)],
+    // Of a rule without per, a customer has one run at a time.
+    ["eddy_runs_crowded_out_total", []],
     ["eddy_segment_customers", ['eddy_segment_customers{segment="vip"} 0']],
     ["eddy_segment_changes_total", ['eddy_segment_changes_total{segment="vip",change="entered"} 0', 'eddy_segment_changes_total{segment="vip",change="left"} 0']],
     ["eddy_dead_letters_total", ["not_json", "not_an_event", "unknown_customer", "schema", "too_large"].map((reason) => `eddy_dead_letters_total{reason="${reason}"} 0`)],
@@ -83,7 +87,7 @@ describe("before anything has happened", () => {
     ["eddy_program_last_reload_successful", ["eddy_program_last_reload_successful 1"]],
     ["eddy_connected", ['eddy_connected{to="log"} 1', 'eddy_connected{to="store"} 0']],
     ["eddy_outbox_pending", ["eddy_outbox_pending 0"]],
-    ...["eddy_event_times_clamped_total", "eddy_stamps_backwards_total", "eddy_cached_customers", "eddy_cache_misses_total", "eddy_commits_total", "eddy_window_overflows_total", "eddy_chains_cut_total", "eddy_runs_crowded_out_total"]
+    ...["eddy_event_times_clamped_total", "eddy_stamps_backwards_total", "eddy_cached_customers", "eddy_cache_misses_total", "eddy_commits_total", "eddy_window_overflows_total", "eddy_chains_cut_total"]
       .map((name): [string, string[]] => [name, [`${name} 0`]]),
   ])("%s stands there", async (name, expected) => {
     expect(await lines(source(), name)).toEqual(expected);
@@ -107,10 +111,14 @@ describe("what the engine counts is what is read", () => {
     stats.events.set("order_placed", { processed: 3, unmentioned: 0, duplicate: 1, dead: 0 });
     stats.events.set("gone", { processed: 2, unmentioned: 0, duplicate: 0, dead: 0 });
     stats.actions.set("email", new Map([['say "hi"\\', 5], ["old", 1]]));
+    stats.runsCrowdedOut.set("old", 2);
+    stats.messagesHeld.set("email", 3);
     stats.segmentChanges.set("vip", { entered: 4, left: 2 });
     expect(await lines(from, "eddy_events_total")).toEqual(expect.arrayContaining(['eddy_events_total{type="order_placed",outcome="processed"} 3', 'eddy_events_total{type="order_placed",outcome="duplicate"} 1', 'eddy_events_total{type="gone",outcome="processed"} 2']));
     expect(await lines(from, "eddy_actions_total")).toEqual(['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 5', 'eddy_actions_total{channel="email",template="old"} 1', 'eddy_actions_total{channel="emit",template="greeted"} 0',
       'eddy_actions_total{channel="emit",template="came"} 0', 'eddy_actions_total{channel="emit",template="split"} 0']);
+    expect(await lines(from, "eddy_runs_crowded_out_total")).toEqual(['eddy_runs_crowded_out_total{rule="old"} 2']);
+    expect(await lines(from, "eddy_messages_held_total")).toEqual(['eddy_messages_held_total{channel="email"} 3']);
     expect(await lines(from, "eddy_segment_changes_total")).toEqual(['eddy_segment_changes_total{segment="vip",change="entered"} 4', 'eddy_segment_changes_total{segment="vip",change="left"} 2']);
   });
 
@@ -155,6 +163,8 @@ describe("what the engine counts is what is read", () => {
     expect(await lines(from, "eddy_partition_stopped")).toEqual(['eddy_partition_stopped{partition="3"} 1', 'eddy_partition_stopped{partition="4"} 0']);
     expect(await lines(from, "eddy_partition_offset")).toEqual(['eddy_partition_offset{partition="3"} 99', 'eddy_partition_offset{partition="4"} 7']);
     expect(await lines(from, "eddy_outbox_pending")).toEqual(["eddy_outbox_pending 5"]);
+    from.stats.figuresDrawnUp.set(3, 86_400_000).set(4, 0);
+    expect(await lines(from, "eddy_figures_drawn_up_timestamp_seconds")).toEqual(['eddy_figures_drawn_up_timestamp_seconds{partition="3"} 86400', 'eddy_figures_drawn_up_timestamp_seconds{partition="4"} 0']);
   });
 
   test("each metric has one help and one type, and the process's own metrics are there", async () => {

@@ -5,7 +5,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 
 import type { Program, Step } from "../../dsl/program.js";
-import { DEAD_REASONS, STAGES, SUPPRESSION_REASONS, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
+import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
 import { nothingYet, type Report } from "../../engine/population/report.js";
 import { POPULATION_TYPE, TICK_TYPE } from "../../engine/subjects.js";
 import { addHistogram, addSeries, one, type Labels, type Sample } from "./series.js";
@@ -63,17 +63,27 @@ function addEvents(registry: Registry, { stats, program }: MetricsSource): void 
     read: () => DEAD_REASONS.map((reason) => ({ labels: { reason }, value: stats.deadLetters[reason] })),
   });
   addCounter(registry, "eddy_event_times_clamped_total", "Event times that were not believed and taken at the record's stamp.", () => stats.timesClamped);
-  addCounter(registry, "eddy_stamps_backwards_total", "Stamps of the log that went back and were absorbed.", () => stats.stampsBackwards);
+  addCounter(registry, "eddy_stamps_backwards_total", "Events whose stamp was before that of an earlier event of their partition, and was taken as that one.", () => stats.stampsBackwards);
   addHistogram(registry, { name: "eddy_event_duration_seconds", help: "From the broker's stamp of an event to its commit.", read: () => [{ labels: {}, of: stats.eventSeconds }] });
 }
 
 function addOutputs(registry: Registry, { stats, program }: MetricsSource): void {
   addSeries(registry, { name: "eddy_rule_started_total", help: "Runs started, by rule.", type: "counter", read: () => counts("rule", program().rules.map(({ name }) => name), stats.ruleStarted) });
+  addSeries(registry, {
+    name: "eddy_runs_ended_total", help: "Runs that are under way no more, by rule and by what ended them.", type: "counter",
+    read: () => known(program().rules.map(({ name }) => name), stats.runsEnded.keys())
+      .flatMap((rule) => RUN_ENDS.map((by) => ({ labels: { rule, by }, value: stats.runsEnded.get(rule)?.[by] ?? 0 }))),
+  });
+  addSeries(registry, {
+    name: "eddy_runs_crowded_out_total", help: "Runs that ended because their customer had more of the rule than are kept, by rule (of those with per).", type: "counter",
+    read: () => counts("rule", program().rules.filter(({ per }) => per !== null).map(({ name }) => name), stats.runsCrowdedOut),
+  });
   addSeries(registry, { name: "eddy_actions_total", help: "Actions, by channel (emit for those without) and template.", type: "counter", read: () => actionSamples(program(), stats) });
   addSeries(registry, {
-    name: "eddy_actions_suppressed_total", help: "Messages that a channel's policy held back for good, by channel, rule and reason.", type: "counter",
+    name: "eddy_actions_suppressed_total", help: "Messages that did not go out, by channel, rule and reason.", type: "counter",
     read: () => suppressedSamples(program(), stats),
   });
+  addSeries(registry, { name: "eddy_messages_held_total", help: "Messages that a channel has held until it is quiet no more, by channel; each once.", type: "counter", read: () => counts("channel", program().channels.map(({ name }) => name), stats.messagesHeld) });
   addSeries(registry, { name: "eddy_segment_customers", help: "Members of each segment.", type: "gauge", read: () => counts("segment", segmentNames(program()), stats.segmentCustomers) });
   addSeries(registry, {
     name: "eddy_segment_changes_total", help: "Customers who entered or left, by segment.", type: "counter",
@@ -113,6 +123,10 @@ function addPartitions(registry: Registry, stats: EngineStats): void {
   perPartition("eddy_partition_clock_seconds", "The partition's clock, seconds since 1970.", ({ clock }) => clock / 1000);
   perPartition("eddy_partition_stopped", "1 for a partition that stands still until a person decides.", ({ stopped }) => (stopped === null ? 0 : 1));
   addSeries(registry, {
+    name: "eddy_figures_drawn_up_timestamp_seconds", help: "The midnight for which the percentiles in force were drawn up, seconds since 1970; 0: none yet.", type: "gauge",
+    read: () => [...stats.figuresDrawnUp].map(([partition, midnight]) => ({ labels: { partition }, value: midnight / 1000 })),
+  });
+  addSeries(registry, {
     name: "eddy_outbox_pending", help: "Outputs committed and not yet acknowledged by the output log.", type: "gauge",
     read: () => one([...stats.partitions.values()].reduce((sum, { outboxPending }) => sum + outboxPending, 0)),
   });
@@ -127,7 +141,6 @@ function addWork(registry: Registry, stats: EngineStats): void {
   addSeries(registry, { name: "eddy_cached_customers", help: "Customers in memory.", type: "gauge", read: () => one(stats.cachedCustomers) });
   addCounter(registry, "eddy_window_overflows_total", "Window entries merged or dropped because a customer had too many.", () => stats.windowOverflows);
   addCounter(registry, "eddy_chains_cut_total", "Chains of effects cut at the depth limit.", () => stats.chainsCut);
-  addCounter(registry, "eddy_runs_crowded_out_total", "Runs that ended because their customer had more of the rule than are kept.", () => stats.runsCrowdedOut);
 }
 
 function addCounter(registry: Registry, name: string, help: string, value: () => number): void {

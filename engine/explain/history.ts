@@ -134,7 +134,7 @@ function isSame(a: Told, b: Told): boolean {
 }
 
 function duplicatesOf(stats: EngineStats, work: Work): number {
-  return work.k === "event" ? (stats.events.get(work.plan.wire)?.duplicate ?? 0) : 0;
+  return work.k === "event" ? (stats.events.get(work.plan.name)?.duplicate ?? 0) : 0;
 }
 
 function refusedOf(works: readonly Work[]): History["refused"] {
