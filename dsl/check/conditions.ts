@@ -18,7 +18,7 @@ export function watchedCondition(site: Site, written: ast.Expression, lint = tru
   if (settled === null) return null;
   if (settled.continuous) return refused(site.world, written.span);
   if (lint) lintTruth(site.world, settled.value, written.span);
-  else if (knownTruth(settled.value, site.world.counts) === null) lintParts(site.world, settled.value);
+  else if (knownTruth(settled.value, site.world) === null) lintParts(site.world, settled.value);
   return settled.value;
 }
 
@@ -63,7 +63,7 @@ const refused = (world: World, span: ast.Span): null =>
   });
 
 export function lintTruth(world: World, value: Expr, span: ast.Span): void {
-  const known = knownTruth(value, world.counts);
+  const known = knownTruth(value, world);
   if (known !== null) world.report(known ? "W0004" : "W0005", span, `this is ${known ? "always" : "never"} true`);
   else lintParts(world, value);
 }

@@ -2,8 +2,11 @@
 
 import type { Expr, Value } from "../program.js";
 
-/** Whether the aggregate of this index is a number of things. */
-export type Counts = (aggregate: number) => boolean;
+export interface Counts {
+  /** Whether the aggregate of this index is a number of things. */
+  readonly counts: (aggregate: number) => boolean;
+  readonly traitAt: (index: number) => { readonly value: Expr } | null;
+}
 
 /** The truth of a condition that does not depend on anything, else null. */
 export function knownTruth(of: Expr, counts: Counts): boolean | null {
@@ -49,12 +52,17 @@ interface Range {
 function rangeOf(of: Expr, counts: Counts): Range | null {
   switch (of.k) {
     case "fold": return of.fn === "count" || of.fn === "distinct" ? { low: 0, high: Infinity } : null;
-    case "aggregate": return counts(of.index) ? { low: 0, high: Infinity } : null;
+    case "aggregate": return counts.counts(of.index) ? { low: 0, high: Infinity } : null;
     case "points": return { low: 0, high: Infinity };
+    case "trait": return rangeOfTrait(counts.traitAt(of.index), counts);
     case "percentile": return { low: 0, high: 100 };
+    case "const": return typeof of.value === "number" ? { low: of.value, high: of.value } : null;
+    case "arithmetic": return rangeOfArithmetic(of, counts);
     case "call":
       switch (of.fn) {
         case "length": return { low: 0, high: Infinity };
+        case "floor": return mapped(ofOnly(of.args, counts), Math.floor);
+        case "least": return leastOf(of.args.map((arg) => rangeOf(arg, counts)));
         case "hour": return { low: 0, high: 23 };
         case "day": return { low: 1, high: 31 };
         case "month": return { low: 1, high: 12 };
@@ -62,6 +70,28 @@ function rangeOf(of: Expr, counts: Counts): Range | null {
       }
     default: return null;
   }
+}
+
+// No further than one trait: chains of traits that use others twice would double the work with each.
+const rangeOfTrait = (trait: { readonly value: Expr } | null, known: Counts): Range | null =>
+  trait === null ? null : rangeOf(trait.value, { ...known, traitAt: () => null });
+
+const ofOnly = ([only]: readonly Expr[], counts: Counts): Range | null => (only === undefined ? null : rangeOf(only, counts));
+const mapped = (range: Range | null, by: (end: number) => number): Range | null => (range === null ? null : { low: by(range.low), high: by(range.high) });
+
+/** As far as `quintile` is made of it: sums, and quotients by a number above 0. */
+function rangeOfArithmetic({ op, left, right, type }: Extract<Expr, { k: "arithmetic" }>, counts: Counts): Range | null {
+  if (type.k !== "number") return null;
+  const [a, b] = [rangeOf(left, counts), rangeOf(right, counts)];
+  if (a === null || b === null) return null;
+  if (op === "+") return { low: a.low + b.low, high: a.high + b.high };
+  return op === "/" && b.low === b.high && b.low > 0 ? mapped(a, (end) => end / b.low) : null;
+}
+
+function leastOf(ranges: readonly (Range | null)[]): Range | null {
+  const known = ranges.filter((range) => range !== null);
+  if (known.length < ranges.length || known.length === 0) return null;
+  return { low: Math.min(...known.map(({ low }) => low)), high: Math.min(...known.map(({ high }) => high)) };
 }
 
 function withinRange(op: Comparison["op"], of: Expr, bound: number, counts: Counts): boolean | null {

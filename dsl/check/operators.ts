@@ -58,6 +58,8 @@ function comparison(site: Site, written: Binary, op: CompareOp): Expr | null {
   const sides = pair(site, written);
   if (sides === null) return null;
   const [left, right] = sides;
+  warnPartOfOne(site, left, right, written.right);
+  warnPartOfOne(site, right, left, written.left);
   if (op === "==" || op === "!=") return equality(site, written, op, left, right);
   const { report } = site.world;
   if (!comparable(left.type, right.type)) return incomparable(site, written, left, right);
@@ -119,6 +121,21 @@ function notOneOf(site: Site, literal: ast.StringLiteral, type: Type): null {
 
 function warnNeverMissing(site: Site, value: Expr, other: Expr, written: Binary): void {
   if (other.type.k === "null" && !value.maybe) site.world.report("W0011", written.span, "this value is never missing");
+}
+
+/** `percentile(…) >= 0.9`: hardly anybody is in the lowest hundredth only. */
+function warnPartOfOne(site: Site, ranked: Expr, other: Expr, written: ast.Expression): void {
+  const value = other.k === "const" ? other.value : null;
+  if (!isPercentile(site, ranked) || typeof value !== "number" || value <= 0 || value >= 1) return;
+  site.world.report("W0018", written.span, "percentiles go from 0 to 100", { label: `write \`${Number((value * 100).toPrecision(12))}\`` });
+}
+
+function isPercentile(site: Site, of: Expr): boolean {
+  if (of.k === "trait") {
+    const trait = site.world.traitAt(of.index);
+    return trait !== null && isPercentile(site, trait.value);
+  }
+  return of.k === "percentile";
 }
 
 // `since(t) >= 6 months` is `t + 6 months <= now`: months have no length, but an instant can be moved by them. The same

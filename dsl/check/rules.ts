@@ -11,6 +11,7 @@ import { type Site, type World, siteIn } from "./site.js";
 import { readStarts } from "./starts.js";
 import { type WaitFor, momentTrees, stepTrees, withKeeps } from "./step-trees.js";
 import { readSteps } from "./steps.js";
+import { lintSwallowed } from "./swallowed.js";
 import * as tree from "./trees.js";
 import { type RecordType, describe, isScalar } from "./types.js";
 import { type Captures, capturesOf, namesGiven } from "./waits.js";
@@ -56,6 +57,7 @@ export function readRule(world: World, written: ast.RuleDeclaration): Rule {
       case "untilif": case "untilon": until.push(...readUntil(during, clause)); break;
     }
   }
+  lintSwallowed(world, written);
   if (written.steps.length === 0) world.report("W0012", written.name.span, `"${written.name.text}" does nothing`);
   const reads = readsOf([...stepTrees(steps), ...until.flatMap(momentTrees)]);
   return {

@@ -28,7 +28,7 @@ function readHeld(world: World, written: ast.Held, needs: Set<string>): Held | n
 }
 
 function lintSegment(world: World, name: ast.Name, enter: Held, leave: Held | null): void {
-  const truth = (of: Expr): boolean | null => knownTruth(of, world.counts);
+  const truth = (of: Expr): boolean | null => knownTruth(of, world);
   const nobody = (why: string): null => world.report("W0008", name.span, `nobody can enter "${name.text}"`, { notes: [why] });
   const everlasting = (why: string): null => world.report("W0009", name.span, `nobody can leave "${name.text}"`, { notes: [why] });
   if (truth(enter.if) === false) nobody("its condition is never true");

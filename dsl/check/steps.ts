@@ -9,6 +9,7 @@ import { experimentNamed, isVariant } from "./experiments.js";
 import { fieldNamed, fieldOf } from "./names.js";
 import type { Site, World } from "./site.js";
 import * as tree from "./trees.js";
+import { lintTexts } from "./texts.js";
 import { type RecordType, describe, fits, listOf, listed, STRING } from "./types.js";
 import { type Captures, readWait, readWaitFor } from "./waits.js";
 
@@ -140,6 +141,8 @@ function readSend(site: Site, written: ast.SendStep): Step | null {
   const { declared, report, used } = site.world;
   const { channel: { text, span }, template } = written;
   const payload = written.payload === null ? null : momentaryValue(site, written.payload);
+  lintTexts(site, template);
+  lintTexts(site, written.payload);
   if (template.value === "") report("E0306", template.span, "a message needs the name of its template");
   const channel = declared.channelIndex.get(text);
   if (channel === undefined) {
@@ -154,6 +157,8 @@ function readSend(site: Site, written: ast.SendStep): Step | null {
 
 function readEmit(site: Site, written: ast.EmitStep): Step | null {
   const payload = written.payload === null ? null : momentaryValue(site, written.payload);
+  lintTexts(site, written.name);
+  lintTexts(site, written.payload);
   if (written.name.value === "") site.world.report("E0306", written.name.span, "what is emitted needs a name");
   if (written.payload !== null && payload === null) return null;
   return { ...UNKEYED, k: "emit", name: written.name.value, payload };

@@ -393,6 +393,18 @@ const table = {
     title: "silence of those who never spoke",
     explanation: "`no E for D` counts from the last E or, where there was none, from when the customer was first seen. So it also holds for customers who never did E. Where only those who stopped are meant, say that there was one: `any(E) and no E for D`. Any other word about what the customer did is taken as a sign that both are meant.",
   },
+  W0017: {
+    title: "a wait for what ends the run",
+    explanation: "What `until` names ends the run before any wait of the same run can take it. So this `wait for` is never met by it: the run ends instead. Wait for something else, or let `until` end the run in fewer cases, with `where`. Where the run is to go on after the wait, leave the `until` away and write `stop` in the block of the wait.",
+  },
+  W0018: {
+    title: "a percentile compared with a part of one",
+    explanation: "`percentile` gives 0 to 100: the upper tenth is `percentile(…) >= 90`, and not 0.9.",
+  },
+  W0019: {
+    title: "a text with the name of a field in braces",
+    explanation: "Texts are sent as they are: nothing is put in place of `{profile.first_name}` within quotes. Give the payload a field with the value, `name: profile.first_name`, and let the template show it; or join texts with `+`.",
+  },
 } as const satisfies Record<string, CodeInfo>;
 
 export type DiagnosticCode = keyof typeof table;

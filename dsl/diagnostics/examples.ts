@@ -452,6 +452,33 @@ test "thanks" {
     `segment asleep when no order_placed for 90 days`,
     `segment asleep when any(order_placed) and no order_placed for 90 days`,
   ),
+  W0017: example(
+    `rule ask {
+  on session_started
+  until order_placed
+  wait for order_placed up to 3 days {
+    send email "thanks"
+  } else {
+    send email "still_there"
+  }
+}`,
+    `rule ask {
+  on session_started
+  wait for order_placed up to 3 days {
+    send email "thanks"
+  } else {
+    send email "still_there"
+  }
+}`,
+  ),
+  W0018: example(
+    `trait spent = sum(order_placed.total)\nsegment upper_tenth when percentile(spent among any(order_placed)) >= 0.9`,
+    `trait spent = sum(order_placed.total)\nsegment upper_tenth when percentile(spent among any(order_placed)) >= 90`,
+  ),
+  W0019: example(
+    `rule thanks {\n  on order_placed\n  send email "thanks" { text: "Thank you, {profile.first_name}" }\n}`,
+    `rule thanks {\n  on order_placed\n  send email "thanks" { name: profile.first_name }\n}`,
+  ),
 };
 
 /** By code. None for codes that are no longer reported. */
