@@ -20,6 +20,8 @@ export interface Io {
    * in an orderly way; a second signal ends the program at once, and so does the first where nobody asked.
    */
   interrupted(): Promise<NodeJS.Signals>;
+  /** Calls the listener at each SIGHUP, which from then on ends nothing. */
+  onHangUp?(listener: () => void): void;
 }
 
 /** Writes a line of data. */

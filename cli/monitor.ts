@@ -71,7 +71,8 @@ export async function startMonitor({ listen, stats, program, log }: MonitorOptio
   const follow = (part: Part, port: Watchable): void => {
     stops.push(port.watch((state) => {
       const up = state === "connected";
-      if (connections.get(part) !== up) log[up ? "info" : "warn"](`${PARTS[part]} is ${up ? "connected" : "not connected"}`);
+      // Connections that are closed at the end are no news.
+      if (connections.get(part) !== up && !ending) log[up ? "info" : "warn"](`${PARTS[part]} is ${up ? "connected" : "not connected"}`);
       connections.set(part, up);
     }));
   };

@@ -23,6 +23,7 @@ export function processIo(): Io {
     terminal: process.stderr.isTTY === true,
     now: Date.now,
     interrupted: () => (first ??= firstSignal()),
+    onHangUp: (listener) => void process.on("SIGHUP", listener),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * `eddy run`: the engine. Rules with errors start nothing; servers that are not there are waited for; a signal to end
- * lets what was read be committed and published.
+ * lets what was read be committed and published. SIGHUP, which elsewhere means "read your settings again", changes nothing.
  */
 import { compile } from "../engine/compile/compiled.js";
 import { startEngine } from "../engine/engine.js";
@@ -31,6 +31,7 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     log.info("ending: what was read is committed and published first", { signal });
     ending.abort();
   });
+  io.onHangUp?.(() => log.warn("rules are read at the start alone: to take new ones, end this process with SIGTERM and start it again; going on with the present ones", { signal: "SIGHUP", program: program.hash }));
   const stats = engineStats();
   const configured = configuration.get("http");
   const listen = configured === undefined ? DEFAULT_HTTP : configured;
@@ -53,6 +54,7 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
       log.info("ended");
       return EXIT.ok;
     } finally {
+      monitor.ending();
       await ports.close();
     }
   } catch (error) {

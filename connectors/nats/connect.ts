@@ -62,7 +62,7 @@ export class ConnectFailed extends Error { override readonly name = "ConnectFail
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 5_000;
-const PING_INTERVAL_MS = 10_000;
+const PING_INTERVAL_MS = 2_000;
 const MAX_PINGS_OUT = 2;
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_LONGEST_MS = 2_000;

@@ -3,7 +3,8 @@
  *
  * It reconnects by itself, with backoff and without end, and sends unanswered commands again when it is back: every
  * command of ours can safely run twice. A command fails after `commandTimeoutMs`, or after `maxRetriesPerRequest`
- * attempts to reconnect, whichever comes first; a server that stays silent that long is given up and connected anew.
+ * attempts to reconnect, whichever comes first; a server that stays silent that long is given up and connected anew. One
+ * that leaves a ping unanswered for `silenceMs` counts as disconnected before that, until it answers.
  *
  * Address: `redis://user:password@host:port/database`, `rediss://` for TLS (certificates are always checked), or
  * `redis://user:password@host:port,host:port` for a cluster. User and password are percent-encoded where needed.
@@ -19,6 +20,7 @@ export interface ConnectionOptions {
   readonly commandTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
   readonly maxRetriesPerRequest?: number;
+  readonly silenceMs?: number;
   /** Certificates (PEM) to trust instead of the system's authorities, for `rediss://`. */
   readonly ca?: string;
 }
@@ -46,6 +48,9 @@ export interface RedisConnection {
 const COMMAND_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_RETRIES_PER_REQUEST = 8;
+const SILENCE_MS = 3_000;
+/** So often within that time a server is asked for a sign of life. */
+const PINGS_PER_SILENCE = 3;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
 
@@ -141,6 +146,7 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
     for (const listener of [...listeners]) listener(next);
   };
   client.on("ready", () => { lastError = null; become("connected"); });
+  const stopPinging = client instanceof Cluster ? () => undefined : followSilence(client, options.silenceMs ?? SILENCE_MS, become);
   client.on("close", () => become("disconnected"));
   client.on("end", () => become("disconnected"));
   // Kept for the message of whatever fails because of it; without a listener ioredis would print it. A cluster's own
@@ -180,10 +186,38 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
       return () => { listeners.delete(listener); };
     },
     async close() {
+      stopPinging();
       if (client.status === "ready") await client.quit().catch(() => undefined);
       client.disconnect();
     },
   };
+}
+
+/**
+ * A server whose machine or process stands still closes nothing: only what it leaves unanswered tells. A ping is sent when
+ * the one before was answered; none waits for a connection.
+ */
+function followSilence(client: Redis, silenceMs: number, become: (next: ConnectionState) => void): () => void {
+  let asked: number | null = null;
+  const answered = (): void => {
+    asked = null;
+    if (client.status === "ready") become("connected");
+  };
+  let ticks = 0;
+  const timer = setInterval(() => {
+    ticks++;
+    if (client.status !== "ready") asked = null;
+    else if (asked === null) {
+      asked = ticks;
+      // Also a refusal is an answer; a time-out is none, and a closed connection is seen by itself.
+      client.ping().then(answered, (error: Error) => {
+        if (error.name === "ReplyError") answered();
+        else asked = null;
+      });
+    } else if (ticks - asked >= PINGS_PER_SILENCE) become("disconnected");
+  }, silenceMs / PINGS_PER_SILENCE);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /** A cluster's client keeps commands without limit of time while it knows no node; a plain one obeys commandTimeout. */

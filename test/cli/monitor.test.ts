@@ -86,6 +86,19 @@ test("from the first moment to the last", async () => {
   expect([events.listeners, store.listeners]).toEqual([0, 0]);
 });
 
+test("what connections do is in the log, until the end is wanted", async () => {
+  const said: string[] = [];
+  const lines = new PassThrough();
+  lines.on("data", (chunk: Buffer) => said.push(...chunk.toString("utf8").trim().split("\n").map((line) => (JSON.parse(line) as { message: string }).message)));
+  monitor = await startMonitor({ listen: null, stats: engineStats(), program, log: createLog({ level: "info", to: lines, readable: false, stacks: false }) });
+  const [events, store] = [watchable(), watchable()];
+  monitor.opened({ log: { watch: events.watch, append: () => Promise.resolve() }, store });
+  events.turn("disconnected");
+  monitor.ending();
+  store.turn("disconnected");
+  expect(said).toEqual(["the event log is connected", "the state store is connected", "the event log is not connected"]);
+});
+
 test("without an address there is no port", async () => {
   monitor = await startMonitor({ listen: null, stats: engineStats(), program, log: quiet });
   expect(monitor.url).toBeNull();

@@ -75,6 +75,9 @@ const reaches = (url: string, line: string, value: number): Promise<true> => unt
 async function endOrderly(engine: Running): Promise<void> {
   engine.child.kill("SIGTERM");
   expect(await engine.ended).toBe(0);
+  // Nothing that is closed at a wanted end is worth a warning.
+  const end = engine.log.slice(engine.log.findIndex(({ message }) => String(message).startsWith("ending")));
+  expect([end.length > 0, end.filter(({ level }) => level !== "info")]).toEqual([true, []]);
 }
 
 describe("embedded", () => {
@@ -98,6 +101,20 @@ describe("embedded", () => {
     await reaches(again, 'eddy_actions_total{channel="emit",template="thanks"}', 1);
     await endOrderly(second);
     expect(second.raw.text).not.toMatch(/\n\s+at /);
+  }, 60_000);
+
+  test("SIGHUP changes nothing, and the log says how new rules are taken", async () => {
+    const engine = start(["--embedded", "hung-up"]);
+    const url = await urlOf(engine);
+    await until("ready", () => ready(url));
+    for (const times of [1, 2]) {
+      engine.child.kill("SIGHUP");
+      await until("said", () => (engine.log.filter(({ signal, level }) => signal === "SIGHUP" && level === "warn").length === times ? true : undefined));
+    }
+    expect(engine.raw.text).toContain("start it again");
+    expect(await post(url, order("1", "anna", 100))).toBe(202);
+    await reaches(url, 'eddy_actions_total{channel="emit",template="thanks"}', 1);
+    await endOrderly(engine);
   }, 60_000);
 
   test("rules with errors start nothing: the findings, exit 1", async () => {

@@ -180,6 +180,27 @@ describe("a server that is stopped without ending", () => {
   });
 });
 
+test("a server that is stopped without ending counts as disconnected when it leaves pings unanswered, until it answers", async () => {
+  const link = await mine.link(server.url, { pingIntervalMs: 100, maxPingsOut: 2 });
+  await server.pause();
+  try {
+    await turned(link, "disconnected");
+  } finally {
+    server.resume();
+  }
+  await turned(link, "connected");
+});
+
+function turned(link: NatsLink, to: ConnectionState): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = link.watch((state) => {
+      if (state !== to) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
+}
+
 describe("connections that break", () => {
   test("while reading at full speed: every record once, in order", async () => {
     const total = 60_000;

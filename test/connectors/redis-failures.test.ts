@@ -412,6 +412,26 @@ describe("servers that die", () => {
     expect(await store.commit(fullCommit(writer, 2))).toBe("done");
   });
 
+  test("a server that says nothing counts as disconnected, also while nobody asks it anything, until it answers", async () => {
+    const server = await ownServer();
+    const store = await opened(server.url, { silenceMs: 300 });
+    await store.meta(P);
+    const states: ConnectionState[] = [];
+    const turned = (to: ConnectionState): Promise<void> => new Promise((resolve) => {
+      const stop = store.watch((state) => {
+        if (state !== to) return;
+        resolve();
+        queueMicrotask(() => stop());
+      });
+    });
+    store.watch((state) => void states.push(state));
+    server.pause();
+    await turned("disconnected");
+    server.resume();
+    await turned("connected");
+    expect(states).toEqual(["connected", "disconnected", "connected"]);
+  });
+
   test("after closing, calls fail at once", async () => {
     const server = await ownServer();
     const store = await opened(server.url);
