@@ -1,6 +1,7 @@
 /** A customer as the store has them, for the commands that tell about one. */
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { NO_FIGURES, type Customer, type Figures } from "../engine/customer.js";
+import { reignOf, type Reign } from "../engine/explain/published.js";
 import { readMeta } from "../engine/meta.js";
 import { createPopulation, figuresOf } from "../engine/population/population.js";
 import type { ClockKind } from "../engine/ports.js";
@@ -21,6 +22,9 @@ export interface FoundCustomer {
   readonly ports: OpenedPorts;
   readonly partition: number;
   readonly clock: ClockKind;
+  /** How far the partition's clock has come. */
+  readonly reached: number;
+  readonly reign: Reign;
   /** The present on the customer's clock. */
   readonly now: number;
   /** Last part of the subjects of the customer's records. */
@@ -45,7 +49,7 @@ export async function withCustomer<T>(io: Io, configuration: Configuration, prog
     const customer = readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);
     const population = createPopulation(compiled, { partition: index, partitions: ports.partitions, inMemory: false, clock: meta.clock }, fields);
     return await use({
-      customer, compiled, ports, partition: index, clock, token,
+      customer, compiled, ports, partition: index, clock, token, reached: meta.clock, reign: reignOf(meta, program.hash),
       figures: population === null ? NO_FIGURES : figuresOf(population),
       now: clock === "event" ? meta.clock : Math.max(meta.clock, io.now()),
     });

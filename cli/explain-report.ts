@@ -162,17 +162,35 @@ function historyLines(history: History, who: Who): string[] {
   const { told, more, refused, from, isWhole, agrees } = history;
   const { zone } = who;
   return [
+    ...changedLines(history, who),
     ...(isWhole ? [] : [from === null ? "the log holds no events of the customer any more" : `the log holds the customer's events from ${shownInstant(from, zone)} on: what was before counts for nothing here`]),
     ...(refused === null ? [] : [`${counted(refused.count, "event")} of the customer did not fit the program and changed nothing; the last: ${refused.last}`]),
     ...(agrees ? [] : ["by these events and the present rules the rule would stand elsewhere than it does: rules were edited, events are missing, or others moved the clock"]),
     ...(told.length === 0 ? ["nothing that the events of the log tell of"] : []),
-    ...(more ? ["…"] : []), ...told.flatMap((one) => toldLines(one, who)),
+    ...(more ? ["…"] : []), ...told.flatMap((one, i) => [...turnLine(told, i), ...toldLines(one, who)]),
   ];
+}
+
+/** Rules that are younger than what is told did not do it. */
+function changedLines({ told, othersUntil, runs }: History, { zone }: Who): string[] {
+  const wrong = told.some((one) => one.k === "acted" && one.sent === "not sent");
+  if (!runs) return ["! no engine runs these rules yet: this is what they would do with the customer's events, and only what is called `sent` has happened"];
+  if (othersUntil !== null && told.some(({ wouldHave }) => wouldHave)) {
+    return [`! these rules are younger than the events: until ${shownInstant(othersUntil, zone)} others ran, and what is told of that time is what these would have done`];
+  }
+  return wrong ? ["! not all of this happened: the rules were others then, or events came late"] : [];
+}
+
+/** Where the time of other rules ends among what is told. */
+function turnLine(told: readonly Told[], i: number): string[] {
+  const isOwn = (one: Told): boolean => one.k !== "sent" && !one.wouldHave;
+  const one = told[i];
+  return one !== undefined && isOwn(one) && told.slice(0, i).some(({ wouldHave }) => wouldHave) && !told.slice(0, i).some(isOwn) ? ["from here on it happened under these rules"] : [];
 }
 
 function toldLines(one: Told, who: Who): string[] {
   const { zone } = one;
-  const line = `${shownInstant(one.at, zone)}  ${toldText(one)}${forKey(one.per)}${one.times === 1 ? "" : `, ${one.times} times in a row`}${one.cause === "time" ? "" : `  (${one.cause})`}`;
+  const line = `${shownInstant(one.at, zone)}  ${one.wouldHave && one.k !== "acted" ? "would have been: " : ""}${toldText(one)}${forKey(one.per)}${one.times === 1 ? "" : `, ${one.times} times in a row`}${one.cause === "time" ? "" : `  (${one.cause})`}`;
   const part = one.k === "not started" || one.k === "went" ? one.part : null;
   return part === null ? [line] : [line, ...indented(partLines(part, { ...who, zone }), 4)];
 }
@@ -188,9 +206,19 @@ function toldText(one: Told): string {
     case "went": return `${one.step}: ${wentText(one)}`;
     case "held": return `${one.step}: held by ${one.policy}${until(one.until)}${one.quiet.length === 0 ? "" : ` (${one.quiet.join(", ")})`}`;
     case "suppressed": return `${one.step}: suppressed by ${one.by} of ${one.policy} (${one.why})${room(one.freeAt, one.zone)}`;
-    case "dropped": return `${one.step}: dropped, its run ended while it was held`;
-    case "acted": return one.step;
-    case "ended": return { done: "done", until: "ended by its `until`", restart: "ended: the next start takes its place", crowded: "ended: too many runs of the rule" }[one.by];
+    case "dropped": return `${one.step}: dropped while held: its run ended`;
+    case "acted": return `${one.step}${sentText(one)}`;
+    case "sent": return `${one.step}: sent; by today's rules and the events that are left it would not have been`;
+    case "ended": return { done: "done", until: one.until === null ? "ended by its `until`" : `ended by \`until ${one.until}\``, restart: "ended: the next start takes its place", crowded: "ended: too many runs of the rule" }[one.by];
+  }
+}
+
+function sentText({ sent, wouldHave }: Extract<Told, { k: "acted" }>): string {
+  switch (sent) {
+    case "sent": return wouldHave ? ": sent" : "";
+    case "not sent": return ": would have been sent by today's rules; it was not";
+    case "not yet": return ": due, and not sent yet: no engine has run since";
+    case "unknown": return wouldHave ? ": would have been sent by today's rules; the outputs of that time are gone, so nobody knows whether it was" : "";
   }
 }
 
@@ -215,7 +243,7 @@ export function explanationJson(of: Explanation, history: History | null, who: W
   return { customer: who.customer, at: instant(who.now), timezone: who.zone.name, ...(plain(of, who) as object), ...(history === null ? {} : { history: plain(history, who) }) };
 }
 
-const INSTANTS: ReadonlySet<string> = new Set(["at", "since", "due", "startedAt", "heldSince", "until", "freeAt", "next", "exposedSince", "from", "sureUntil", "changesAt"]);
+const INSTANTS: ReadonlySet<string> = new Set(["at", "since", "due", "startedAt", "heldSince", "until", "freeAt", "next", "exposedSince", "from", "othersUntil", "sureUntil", "changesAt"]);
 
 function plain(value: unknown, who: Who): unknown {
   if (Array.isArray(value)) return value.map((item) => plain(item, who));

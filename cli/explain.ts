@@ -6,6 +6,7 @@ import { didYouMean } from "../dsl/diagnostics/suggest.js";
 import type { Program } from "../dsl/program.js";
 import { decode } from "../engine/decode.js";
 import { ruleHistory, type History } from "../engine/explain/history.js";
+import { publishedOf } from "../engine/explain/published.js";
 import { outliner, type Outliner } from "../engine/explain/outline.js";
 import { askChannel, askRule, explainChannel, explainRule, type RuleQuestion } from "../engine/explain/rule.js";
 import { askSegment, explainSegment } from "../engine/explain/segment.js";
@@ -83,11 +84,12 @@ function asked(program: Program, outlines: Outliner, name: string): Answer | nul
 }
 
 async function historyOf(found: FoundCustomer, rule: RuleQuestion): Promise<History> {
-  const { compiled, clock, ports, token, now } = found;
+  const { compiled, clock, ports, token, now, partition, customer, reached, reign } = found;
   const records = await ports.log.ofCustomer(token, MOST_RECORDS);
   const works = records.map((record) => decode(compiled, clock, record)).filter((work) => work.k === "event" || work.k === "dead");
   const present = { k: "tick", sequence: (records.at(-1)?.sequence ?? 0) + 1, arrived: now, stamp: now } as const;
-  return ruleHistory(found, rule, { works: [...works, present], clock }, MOST_TOLD);
+  const published = await publishedOf(ports, partition, customer.id, reached);
+  return ruleHistory(found, rule, { works: [...works, present], clock, published, reign }, MOST_TOLD);
 }
 
 /** What else a name may be, and what it can be asked about instead. */

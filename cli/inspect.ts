@@ -1,14 +1,13 @@
 /** `eddy inspect CUSTOMER`: what is known about a customer: profile, traits, segments, runs, the last actions. */
 import { portrait, type Portrait } from "../engine/inspect.js";
-import type { OutputLog } from "../engine/ports.js";
+import { timeText } from "../engine/compile/runtime.js";
+import { publishedOf } from "../engine/explain/published.js";
 import type { CommandCall } from "./commands.js";
-import { withCustomer } from "./customer.js";
+import { withCustomer, type FoundCustomer } from "./customer.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print } from "./io.js";
 import { needProgram } from "./program.js";
 
-/** How far back in the partition's outputs the customer's last actions are looked for. */
-const OUTPUTS_LOOKED_THROUGH = 5_000;
 const ACTIONS_SHOWN = 10;
 
 interface LastAction {
@@ -24,25 +23,19 @@ export async function inspectCommand({ io, configuration, arguments: given }: Co
   if (id === undefined) throw new UsageError("inspect needs the id of a CUSTOMER");
   const program = await needProgram(configuration, io, true);
   if (program === null) return EXIT.findings;
-  const shown = await withCustomer(io, configuration, program, id, async ({ compiled, customer, figures, ports, partition, now }) => {
+  const shown = await withCustomer(io, configuration, program, id, async (found) => {
+    const { compiled, customer, figures, now } = found;
     const known = portrait(compiled, figures, customer, now);
-    const actions = await lastActions(ports.outputs, partition, id);
+    const actions = await lastActions(found);
     print(io, configuration.get("json") === true ? JSON.stringify({ ...known, actions }, null, 2) : readable(known, actions));
     return true;
   });
   return shown === null ? EXIT.findings : EXIT.ok;
 }
 
-async function lastActions(outputs: OutputLog, index: number, customer: string): Promise<LastAction[]> {
-  const last = await outputs.last(index);
-  const found: LastAction[] = [];
-  for (const output of await outputs.read(index, Math.max(1, last - OUTPUTS_LOOKED_THROUGH), last)) {
-    if (!output.subject.startsWith("actions.")) continue;
-    const event = JSON.parse(output.body) as LastAction & { readonly subject: string };
-    if (event.subject === customer) found.push({ time: event.time, type: event.type, rule: event.rule, cause: event.cause, data: event.data });
-  }
-  return found.slice(-ACTIONS_SHOWN).reverse();
-}
+const lastActions = async ({ ports, partition, customer, reached }: FoundCustomer): Promise<LastAction[]> =>
+  (await publishedOf(ports, partition, customer.id, reached)).actions.slice(-ACTIONS_SHOWN).reverse()
+    .map(({ at, type, rule, cause, data }) => ({ time: timeText(at) as string, type, rule, cause, data }));
 
 function readable(known: Portrait, actions: readonly LastAction[]): string {
   const section = (title: string, lines: readonly string[]): string[] => ["", title, ...(lines.length === 0 ? ["  none"] : lines.map((line) => `  ${line}`))];

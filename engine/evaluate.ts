@@ -176,6 +176,7 @@ function forget(e: Evaluator): void {
   const { id } = x.customer;
   const wasKnown = isKnown(x.customer);
   for (const run of x.customer.runs) sink.ended?.((compiled.rules[run.rule] as (typeof compiled.rules)[number]).name, "erased");
+  if (e.trace !== null) for (const run of x.customer.runs) if (run.held !== null) e.trace({ k: "dropped", rule: run.rule, per: run.key, op: run.at - 1 });
   erase(compiled, x, {
     dropped(rule, channel, template) {
       sink.suppressed({ ...concerning(e, rule, compiled.channels[channel]?.name ?? "", template), reason: "ended" });

@@ -108,8 +108,13 @@ export type Traced = { readonly rule: number; readonly per: Scalar | null } & (
   | { readonly k: "started"; readonly restarted: boolean }
   /** `place`: of the `until` condition that held, among those that are conditions; 0 for the others. */
   | { readonly k: "refused"; readonly by: "going" | "when" | "until" | "cap"; readonly place: number }
-  /** `done`: its steps were; `until`: by what ends it; `restart`: the new one took its place; `crowded`: too many runs. */
-  | { readonly k: "ended"; readonly by: "done" | "until" | "restart" | "crowded" }
+  /**
+   * `done`: its steps were; `until`: by what ends it; `restart`: the new one took its place; `crowded`: too many runs.
+   * `until`: place of the one that ended it, among the rule's.
+   */
+  | { readonly k: "ended"; readonly by: "done" | "until" | "restart" | "crowded"; readonly until: number | null }
+  /** The run ended, or its customer was forgotten, while its message was held. */
+  | { readonly k: "dropped"; readonly op: number }
   /** It has begun to wait, behind operation `op`. */
   | { readonly k: "waits"; readonly op: number; readonly until: number }
   | { readonly k: "held" | "suppressed"; readonly op: number; readonly judgement: Judgement }
@@ -229,4 +234,5 @@ export function removeRun(e: Evaluator, customer: Customer, run: Run): void {
   const op = rule?.ops[run.at - 1];
   if (rule === undefined || op?.k !== "send") return;
   e.sink.suppressed({ ...concerning(e, rule.name, e.compiled.channels[op.channel]?.name ?? "", op.template), reason: "ended" });
+  e.trace?.({ k: "dropped", rule: run.rule, per: run.key, op: run.at - 1 });
 }

@@ -18,6 +18,12 @@ export interface Surplus {
   readonly to: number;
 }
 
+/** Records up to `offset` were processed, and instants up to `clock` had come, under other programs or none. */
+export interface Began {
+  readonly offset: number;
+  readonly clock: number;
+}
+
 export interface Meta {
   /** Sequence of the last record processed (or seen to belong to others); 0: none. */
   readonly offset: number;
@@ -31,6 +37,8 @@ export interface Meta {
   readonly surplus: Surplus | null;
   /** Hash of the program that ran last; empty before the first commit. */
   readonly program: string;
+  /** How far the partition had come when that program took it over; null: a store from before this was noted. */
+  readonly began: Began | null;
   readonly layouts: ReadonlyMap<number, Layout>;
   /** By `rankings <key>` or `populations <key>`: the first layout whose states say truly what customers add to these figures. */
   readonly since: ReadonlyMap<string, number>;
@@ -64,10 +72,21 @@ export function readMeta(fields: MetaFields): Meta {
     next: wholeNumber(fields, "next", 1),
     surplus: surplus === undefined ? null : { from: surplus[0] ?? 0, to: surplus[1] ?? 0 },
     program: fields["program"] ?? "",
+    began: readBegan(fields),
     layouts,
     since: new Map(Object.entries(JSON.parse(fields["since"] ?? "{}") as Record<string, number>)),
     fields,
   };
+}
+
+function readBegan(fields: MetaFields): Began | null {
+  const [offset, clock] = (fields["began"] ?? "").split(":").map(Number);
+  return offset === undefined || clock === undefined ? null : { offset, clock };
+}
+
+/** What the first commit notes where the program is not the one that ran last; nothing otherwise. */
+export function beganField({ program, offset, clock }: Meta, hash: string): MetaFields {
+  return program === hash ? {} : { began: `${offset}:${clock}` };
 }
 
 function wholeNumber(fields: MetaFields, name: string, otherwise: number): number {
@@ -78,7 +97,7 @@ function wholeNumber(fields: MetaFields, name: string, otherwise: number): numbe
   return value;
 }
 
-export function writeMeta(meta: Omit<Meta, "layouts" | "since" | "fields">): MetaFields {
+export function writeMeta(meta: Omit<Meta, "began" | "layouts" | "since" | "fields">): MetaFields {
   return {
     format: String(STATE_VERSION),
     offset: String(meta.offset),

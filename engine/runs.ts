@@ -60,8 +60,9 @@ export function endRuns(e: Evaluator, event: Incoming | null): void {
   if (ending === null) return;
   for (const run of ordered(ending)) {
     enterRun(e.x, run);
+    const until = e.trace === null ? 0 : enderOf(e, run, event);
     removeRun(e, customer, run);
-    e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "until" });
+    e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "until", until });
     e.sink.ended?.((e.compiled.rules[run.rule] as CompiledRule).name, "until");
   }
 }
@@ -76,6 +77,25 @@ function ends(e: Evaluator, run: Run, rule: CompiledRule, event: Incoming | null
   const { untilConditions } = rule;
   for (let i = 0; i < untilConditions.length; i++) if ((untilConditions[i] as Condition).holds(e.x)) return true;
   return false;
+}
+
+/** Place of the `until` that ends the run, among those of the rule; the first of several. */
+function enderOf(e: Evaluator, run: Run, event: Incoming | null): number {
+  const rule = e.compiled.rules[run.rule] as CompiledRule;
+  const { until: moments, untilConditions } = rule;
+  const from = e.lastRecent.find((each) => each.run === run)?.started ?? 0;
+  const came = event === null ? undefined : eventIn(e, moments, event);
+  const turned = (k: Flip["k"], index: number): boolean => e.lastFlips.some((flip, i) => i >= from && flip.k === k && flip.index === index);
+  let [events, conditions] = [0, 0];
+  return rule.rule.until.findIndex((each) => {
+    switch (each.k) {
+      case "condition": return untilConditions[conditions++]?.holds(e.x) === true;
+      case "event": return moments.events[events++] === came && came !== undefined;
+      case "enter": case "leave": return turned(each.k, each.segment);
+      case "up": case "down": return turned(each.k, each.tier);
+      case "change": return turned(each.k, each.watch);
+    }
+  });
 }
 
 // ---------------------------------------------------------------------------------------------------- waits
@@ -109,7 +129,7 @@ const NO_RUNS: readonly Run[] = [];
 
 function finish(e: Evaluator, customer: Customer, run: Run): void {
   removeRun(e, customer, run);
-  e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "done" });
+  e.trace?.({ k: "ended", rule: run.rule, per: run.key, by: "done", until: null });
   e.sink.ended?.((e.compiled.rules[run.rule] as CompiledRule).name, "done");
 }
 
@@ -137,11 +157,13 @@ function goesOn(e: Evaluator, run: Run, event: Incoming | null): boolean {
   if (run.deadline <= e.x.now) {
     if (waitFor === null) return true;
     // It did not come, or too late: at the very end of its time it no longer counts.
+    enterRun(e.x, run);
     e.sink.went?.(rule.name, waitFor.key, "else");
     run.at = waitFor.otherwise ?? rule.ops.length;
     return true;
   }
   if (waitFor === null || !comes(e, run, waitFor, event)) return false;
+  enterRun(e.x, run);
   e.sink.went?.(rule.name, waitFor.key, "then");
   return true;
 }
@@ -219,7 +241,7 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
   const { event: data, eventTime } = startedBy(e, rule, event);
   if (going !== undefined) {
     removeRun(e, customer, going);
-    e.trace?.({ k: "ended", rule: rule.index, per: key, by: "restart" });
+    e.trace?.({ k: "ended", rule: rule.index, per: key, by: "restart", until: null });
   } else {
     if (rule.per !== null) makeRoom(e, rule, customer);
     e.sink.started(rule.name);
@@ -278,7 +300,7 @@ function makeRoom(e: Evaluator, rule: CompiledRule, customer: Customer): void {
   }
   if (oldest === undefined || count < MAX_RUNS_PER_RULE) return;
   removeRun(e, customer, oldest);
-  e.trace?.({ k: "ended", rule: rule.index, per: oldest.key, by: "crowded" });
+  e.trace?.({ k: "ended", rule: rule.index, per: oldest.key, by: "crowded", until: null });
   e.sink.crowdedOut(rule.name);
   e.sink.ended?.(rule.name, "crowded_out");
 }

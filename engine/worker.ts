@@ -15,7 +15,7 @@ import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
 import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
-import { writeMeta, type Anchor, type Meta } from "./meta.js";
+import { beganField, writeMeta, type Anchor, type Meta } from "./meta.js";
 import { StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
 import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
 import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
@@ -131,7 +131,7 @@ export function startWorker(parts: WorkerParts): Worker {
     parts, queue: [], head: 0, works: [], work: bell(), published: bell(), toPublish: bell(),
     number: parts.number, nextOutput: parts.outputPlan.next, suppress: parts.outputPlan.suppress, surplus: parts.outputPlan.surplus,
     anchors: parts.meta.anchors, last: parts.meta.anchors[0] ?? { sequence: parts.meta.offset, stamp: 0 }, committed: parts.meta.offset,
-    fieldsPending: firstFields(parts), countsAnew: parts.layouts.figures.rankings,
+    fieldsPending: { ...firstFields(parts), ...beganField(parts.meta, parts.compiled.program.hash) }, countsAnew: parts.layouts.figures.rankings,
     commitOnItsWay: null, commitFailed: false, commitIsSweep: false, inBatch: false,
     wants: null, sweepCursor: null, sweepAnew: false, batchesSincePage: 0,
     toSay: parts.partition.population?.prepared ?? [], saying: bell(), scratch: writer(SCRATCH_BYTES),

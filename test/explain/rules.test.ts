@@ -85,7 +85,7 @@ const CASES: Readonly<Record<string, Case>> = {
       of.event("2026-03-03 10:20", "cart_updated", { cart_id: "c", total: 1 });
       of.event("2026-03-03 10:30", "cart_updated", { cart_id: "b", total: 0 });
     },
-    says: ["r is under way 3 times for ola", 'run for "a" since', 'run for "c" since', 'started for "a"  (e1)', 'wait 1 hour: waits until 2026-03-03 11:10 for "b"  (e2)', 'ended by its `until` for "b"  (e4)'],
+    says: ["r is under way 3 times for ola", 'run for "a" since', 'run for "c" since', 'started for "a"  (e1)', 'wait 1 hour: waits until 2026-03-03 11:10 for "b"  (e2)', 'ended by `until cart_updated where total == 0 and cart_id == event.cart_id` for "b"  (e4)'],
   },
   "not started: where": {
     rule: 'rule r { on seen where price > 100 and sku != "x"  send email "x" }',
@@ -143,7 +143,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "not sent: ended while held": {
     rule: 'rule r { on seen  until bought  send email "x" }',
     story: (of) => { of.event("2026-03-03 22:00", "seen", { sku: "a" }); of.event("2026-03-03 23:00", "bought", { total: 1 }); of.until("2026-03-04 12:00"); },
-    says: ["held by email until 2026-03-04 08:00", 'send email "x": dropped, its run ended while it was held  (e2)', "ended by its `until`  (e2)"],
+    says: ["held by email until 2026-03-04 08:00", 'send email "x": dropped while held: its run ended  (e2)', "ended by `until bought`  (e2)"],
   },
   "held, then sent": {
     rule: 'rule r { on seen  send email "x" }',
@@ -220,6 +220,67 @@ describe.each<[ClockKind]>([["event"], ["broker"]])("a rule, by the clock of the
     expectGolden(`${name.replace(/[^a-z]+/g, "-")}.txt`, `${text}\n`);
     expectInOrder(text, says);
     expect(history).toMatchObject({ agrees: true, isWhole: true });
+  });
+});
+
+describe("several runs of one rule", () => {
+  const values = ["a", "b", "c"];
+  const PER = 'rule r { on seen  per event.sku  until returned  wait for bought up to 1 day { emit "came" { sku: event.sku } } else { emit "no" { sku: event.sku }  send email "x" } }';
+
+  /** In any order of starts, what is told of a step and what the run then does have the same `per`. */
+  function expectOwn(of: Life, order: readonly string[], way: string, action: string): void {
+    const { history: { told } } = of.rule("r", 100);
+    const ways = told.filter((one) => one.k === "went");
+    expect(ways.map(({ per }) => per)).toEqual(order);
+    for (const [i, one] of told.entries()) {
+      if (one.k !== "went") continue;
+      expect(one.way).toBe(way);
+      expect(told[i + 1]).toMatchObject({ k: "acted", step: `emit "${action}"`, per: one.per });
+    }
+  }
+  const orders = values.flatMap((first) => values.filter((each) => each !== first).map((second) => [first, second, ...values.filter((each) => each !== first && each !== second)]));
+
+  test.each(orders)("what did not come, and what came: %s, %s, %s", (...order) => {
+    const late = lifeOf(PER);
+    const early = lifeOf(PER);
+    for (const sku of order) for (const of of [late, early]) of.event("2026-03-03 10:00", "seen", { sku });
+    late.until("2026-03-05 10:00");
+    expectOwn(late, order, "else", "no");
+    early.event("2026-03-03 11:00", "bought", { total: 1 });
+    expectOwn(early, order, "then", "came");
+  });
+
+  test("what is dropped and what is ended say of which, and by what", () => {
+    const of = lifeOf('rule r { on seen  per event.sku  until spend > 5  until returned where true  send email "x" }'.replace(" where true", ""));
+    for (const sku of ["a", "b"]) of.event("2026-03-03 22:00", "seen", { sku });
+    of.event("2026-03-03 23:00", "returned");
+    expectInOrder(of.rule("r").text, values.slice(0, 2).flatMap((sku) => [
+      `send email "x": dropped while held: its run ended for "${sku}"  (e3)`, `ended by \`until returned\` for "${sku}"  (e3)`,
+    ]));
+    for (const sku of ["a", "b"]) of.event("2026-03-03 23:10", "seen", { sku });
+    of.event("2026-03-03 23:20", "bought", { total: 6 });
+    expectInOrder(of.rule("r").text, ['ended by `until spend > 5` for "a"  (e6)', 'ended by `until spend > 5` for "b"  (e6)']);
+  });
+
+  test.each<[string, (of: Life) => void]>([
+    ["enter vip", (of) => of.event("2026-03-03 11:00", "bought", { total: 160 })],
+    ["leave vip", (of) => { of.event("2026-03-03 11:00", "bought", { total: 160 }); of.until("2026-06-02 11:00"); }],
+    ["status up", (of) => of.event("2026-03-03 11:00", "bought", { total: 60 })],
+    ["change profile.city", (of) => of.event("2026-03-03 11:00", "profile_updated", { city: "x" })],
+    ["bought where total > 5", (of) => of.event("2026-03-03 11:00", "bought", { total: 6 })],
+  ])("ended by until %s", (until, story) => {
+    const of = lifeOf(`rule r { on seen  until count(bought) > 99  until bought where total > 1000  until ${until}  wait 200 days }`);
+    of.event("2026-03-03 10:00", "seen", { sku: "a" });
+    story(of);
+    expectInOrder(of.rule("r").text, [`ended by \`until ${until}\``]);
+  });
+
+  test("a run whose place is taken, and one whose customer is forgotten, drop what is held for them", () => {
+    const of = lifeOf('rule r { on seen  per event.sku  repeat restart  send email "x" }');
+    for (const sku of ["a", "b", "b"]) of.event("2026-03-03 22:00", "seen", { sku });
+    expectInOrder(of.rule("r").text, ['send email "x": dropped while held: its run ended for "b"  (e3)', 'ended: the next start takes its place for "b"  (e3)']);
+    of.event("2026-03-03 23:00", "customer_erased");
+    expectInOrder(of.rule("r").text, ['dropped while held: its run ended for "a"  (e4)', 'dropped while held: its run ended for "b"  (e4)']);
   });
 });
 

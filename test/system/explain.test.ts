@@ -155,3 +155,52 @@ test("a log that forgot, and an engine that stands still", async () => {
   const text = String(stdout.read());
   expect([code, text]).toEqual([0, expect.stringMatching(/^jan is not in silent, as of [^]*✓ no session_started for 30 days[^]*\n\nno engine has run since \d{4}-\d\d-\d\d \d\d:\d\d[^]*: what time brings about from then on comes when one does\n$/)]);
 }, 120_000);
+
+test("rules that are younger than the events: what they would have done, and what was really sent", async () => {
+  const where = (place = await embeddedPlace({ partitions: 1, clock: "event" }));
+  const old = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on seen  emit "old" }\n' });
+  const young = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on every month on 1 at 09:00  emit "monthly" }\n' });
+  const append = (id: string, time: string): Promise<unknown> =>
+    where.ports.log.append([{ subject: eventSubject("seen", "ola"), body: JSON.stringify({ id, source: "shop", type: "seen", subject: "ola", time, data: {} }) }]);
+  const ask = async (rules: { readonly path: string }, name: string): Promise<string> => (await eddy(["explain", "ola", name, ...where.flags, "--rules", `${rules.path}/rules`], { folder: rules.path })).stdout;
+  const run = async (rules: { readonly path: string }, upTo: string): Promise<void> => {
+    engine = startEngineProcess({ rules: `${rules.path}/rules`, place: where.flags, folder: rules.path });
+    await until("the events are in the store", async () => (await ask(rules, "hello")).includes(`as of ${upTo} (UTC)`), 60_000, 300);
+    expect((await engine.terminate()).code).toBe(0);
+  };
+  try {
+    await append("e1", "2026-01-15T10:00:00Z");
+    await append("e2", "2026-02-15T10:00:00Z");
+    await run(old, "2026-02-15 10:00");
+    expect(await ask(young, "daily")).toContain(`
+what happened
+  ! no engine runs these rules yet: this is what they would do with the customer's events, and only what is called \`sent\` has happened
+  2026-01-15 10:00  emit "old": sent; by today's rules and the events that are left it would not have been  (e1)
+  2026-02-01 09:00  would have been: started
+  2026-02-01 09:00  emit "monthly": would have been sent by today's rules; it was not
+  2026-02-01 09:00  would have been: done
+  2026-02-15 10:00  emit "old": sent; by today's rules and the events that are left it would not have been  (e2)
+`);
+    await append("e3", "2026-02-16T10:00:00Z");
+    await append("e4", "2026-03-15T10:00:00Z");
+    await run(young, "2026-03-15 10:00");
+    expect(await ask(young, "daily")).toContain(`
+what happened
+  ! these rules are younger than the events: until 2026-02-15 10:00 others ran, and what is told of that time is what these would have done
+  2026-01-15 10:00  emit "old": sent; by today's rules and the events that are left it would not have been  (e1)
+  2026-02-01 09:00  would have been: started
+  2026-02-01 09:00  emit "monthly": would have been sent by today's rules; it was not
+  2026-02-01 09:00  would have been: done
+  2026-02-15 10:00  emit "old": sent; by today's rules and the events that are left it would not have been  (e2)
+  from here on it happened under these rules
+  2026-03-01 09:00  started
+  2026-03-01 09:00  emit "monthly"
+  2026-03-01 09:00  done
+`);
+    // What both did: the same action.
+    expect(await ask(young, "hello")).toContain(`  2026-02-15 10:00  emit "hello": sent  (e2)\n  2026-02-15 10:00  would have been: done  (e2)\n  from here on it happened under these rules\n  2026-02-16 10:00  started  (e3)\n`);
+  } finally {
+    old.remove();
+    young.remove();
+  }
+}, 120_000);
