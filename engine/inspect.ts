@@ -2,7 +2,7 @@
 import type { Field, Value } from "../dsl/program.js";
 import { dateText, tierLevel, timeText } from "./compile/runtime.js";
 import type { Compiled } from "./compile/compiled.js";
-import type { Customer, Data, Figures } from "./customer.js";
+import type { Customer, Data, Figures, Run, Scalar } from "./customer.js";
 import { SILENT, evaluator, read } from "./evaluate.js";
 import { variantOf } from "./experiments.js";
 import { balance as pointsBalance, nextBalance } from "./points.js";
@@ -10,12 +10,14 @@ import { balance as pointsBalance, nextBalance } from "./points.js";
 export interface Portrait {
   readonly customer: string;
   readonly firstSeen: string | null;
+  /** The customer's; instants are in UTC all the same. */
+  readonly timezone: string;
   /** The instant for which the traits hold. */
   readonly at: string;
   readonly profile: { readonly [field: string]: Value };
   readonly traits: { readonly [trait: string]: Value };
   readonly segments: readonly { readonly name: string; readonly label: string | null }[];
-  readonly runs: readonly { readonly rule: string; readonly label: string | null; readonly since: string; readonly cause: string; readonly holds: boolean; readonly waitsUntil: string | null }[];
+  readonly runs: readonly RunPortrait[];
   /** `expires`: when the next lot does. */
   readonly points: readonly { readonly name: string; readonly balance: number; readonly expires: string | null }[];
   readonly tiers: { readonly [tier: string]: string | null };
@@ -23,6 +25,19 @@ export interface Portrait {
   readonly experiments: readonly { readonly name: string; readonly variant: string; readonly since: string | null }[];
   /** When something will change by time alone, at the earliest. */
   readonly nextWake: string | null;
+}
+
+export interface RunPortrait {
+  readonly rule: string;
+  readonly label: string | null;
+  /** What the rule's `per` was at the start; null without one. */
+  readonly per: Scalar | null;
+  readonly since: string;
+  readonly cause: string;
+  readonly holds: boolean;
+  /** The message that is held. */
+  readonly message: { readonly channel: string; readonly template: string } | null;
+  readonly waitsUntil: string | null;
 }
 
 export function portrait(compiled: Compiled, figures: Figures, customer: Customer, now: number): Portrait {
@@ -33,6 +48,7 @@ export function portrait(compiled: Compiled, figures: Figures, customer: Custome
   return {
     customer: customer.id,
     firstSeen: customer.firstSeen === Infinity ? null : text(customer.firstSeen),
+    timezone: customer.zone.name,
     at: text(now),
     profile: shownProfile(customer.profile, compiled.program.profile),
     traits: Object.fromEntries(compiled.traits.map((trait) => [trait.name, read(e, customer, now, trait.shown) ?? null])),
@@ -42,7 +58,10 @@ export function portrait(compiled: Compiled, figures: Figures, customer: Custome
     }),
     runs: customer.runs.map((run) => {
       const rule = compiled.program.rules[run.rule];
-      return { rule: rule?.name ?? "", label: rule?.label ?? null, since: text(run.startedAt), cause: run.cause, holds: run.held !== null, waitsUntil: run.deadline === Infinity ? null : text(run.deadline) };
+      return {
+        rule: rule?.name ?? "", label: rule?.label ?? null, per: run.key, since: text(run.startedAt), cause: run.cause,
+        holds: run.held !== null, message: heldMessage(compiled, run), waitsUntil: run.deadline === Infinity ? null : text(run.deadline),
+      };
     }),
     points: program.points.map(({ name, expire }, index) => {
       const [balance, next] = read(e, customer, now, (x) => [pointsBalance(x, index, expire), nextBalance(x, index, expire)] as const);
@@ -56,6 +75,11 @@ export function portrait(compiled: Compiled, figures: Figures, customer: Custome
     }),
     nextWake: customer.wake === Infinity ? null : text(customer.wake),
   };
+}
+
+function heldMessage(compiled: Compiled, run: Run): RunPortrait["message"] {
+  const send = compiled.rules[run.rule]?.ops[run.at - 1];
+  return run.held === null || send?.k !== "send" ? null : { channel: compiled.channels[send.channel]?.name ?? "", template: send.template };
 }
 
 /** Every declared field with what is known, or its default. */

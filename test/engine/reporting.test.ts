@@ -6,6 +6,7 @@ import { decodeLine, type Work } from "../../engine/decode.js";
 import type { Environment } from "../../engine/environment.js";
 import { createPartition, supplyWakes, take, type Partition } from "../../engine/partition.js";
 import type { Piece } from "../../engine/population/piece.js";
+import { summarise } from "../../engine/population/summary.js";
 import { tellOf } from "../../engine/reporting.js";
 import { engineStats } from "../../engine/stats.js";
 
@@ -92,7 +93,7 @@ test("percentiles of a new day are told once; those of before are no news", () =
   if (population === null) throw new Error("the rules rank");
   const key = p.compiled.program.rankings[0]?.key ?? "";
   const say = (source: number, day: number): void => {
-    const piece: Piece = { day, source, part: 1, parts: 1, rankings: new Map([[key, []]]) } as Piece;
+    const piece: Piece = { day, source, part: 1, parts: 1, rankings: new Map([[key, summarise([])]]) };
     const work: Work = { k: "population", sequence: ++sequence, arrived: 0, stamp: NaN, piece };
     expect(take(p, work)).toBe("done");
     tellOf(p, t.environment);
@@ -132,7 +133,7 @@ describe("counters", () => {
   test("ticks, and what is said of customers, may be behind the clock", () => {
     const p = start("event a { n: number }\ntrait best = percentile(sum(a.n) among count(a) >= 1) >= 50\nrule r { on a  when best  emit \"x\" }");
     line(p, event("a", "c1", 10 * DAY, { n: 1 }));
-    const piece = { day: 4, source: 0, part: 1, parts: 1, rankings: new Map() } as Piece;
+    const piece = { day: 4, source: 0, part: 1, parts: 1, rankings: new Map() } satisfies Piece;
     for (const work of [{ k: "tick" }, { k: "population", piece }] as const) take(p, { ...work, sequence: ++sequence, arrived: 0, stamp: 4 * DAY } as Work);
     // The clock was moved by a tick; the event behind it follows its own kind.
     take(p, { k: "tick", sequence: ++sequence, arrived: 0, stamp: 12 * DAY });

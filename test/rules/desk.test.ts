@@ -26,7 +26,7 @@ beforeAll(async () => {
   await engine.said("running");
   expect((await run("send", "events.ndjson")).code).toBe(0);
   expect((await run("send", "--clock", LOOKED_AT)).code).toBe(0);
-  await until("the engine has come to the instant", async () => (await run("inspect", OLA, "--rules", rules)).stdout.includes(`as of ${LOOKED_AT}`), 60_000, 100);
+  await until("the engine has come to the instant", async () => (await run("inspect", OLA, "--rules", rules, "--json")).stdout.includes(`"at": "${LOOKED_AT}"`), 60_000, 100);
   await engine.terminate();
 }, 90_000);
 afterAll(() => folder.remove());

@@ -1,0 +1,61 @@
+/** `eddy inspect`: runs with what tells them apart, held messages by name, and instants on the customer's wall clock; JSON in UTC. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eddy, folderWith, type Ran } from "../cli/eddy.js";
+import { startEngineProcess } from "./engine-process.js";
+import { until } from "./progress.js";
+
+const folder = folderWith({
+  "rules/shop.eddy": `
+event cart_updated { cart_id: string }
+profile { timezone: string = "Europe/Warsaw"  member_since: time?  consent: { email: boolean = true } }
+trait newest = last(cart_updated.time)
+channel email { when profile.consent.email  quiet 21:00 to 08:00 }
+points stars { earn 5 on cart_updated  expire after 1 year }
+rule cold { on cart_updated  per event.cart_id  wait 30 days  emit "cold" }
+rule recovery "Abandoned cart" { on cart_updated  wait 1 hour  send email "cart" }
+`,
+  "events.ndjson": [
+    ["1", "profile_updated", "2026-03-02T08:00:00Z", { member_since: "2020-07-01T10:00:00Z" }],
+    ["2", "cart_updated", "2026-03-02T20:30:00Z", { cart_id: "a" }],
+    ["3", "cart_updated", "2026-03-02T21:45:00Z", { cart_id: "b" }],
+  ].map(([id, type, time, data]) => JSON.stringify({ specversion: "1.0", id, source: "shop", type, subject: "ola", time, data })).join("\n"),
+});
+const ask = (...args: string[]): Promise<Ran> => eddy([...args, "--embedded", "store"], { folder: folder.path });
+
+beforeAll(async () => {
+  await ask("setup", "--clock", "event", "--partitions", "1");
+  const engine = startEngineProcess({ rules: "rules", place: ["--embedded", "store"], folder: folder.path });
+  await engine.said("running");
+  expect((await ask("send", "events.ndjson")).code).toBe(0);
+  await until("the last event is in the store", async () => (await ask("inspect", "ola", "--json")).stdout.includes('"at": "2026-03-02T21:45:00Z"'), 60_000, 100);
+  await engine.terminate();
+}, 90_000);
+afterAll(() => folder.remove());
+
+test("on a terminal", async () => {
+  const { stdout, code } = await ask("inspect", "ola");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ola, first seen 2026-03-02 09:00\n/);
+  expect(stdout).toContain("\n  member_since  2020-07-01 12:00\n");
+  expect(stdout).toContain("\ntraits, as of 2026-03-02 22:45 (Europe/Warsaw)\n  newest  2026-03-02 22:45\n");
+  expect(stdout).toContain("\n  stars  10, the next expire on 2027-03-02 21:30\n");
+  expect(stdout).toContain(`
+rules under way
+  cold for "a": since 2026-03-02 21:30 (shop/2), waits until 2026-04-01 22:30
+  recovery  Abandoned cart: since 2026-03-02 21:30 (shop/2), its message email "cart" is held until 2026-03-03 08:00
+  cold for "b": since 2026-03-02 22:45 (shop/3), waits until 2026-04-01 23:45
+`);
+  expect(stdout).not.toMatch(/\dT\d\d:/);
+}, 20_000);
+
+test("as JSON", async () => {
+  const known = JSON.parse((await ask("inspect", "ola", "--json")).stdout) as { readonly runs: readonly unknown[] };
+  expect(known).toMatchObject({
+    timezone: "Europe/Warsaw", at: "2026-03-02T21:45:00Z", firstSeen: "2026-03-02T08:00:00Z",
+    profile: { member_since: "2020-07-01T10:00:00Z" }, traits: { newest: "2026-03-02T21:45:00Z" },
+  });
+  expect(known.runs.slice(0, 2)).toEqual([
+    { rule: "cold", label: null, per: "a", since: "2026-03-02T20:30:00Z", cause: "shop/2", holds: false, message: null, waitsUntil: "2026-04-01T20:30:00Z" },
+    { rule: "recovery", label: "Abandoned cart", per: null, since: "2026-03-02T20:30:00Z", cause: "shop/2", holds: true, message: { channel: "email", template: "cart" }, waitsUntil: "2026-03-03T07:00:00Z" },
+  ]);
+}, 20_000);
