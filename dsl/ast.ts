@@ -385,7 +385,7 @@ export interface QuietIfPolicy extends Node {
 export interface Cap extends Node {
   readonly k: "cap";
   readonly count: NumberLiteral;
-  readonly per: DurationLiteral | Period<"day" | "week" | "month">;
+  readonly per: DurationLiteral | Period<"day" | "week" | "month" | "year">;
 }
 
 export type PointsLine = EarnLine | ExpireLine;

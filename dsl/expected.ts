@@ -39,7 +39,7 @@ const PHRASES: Readonly<Record<string, string>> = {
   expr: VALUE, or: VALUE, and: VALUE, not: VALUE, compare: VALUE, coalesce: VALUE, sum: VALUE, product: VALUE,
   minus: VALUE, postfix: VALUE, primary: VALUE, exprs: VALUE, arguments: VALUE, argument: VALUE, held: "a condition",
   comparator: OPERATOR, plus: OPERATOR, times: OPERATOR,
-  duration: "a duration, such as `7 days`", unit: UNIT, span: "`day`, `week`, `month` or a duration, such as `7 days`",
+  duration: "a duration, such as `7 days`", unit: UNIT, span: "`day`, `week`, `month`, `year` or a duration, such as `7 days`",
   instant: "a date and a time of day, such as `2026-03-02 10:00`",
   type: "a type, such as `string`", union: "a string in quotes", member: "a field", property: "a field", field: "a field",
   entries: "a field", entry: "a field", names: "a name", label: "a name", bare: "a name", path: "a name",

@@ -102,6 +102,7 @@ export const rules: readonly GrammarRule[] = [
   { name: "span", symbols: [{ literal: "day" }], build: period },
   { name: "span", symbols: [{ literal: "week" }], build: period },
   { name: "span", symbols: [{ literal: "month" }], build: period },
+  { name: "span", symbols: [{ literal: "year" }], build: period },
   { name: "earning$ebnf$1", symbols: ["cap"], build: id },
   { name: "earning$ebnf$1", symbols: [], build: nothing },
   { name: "earning", symbols: [{ literal: "earn" }, "expr", { literal: "on" }, "event", "earning$ebnf$1"], build: n("earn _ amount _ on cap") },

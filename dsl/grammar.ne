@@ -53,7 +53,7 @@ policy  -> "when" expr                                   {% n("when _ if") %}
   | "quiet" "when" expr                                  {% n("quietif _ _ if") %}
   | cap                                                  {% id %}
 cap     -> "at" "most" %number "per" span                {% n("cap _ _ count _ per") %}
-span    -> duration {% id %} | "day" {% period %} | "week" {% period %} | "month" {% period %}
+span    -> duration {% id %} | "day" {% period %} | "week" {% period %} | "month" {% period %} | "year" {% period %}
 earning -> "earn" expr "on" event cap:?                  {% n("earn _ amount _ on cap") %}
   | "expire" "after" duration                            {% n("expire _ _ after") %}
 level   -> label "at" %number                            {% n("level name _ at") %}

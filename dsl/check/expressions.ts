@@ -114,7 +114,20 @@ function plain(site: Site, written: PlainForm): Expr | null {
 export function condition(site: Site, written: ast.Expression): Expr | null {
   const checked = check(site, written);
   if (checked === null || checked.type.k === "boolean") return checked;
-  return site.world.report("E0203", written.span, `a condition must be true or false, this is ${describe(checked.type)}`);
+  return site.world.report("E0203", written.span, `a condition must be true or false, this is ${describe(checked.type)}`, { label: askedOf(written, checked) });
+}
+
+/** How a value is made a condition. */
+function askedOf(written: ast.Expression, { type, maybe }: Expr): string | undefined {
+  const value = pathOf(written)?.map(({ text }) => text).join(".") ?? "…";
+  if (maybe) return `to ask whether it is there, write \`${value} != null\``;
+  switch (type.k) {
+    case "number": return `compare it, as in \`${value} > 0\``;
+    case "string": return `compare it, as in \`${value} == "${type.of?.[0] ?? "…"}"\``;
+    case "list": return `write \`count(${value}) > 0\` or \`${value} contains …\``;
+    case "time": case "date": case "duration": return "compare it, with `==`, `<` or `>`";
+    default: return undefined;
+  }
 }
 
 function record(site: Site, written: ast.ObjectExpression): Expr | null {
@@ -154,6 +167,8 @@ function choose(site: Site, written: ast.ChooseExpression): Expr | null {
   return tree.node({ k: "if", if: if_, then, else: else_ }, type, then.maybe || else_.maybe);
 }
 
+const ofTheRun = ({ filter, start }: Site, field: string): boolean => filter === null && start?.type?.fields.some(({ name }) => name === field) === true;
+
 function dot(site: Site, written: ast.DotExpression, window: WrittenWindow | null): Expr | null {
   const { report } = site.world;
   const path = pathOf(written);
@@ -162,7 +177,7 @@ function dot(site: Site, written: ast.DotExpression, window: WrittenWindow | nul
     if (root !== undefined && second !== undefined && beginsWithEvent(site, path)) {
       if (site.row?.name === root.text) return windowless(site, window, () => ownField(site, written));
       const all = path.map(({ text }) => text).join(".");
-      return report("E0112", written.span, `"${root.text}" stands for all events of that name, so it has no one "${second.text}"`, { label: `write last(${all}), or another aggregate` });
+      return report("E0112", written.span, `"${root.text}" stands for all events of that name, so it has no one "${second.text}"`, { label: ofTheRun(site, second.text) ? `of the event that started the run it is event.${second.text}; of all of them write last(${all})` : `write last(${all}), or another aggregate` });
     }
     const kind = root === undefined ? undefined : declaredAs(site, root);
     if (root !== undefined && second !== undefined && path.length === 2) {

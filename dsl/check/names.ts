@@ -60,11 +60,17 @@ function outerName(site: Site, name: ast.Name): Expr | null {
     case "broken": return null;
     case "experiment": return world.report("E0112", span, `"${text}" is an experiment, which is no value by itself`, { label: `the customer's variant is variant(${text})` });
     case "channels": return world.report("E0112", span, `"${text}" is a group of channels, which is no value`);
-    case "event": return world.report("E0112", span, `"${text}" is an event, which is no value by itself`, { label: `write any(${text}) or count(${text})` });
+    case "event": return world.report("E0112", span, `"${text}" is an event, which is no value by itself`, {
+      label: awaits(site) ? `several events have commas between them: \`EVENT where …, ${text}\`` : `write any(${text}) or count(${text})`,
+    });
     case "channel": case "rule": return world.report("E0112", span, `"${text}" is a ${kind}, which is no value`);
     case undefined: return unknownName(site, name);
   }
 }
+
+/** Within the `where` of `on`, `until` or `wait for`. */
+const STARTS = "the `where` of a start";
+const awaits = ({ row, filter }: Site): boolean => row !== null && (filter === null || filter === STARTS);
 
 function traitOf(site: Site, name: string): Expr | null {
   const { world } = site;
@@ -107,9 +113,15 @@ function startedBy(site: Site, span: ast.Span): Expr | null {
 
 export const notInFilter = (site: Site, what: string, span: ast.Span, name?: string): null => {
   if (site.place === "metric") return site.world.report("E0311", span, `a metric is about all customers together, so ${what} cannot stand here`, { label: "inside `customers(…)`, `total(…)` or `mean(…)` it can" });
-  const near = name === undefined ? undefined : didYouMean(name, innerNames(site));
+  const near = (name === undefined ? undefined : didYouMean(name, innerNames(site))) ?? elsewhere(site, what);
   return site.world.report("E0113", span, `${site.filter ?? "a filter"} sees only the event's own fields and constants, not ${what}`, { label: near });
 };
+
+/** What to write instead of what a filter does not see. */
+function elsewhere({ row, filter }: Site, what: string): string | undefined {
+  if (what === "`event`" && row !== null) return `the fields of "${row.name}" are bare names here, without \`event.\``;
+  return filter === STARTS ? "conditions on the customer stand in `when`" : undefined;
+}
 
 const fieldNames = (record: RecordType): readonly string[] => record.fields.map(({ name }) => name);
 

@@ -33,6 +33,17 @@ export function readChannels(world: World): ReadChannels {
   };
 }
 
+const SHOWN = 8;
+
+/** The nearest channel or, where none is near, those that there are. */
+export function channelMeant(text: string, channels: Iterable<string>): string | undefined {
+  const known = [...channels].sort(byCodeUnits);
+  const near = didYouMean(text, known);
+  if (known.length === 0) return `declare it: \`channel ${text} { when CONDITION }\``;
+  if (near !== undefined || known.length > SHOWN) return near;
+  return known.length === 1 ? `the only channel is "${known.join("")}"` : `there are ${known.map((name) => `"${name}"`).join(", ")}`;
+}
+
 /** The groups of each channel, by name. */
 function membership({ declared, report }: World): ReadonlyMap<string, readonly string[]> {
   const groupsOf = new Map<string, string[]>();
@@ -43,7 +54,7 @@ function membership({ declared, report }: World): ReadonlyMap<string, readonly s
       else if (declared.channels.has(text)) groupsOf.set(text, [...(groupsOf.get(text) ?? []), group.text]);
       else if (declared.names.get(text) !== "broken") {
         const kind = declared.names.get(text);
-        report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : whatItIs(text, kind) });
+        report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? channelMeant(text, declared.channels.keys()) : whatItIs(text, kind) });
       }
       known.add(text);
     }

@@ -95,6 +95,10 @@ function readUntil(site: Site, clause: ast.UntilIfClause | ast.UntilOnClause): r
       return [];
     }
   }
+  if (written.k === "duration") {
+    report("E0203", written.span, "a condition must be true or false, this is a duration", { label: `\`until since(event.time) >= ${written.count} ${written.unit}${written.count === 1 ? "" : "s"}\` ends the run after it` });
+    return [];
+  }
   const condition = watchedCondition(site, written);
   return condition === null ? [] : [{ k: "condition", if: condition }];
 }

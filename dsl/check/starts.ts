@@ -58,7 +58,7 @@ function readSchedule(world: World, written: ast.Schedule): Schedule | null {
       if (date === null) return null;
       if (date.type.k === "date") return { k: "yearly", date, at };
       return world.report("E0205", written.date.span, `a year's day is that of a date, this is ${describe(date.type)}`, {
-        label: date.type.k === "time" ? "the day of an instant is date(…)" : undefined,
+        label: date.type.k === "time" ? "the day of an instant is date(…)" : date.type.k === "number" ? "dates have a year, and any will do: `on every year on 2026-12-24 at 09:00`" : undefined,
       });
     }
   }

@@ -8,6 +8,7 @@ import { TAGS, whatItIs } from "./declared.js";
 import { experimentNamed, isVariant } from "./experiments.js";
 import { fieldNamed, fieldOf } from "./names.js";
 import type { Site, World } from "./site.js";
+import { channelMeant } from "./policies.js";
 import * as tree from "./trees.js";
 import { lintTexts } from "./texts.js";
 import { type RecordType, describe, fits, listOf, listed, STRING } from "./types.js";
@@ -148,7 +149,7 @@ function readSend(site: Site, written: ast.SendStep): Step | null {
   if (channel === undefined) {
     const kind = declared.names.get(text);
     if (kind === "broken") return null;
-    return report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : whatItIs(text, kind) });
+    return report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? channelMeant(text, declared.channels.keys()) : whatItIs(text, kind) });
   }
   used.add(text);
   if (written.payload !== null && payload === null) return null;

@@ -11,6 +11,7 @@ import { byCodeUnits, whatItIs } from "./declared.js";
 import { lengthOf, positiveLength } from "./durations.js";
 import { experimentNamed, isVariant } from "./experiments.js";
 import { daysOf } from "./fields.js";
+import { channelMeant } from "./policies.js";
 import { type Site, type World, between, siteIn } from "./site.js";
 import { readFields, readPayload } from "./test-data.js";
 import { valuesBehind } from "./test-values.js";
@@ -222,7 +223,7 @@ function channelNamed({ declared, report, used }: World, { text, span }: ast.Nam
   }
   const kind = declared.names.get(text);
   if (kind !== "broken") {
-    report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? didYouMean(text, declared.channels.keys()) : whatItIs(text, kind) });
+    report("E0105", span, `there is no channel "${text}"`, { label: kind === undefined ? channelMeant(text, declared.channels.keys()) : whatItIs(text, kind) });
   }
   return false;
 }

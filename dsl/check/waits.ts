@@ -2,11 +2,12 @@
 // to the events that it took.
 
 import type * as ast from "../ast.js";
-import type { Step } from "../program.js";
+import type { Step, Type } from "../program.js";
 import { momentaryCondition, momentaryValue } from "./conditions.js";
 import { whatItIs } from "./declared.js";
 import { isCalendar, lengthOf, positiveLength } from "./durations.js";
 import { common, eventAmong, readMoment } from "./moments.js";
+import { pathOf } from "./names.js";
 import { computed } from "./operators.js";
 import type { Site, Start } from "./site.js";
 import { weekdayOf } from "./starts.js";
@@ -30,11 +31,30 @@ export function readWait(site: Site, written: Waiting): Step | null {
       const until = momentaryValue(site, written.at);
       if (until === null) return null;
       if (until.type.k === "time") return { ...UNKEYED, k: "waitTime", until };
-      return site.world.report("E0205", written.at.span, `\`wait until\` takes an instant or a time of day, this is ${describe(until.type)}`, {
-        label: until.type.k === "duration" ? "for so long one waits without `until`" : undefined,
-      });
+      return site.world.report("E0205", written.at.span, `\`wait until\` takes an instant or a time of day, this is ${describe(until.type)}`, instantOf(written.at, until.type));
     }
   }
+}
+
+/** What to do where no instant stands behind `wait until`. */
+function instantOf(written: ast.Expression, { k }: Type): { readonly label?: string; readonly notes?: readonly string[] } {
+  if (k === "duration") return { label: "for so long one waits without `until`" };
+  if (k !== "date") return {};
+  const date = pathOf(written)?.map(({ text }) => text).join(".") ?? "DATE";
+  return {
+    label: `write \`wait until 09:00\`, and behind it \`wait ${date} - date(now)\``,
+    notes: ["a date has no time of day: the first wait goes to that time of day, the second to that day; for a day that has passed it does not wait"],
+  };
+}
+
+const isSum = (written: ast.Expression): written is ast.BinaryExpression => written.k === "binary" && written.op.text === "and";
+
+/** `2 days and 3 hours`, in full: null where something else is joined. */
+function joined(written: ast.Expression): readonly ast.DurationLiteral[] | null {
+  if (written.k === "duration") return [written];
+  if (!isSum(written)) return null;
+  const [left, right] = [joined(written.left), joined(written.right)];
+  return left === null || right === null ? null : [...left, ...right];
 }
 
 function readDuration(site: Site, { for: written }: ast.WaitStep): Step | null {
@@ -46,11 +66,15 @@ function readDuration(site: Site, { for: written }: ast.WaitStep): Step | null {
     const wait = computed("-", end, tree.now);
     return wait === null ? null : { ...UNKEYED, k: "wait", for: wait };
   }
+  const several = isSum(written) ? joined(written) : null;
+  if (several !== null) {
+    return site.world.report("E0205", written.span, "`wait` takes one duration", { label: `durations are added: \`${several.map(({ count, unit }) => `${count} ${unit}${count === 1 ? "" : "s"}`).join(" + ")}\`` });
+  }
   const value = momentaryValue(site, written);
   if (value === null) return null;
   if (value.type.k !== "duration") {
     return site.world.report("E0205", written.span, `\`wait\` takes a duration, this is ${describe(value.type)}`, {
-      label: value.type.k === "number" ? "a duration has a unit: `2 hours`" : value.type.k === "time" ? "until an instant one waits with `wait until`" : undefined,
+      label: value.type.k === "number" ? "a duration has a unit: `2 hours`" : value.type.k === "time" ? "until an instant one waits with `wait until`" : written.k === "string" && /^\d+ [a-z]+$/.test(written.value) ? `without quotes it is a duration: \`${written.value}\`` : undefined,
     });
   }
   return { ...UNKEYED, k: "wait", for: value };

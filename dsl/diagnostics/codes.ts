@@ -54,7 +54,7 @@ const table = {
   },
   E0009: {
     title: "a keyword where a name is needed",
-    explanation: "Words that the language itself uses cannot be names of declarations. Fields may be called by them.",
+    explanation: "Words that the language itself uses cannot be names of declarations. Fields may be called by them. The language reference lists them all, under Names.",
   },
   E0010: {
     title: "no declaration begins like this",

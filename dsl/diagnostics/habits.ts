@@ -127,10 +127,14 @@ const rules: Hint = (near) => {
   return undefined;
 };
 
-/** Whether the `if` to which this belongs stands right behind `on EVENT`, in the same line. */
+/**
+ * Whether the `if` to which this belongs stands right behind `on EVENT`, in the same line, and asks for the event's fields
+ * by their bare names.
+ */
 function filtersAnEvent({ tokens, at, cut, lines }: Nearby): boolean {
   for (let i = at - 1; i > cut.start + 1; i--) {
     const [on, token] = [tokens[i - 2], tokens[i]];
+    if ((token?.text === "event" || token?.text === "profile") && tokens[i + 1]?.text === ".") return false;
     if (token?.text === "if") return on?.text === "on" && lineAt(lines(), on.span.start) === lineAt(lines(), token.span.start);
   }
   return false;

@@ -9,9 +9,10 @@ import { type Column, type Expected, expectedIn, type Productions } from "../exp
 import { rules } from "../grammar.generated.js";
 import type { Token } from "../lexer.js";
 import { type Diagnostic, diagnostic } from "./codes.js";
-import { otherDeclaration } from "./forms.js";
+import { forms, otherDeclaration } from "./forms.js";
 import { hintFor } from "./habits.js";
 import { lineAt, type Lines, lineText } from "./lines.js";
+import { nearby, type Stumble } from "./stumble.js";
 import { nearest } from "./suggest.js";
 
 const NOWHERE: Span = { file: "", start: 0, end: 0 };
@@ -50,7 +51,7 @@ export function unexpected(tokens: readonly Token[], at: number, column: Column,
   const expected = expectedIn(column, productions);
   if (token === undefined) return diagnostic("E0007", NOWHERE, `expected ${expected.phrase}`);
   if (expected.nameOnly && (token.type === "soft" || token.type === "hard")) {
-    return diagnostic("E0009", token.span, `${quoted(token.text)} is a word of the language and no name`, { label: "choose another name" });
+    return diagnostic("E0009", token.span, `${quoted(token.text)} is a word of the language and no name`, { label: forms(nearby(stumbleAt(tokens, at, cut, expected, lines))) ?? "choose another name" });
   }
   return diagnostic("E0007", token.span, `expected ${expected.phrase}, not ${quoted(token.text)}`, {
     label: hintAt(tokens, at, cut, expected, lines),
@@ -69,8 +70,11 @@ export function tooEarly(tokens: readonly Token[], column: Column, cut: Cut, lin
   });
 }
 
-const hintAt = (tokens: readonly Token[], at: number, cut: Cut, { literals, only }: Expected, lines: () => Lines): string | undefined =>
-  hintFor({ tokens, at, cut, possible: literals, stringOnly: only === "string", clockOnly: only === "clock", lines });
+const stumbleAt = (tokens: readonly Token[], at: number, cut: Cut, { literals, only }: Expected, lines: () => Lines): Stumble =>
+  ({ tokens, at, cut, possible: literals, stringOnly: only === "string", clockOnly: only === "clock", lines });
+
+const hintAt = (tokens: readonly Token[], at: number, cut: Cut, expected: Expected, lines: () => Lines): string | undefined =>
+  hintFor(stumbleAt(tokens, at, cut, expected, lines));
 
 /** The bracket that was left open; where line breaks tell more than the brackets do, the one that they tell of. */
 function unclosed(tokens: readonly Token[], { start: from, end }: Cut, lines: () => Lines): Token | null {

@@ -74,12 +74,13 @@ describe("starts", () => {
 
   test("`per` and caps", () => {
     const { program, rule } = ruleOf(`on order_placed per event.order_id
-      at most 1 per day at most 2 per week at most 3 per month at most 4 per 30 days at most 5 per 3 months at most 6 per 1 year stop`);
+      at most 1 per day at most 2 per week at most 3 per month at most 4 per 30 days at most 5 per 3 months at most 6 per 1 year at most 7 per year stop`);
     expect(rule.per === null ? null : shown(program, rule.per)).toBe("event.order_id");
     expect(rule.keeps).toEqual([]);
     expect(rule.caps).toEqual([
       { count: 1, window: { k: "period", unit: "day" } }, { count: 2, window: { k: "period", unit: "week" } }, { count: 3, window: { k: "period", unit: "month" } },
       { count: 4, window: { k: "sliding", ms: 2_592_000_000 } }, { count: 5, window: { k: "months", months: 3 } }, { count: 6, window: { k: "months", months: 12 } },
+      { count: 7, window: { k: "period", unit: "year" } },
     ]);
     expect(errorsOf("on order_placed per event stop")).toEqual(["E0205"]);
     expect(errorsOf("on order_placed per null stop")).toEqual(["E0205"]);
