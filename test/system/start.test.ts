@@ -108,6 +108,24 @@ describe("a server that is not there", () => {
     expect(outside.heard.map(({ event }) => event.cause)).toEqual(which === "Redis" ? ["meanwhile", "o-1"] : ["o-1"]);
   }, 90_000);
 
+  test.each(["NATS", "Redis"] as const)("%s stands still without closing anything: not ready before any command times out, ready again when it goes on", async (which) => {
+    const place = kept(await serversPlace(SETTINGS));
+    const engine = start(place.flags);
+    const http = await engine.http();
+    await until("it is ready", async () => (await ready(http)).status === 200);
+    const server = which === "NATS" ? place.nats : place.redis;
+    await server.pause();
+    try {
+      const since = performance.now();
+      await until("it is not ready", async () => (await ready(http)).status === 503);
+      expect((await ready(http)).missing).toEqual([which === "NATS" ? "the event log is not connected" : "the state store is not connected"]);
+      expect(performance.now() - since).toBeLessThan(9_000);
+    } finally {
+      server.resume();
+    }
+    await until("it is ready again", async () => (await ready(http)).status === 200);
+  }, 90_000);
+
   test("SIGTERM while it waits: exit 0 at once", async () => {
     const port = await freePort();
     const engine = start(["--nats", `nats://127.0.0.1:${port}`, "--redis", "redis://127.0.0.1:1"]);
