@@ -91,7 +91,7 @@ describe("once, with a summary", () => {
     expect(withoutOrder(await outputsOf(second.store))).toEqual(withoutOrder(await outputsOf(first.store)));
     const other = await once("other", "--seed", "8");
     expect(result(other)).not.toBe(result(first));
-  }, 60_000);
+  }, 120_000);
 
   test("the commands that it names do what they say", async () => {
     const commands = [...first.stdout.matchAll(/^ {4}bin\/eddy (.*)$/gm)].map(([, line]) => (line ?? "").split(" "));
