@@ -23,7 +23,7 @@ export async function checkCommand({ io, configuration }: CommandCall): Promise<
   if (asJson) print(io, JSON.stringify({ ...report(loaded), ...(cost === null ? {} : { cost }) }));
   else {
     showFindings(io, loaded.diagnostics, loaded.files);
-    if (cost !== null) print(io, costTable(cost));
+    if (cost !== null) print(io, costTable(cost, !("isTTY" in io.stdout && io.stdout.isTTY === true)));
     say(io, closing(loaded));
   }
   return loaded.program === null ? EXIT.findings : EXIT.ok;

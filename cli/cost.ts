@@ -11,7 +11,7 @@ import type { LoadedRules } from "./program.js";
 export interface CostReport {
   readonly aggregates: readonly AggregateLine[];
   readonly rules: readonly (PartCost & { readonly name: string })[];
-  readonly others: readonly (PartCost & { readonly kind: string; readonly name: string | null })[];
+  readonly others: readonly (PartCost & { readonly kind: string; readonly name: string })[];
   readonly profile: Bytes;
   readonly base: Bytes;
   readonly total: Bytes;
@@ -77,21 +77,22 @@ function sourceIndex(files: readonly SourceFile[]): Readonly<Record<"text" | "ow
 
 // ---------------------------------------------------------------------------------------------------- for people
 
-export function costTable(report: CostReport): string {
+/** `whole`: nothing is cut, as for a file or another program. */
+export function costTable(report: CostReport, whole: boolean): string {
   const rows: Row[] = [
     heading("aggregates"),
     ...bySize(report.aggregates).map(({ text, bytes, events, usedIn }) => row(text, bytes, `${touched(events)}; in ${usedIn.join(", ") || "nothing"}`)),
     heading("rules: runs under way, starts that caps count"),
     ...bySize(report.rules).map(({ name, bytes, events }) => row(name, bytes, touched(events))),
     ...(report.others.length === 0 ? [] : [heading("others")]),
-    ...report.others.map(({ kind, name, bytes, events }) => row(name === null ? kind : `${kind} ${name}`, bytes, touched(events))),
+    ...report.others.map(({ kind, name, bytes, events }) => row(`${kind} ${name}`, bytes, touched(events))),
     heading("every customer"),
     row("profile", report.profile, ""),
     row("times, memberships, newest events", report.base, ""),
     row("TOTAL", report.total, "the parts alone add up to a little more or less"),
   ];
   const width = Math.max(...rows.map(({ name }) => Math.min(name.length, WIDEST)));
-  const lines = rows.map(({ name, bytes, more }) => (bytes === null ? `\n${name}` : [fit(name, width), number(bytes.typical), number(bytes.most), more].join("  ").trimEnd()));
+  const lines = rows.map(({ name, bytes, more }) => (bytes === null ? `\n${name}` : [whole ? name.padEnd(width) : fit(name, width), number(bytes.typical), number(bytes.most), more].join("  ").trimEnd()));
   return [`${"bytes per customer".padEnd(width)}  ${"typical".padStart(9)}  ${"at most".padStart(9)}`, ...lines, "", ...report.assumptions].join("\n");
 }
 

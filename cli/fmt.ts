@@ -39,8 +39,18 @@ export async function fmtCommand({ io, configuration }: CommandCall): Promise<Ex
     if (checking || (await replaced(source, text, io))) print(io, source.file);
     else skipped++;
   }
+  if (checking) sayLineEnds(io, changed);
   say(io, closing(files.length, changed.length - skipped, wrong, checking));
   return wrong > 0 || skipped > 0 || (checking && changed.length > 0) ? EXIT.findings : EXIT.ok;
+}
+
+/** What cannot be seen in an editor: a carriage return at the ends of the lines. */
+function sayLineEnds(io: Io, changed: readonly Looked[]): void {
+  for (const { source, text } of changed) {
+    if (!source.text.includes("\r")) continue;
+    const alone = source.text.replace(/\r\n?/g, "\n") === text;
+    say(io, `${source.file}: its lines end with CR LF, as on Windows, and not with LF${alone ? "; nothing else differs" : ""}`);
+  }
 }
 
 /** False where the file is another than the one that was read. */

@@ -19,7 +19,8 @@ export async function compileRules(configuration: Configuration, io: Pick<Io, "f
 
 /**
  * For commands that need a program: it, or null when the rules have errors. What was found is shown; nothing else is said.
- * Who asks about a customer (`quietly`) is not the one to hear what could be written better: errors alone then.
+ * Who asks about a customer or replays a history (`quietly`) is not the one to hear what could be written better: errors
+ * alone then.
  */
 export async function needProgram(configuration: Configuration, io: Io, quietly = false): Promise<Program | null> {
   const { program, diagnostics, files } = await compileRules(configuration, io);

@@ -19,7 +19,7 @@ export async function replayCommand({ io, configuration }: CommandCall): Promise
   if (events === undefined) throw new UsageError("replay needs --events FILE, a file of one CloudEvent a line (- for standard input)");
   const places = new Map((["actions", "changes", "members", "traits"] as const).map((name) => [name, configuration.get(name)]));
   refuseSharedOutput(places);
-  const program = await needProgram(configuration, io);
+  const program = await needProgram(configuration, io, true);
   if (program === null) return EXIT.findings;
   const source = await readLines(events, io, MAX_EVENT_BYTES * 2);
   const sinks = new Map([...places].flatMap(([name, place]) => (place === undefined ? [] : [[name, writeLines(place, io)] as const])));

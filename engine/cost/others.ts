@@ -1,5 +1,7 @@
 /** What a customer keeps for what is neither an aggregate nor a rule. */
-import type { Program } from "../../dsl/program.js";
+import { nodes } from "../../dsl/check/trees.js";
+import type { Expr, Program } from "../../dsl/program.js";
+import { spell } from "../../dsl/spell.js";
 import { type Customer, extrasOf } from "../customer.js";
 import { MAX_LOTS } from "../points.js";
 import { arrivals, DAY_MS, LOADS, msOf, NOW, WEEK_MS, type Which, YEAR_MS } from "./assumptions.js";
@@ -9,8 +11,8 @@ import type { Touching } from "./touching.js";
 
 export interface Part {
   readonly kind: "policy" | "points" | "tier" | "experiment" | "ranking" | "metric" | "watch";
-  /** As the author calls it; null for what has no name. */
-  readonly name: string | null;
+  /** As the author calls it; in their words what has no name. */
+  readonly name: string;
   /** Types of event that change it. */
   readonly events: readonly string[];
   readonly fill: (customer: Customer, which: Which) => void;
@@ -41,21 +43,29 @@ export function otherParts(program: Program, touched: Touching): readonly Part[]
     } });
   });
   program.watches.forEach(({ value }, index) => {
-    parts.push({ kind: "watch", name: null, events: [...touched.expression(value)], fill: (customer, which) => {
+    parts.push({ kind: "watch", name: `change ${spell(program, value)}`, events: [...touched.expression(value)], fill: (customer, which) => {
       extrasOf(customer).watched.push({ index, value: sample(value.type, LOADS[which], 1) });
     } });
   });
   program.rankings.forEach(({ value }, index) => {
-    parts.push({ kind: "ranking", name: null, events: [...touched.expression(value)], fill: (customer, which) => {
+    parts.push({ kind: "ranking", name: spell(program, figure({ k: "percentile", index })), events: [...touched.expression(value)], fill: (customer, which) => {
       const extras = extrasOf(customer);
       extras.figuresOf = Math.floor(NOW / DAY_MS);
       extras.readings.push({ index, value: sample({ k: "number" }, LOADS[which], 1) as number });
     } });
   });
   program.populations.forEach(({ of }, index) => {
-    parts.push({ kind: "metric", name: null, events: [...touched.expression(of)], fill: (customer, which) => {
+    parts.push({ kind: "metric", name: metricName(program, index), events: [...touched.expression(of)], fill: (customer, which) => {
       extrasOf(customer).contributions.push({ index, value: sample({ k: "number" }, LOADS[which], 1) as number });
     } });
   });
   return parts;
+}
+
+const figure = (of: { readonly k: "percentile" | "population"; readonly index: number }): Expr => ({ ...of, type: { k: "number" }, maybe: true });
+
+/** A metric may be made of several figures, and several metrics of one. */
+function metricName(program: Program, index: number): string {
+  const made = program.metrics.filter(({ value }) => [...nodes(value)].some((node) => node.k === "population" && node.index === index));
+  return `${made.map(({ name }) => name).join(", ")}: ${spell(program, figure({ k: "population", index }))}`;
 }

@@ -45,6 +45,18 @@ describe("in place", () => {
     expect(await fmt(folder, [])).toEqual({ code: 0, stdout: "", stderr: "2 files: nothing to change\n" });
   });
 
+  test("line ends of Windows are named, for nobody sees them", async () => {
+    const folder = folderOf({ "rules/rough.eddy": ROUGH.replaceAll("\n", "\r\n"), "rules/fine.eddy": LAID_OUT.replaceAll("\n", "\r\n"), "rules/other.eddy": ROUGH });
+    expect(await fmt(folder, ["--check"])).toEqual({
+      code: 1,
+      stdout: "rules/fine.eddy\nrules/other.eddy\nrules/rough.eddy\n",
+      stderr: `rules/fine.eddy: its lines end with CR LF, as on Windows, and not with LF; nothing else differs
+rules/rough.eddy: its lines end with CR LF, as on Windows, and not with LF
+3 files: 3 not in the canonical layout
+`,
+    });
+  });
+
   test("one file, from another folder", async () => {
     const folder = folderOf({ "a.eddy": ROUGH, "b.eddy": ROUGH });
     expect((await fmt(folder, ["a.eddy"])).stdout).toBe("a.eddy\n");

@@ -164,3 +164,20 @@ describe("what makes a program dearer", () => {
     expect(priceOf("trait a = count(e) over 30 days\ntrait b = count(e) over 30 days\nsegment s when a > b").aggregates).toHaveLength(1);
   });
 });
+
+test("what has no name of its own is called by what it looks at", () => {
+  const { program } = compiledOf(`
+event order_placed { total: number }
+event seen
+trait spend = sum(order_placed.total)
+metric buyers = customers(any(order_placed))
+metric rate = customers(any(order_placed)) / customers(any(seen))
+segment top_tenth when percentile(spend among any(order_placed)) >= 90
+segment top_fifth when quintile(count(seen) among any(seen)) == 5
+rule told { on change spend  emit "told" }
+`);
+  expect(costOf(program).others.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual([
+    "metric buyers, rate: customers(any(order_placed))", "metric rate: customers(any(seen))",
+    "ranking percentile(count(seen) among any(seen))", "ranking percentile(spend among any(order_placed))", "watch change spend",
+  ]);
+});
