@@ -1,7 +1,7 @@
 /** A customer as the store has them, for the commands that tell about one. */
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { NO_FIGURES, type Customer, type Figures } from "../engine/customer.js";
-import { reignOf, type Reign } from "../engine/explain/published.js";
+import { isOfOthers, reignOf, type Reign } from "../engine/explain/published.js";
 import { readMeta } from "../engine/meta.js";
 import { createPopulation, figuresOf } from "../engine/population/population.js";
 import type { ClockKind } from "../engine/ports.js";
@@ -25,6 +25,8 @@ export interface FoundCustomer {
   /** How far the partition's clock has come. */
   readonly reached: number;
   readonly reign: Reign;
+  /** Written under other rules: the customer has had no event and no wake since these run. */
+  readonly isOfOldRules: boolean;
   /** The present on the customer's clock. */
   readonly now: number;
   /** Last part of the subjects of the customer's records. */
@@ -50,6 +52,7 @@ export async function withCustomer<T>(io: Io, configuration: Configuration, prog
     const population = createPopulation(compiled, { partition: index, partitions: ports.partitions, inMemory: false, clock: meta.clock }, fields);
     return await use({
       customer, compiled, ports, partition: index, clock, token, reached: meta.clock, reign: reignOf(meta, program.hash),
+      isOfOldRules: isOfOthers(meta, bytes, compiled),
       figures: population === null ? NO_FIGURES : figuresOf(population),
       now: clock === "event" ? meta.clock : Math.max(meta.clock, io.now()),
     });

@@ -38,8 +38,8 @@ function partLine(part: Part, { zone }: Who): string {
 }
 
 /** Events are named where nothing below says more. */
-function changes({ holds, turns, changedBy, parts }: Part, zone: Zone): string {
-  const events = parts.some((part) => part.type.k === "boolean") ? [] : changedBy;
+function changes({ holds, turns, changedBy, readsStanding, parts }: Part, zone: Zone): string {
+  const events = parts.some((part) => part.type.k === "boolean") ? [] : [...changedBy, ...(readsStanding ? ["a midnight UTC"] : [])];
   if (turns === null) return events.length === 0 ? "" : `  (may change by ${listed(events)})`;
   return `  ${holds === true ? "until" : "from"} ${shownInstant(turns.at, zone)} by itself${events.length === 0 ? "" : `, or by ${listed(events)}`}`;
 }
@@ -49,7 +49,8 @@ function changes({ holds, turns, changedBy, parts }: Part, zone: Zone): string {
 export function segmentReport(of: SegmentExplanation, who: Who): string {
   return [
     `${who.customer} is ${of.member ? "in" : "not in"} ${titled(of.segment, of.label)}, ${asOf(who)}`,
-    future(of, who),
+    ...(of.unsettled ? [`! ${of.member ? "in, though the condition does not hold" : "out, though the condition holds"}: the rules changed${of.standing ? ", or figures of all customers were drawn up," : ""} after the customer was last looked at; the next event or wake will settle it`] : []),
+    `${future(of, who)}${of.standing ? "; but where customers stand among all is drawn up each midnight UTC, and may change it" : ""}`,
     "",
     of.leave === null ? "in while" : "enters when",
     ...indented(heldLines(of.enter, who)),
@@ -73,7 +74,8 @@ function heldLines({ condition, forAtLeast, since, due }: HeldExplanation, who: 
 
 export function valueReport({ value, more, changesAt, kind }: ValueExplanation, who: Who): string {
   const below = value.parts.flatMap((part) => partLines(part, who));
-  const { changedBy, holds, text } = value;
+  const { holds, text } = value;
+  const changedBy = [...value.changedBy, ...(value.readsStanding ? ["a midnight UTC"] : [])];
   const change = changesAt === null ? [] : [`${kind === "points" ? "the next expire" : "changes by itself"} on ${shownInstant(changesAt, who.zone)}`];
   return [
     `${holds === null ? partLine(value, who).trim() : `${holds ? "✓" : "✗"} ${text}`}, ${asOf(who)}`,
@@ -127,7 +129,7 @@ const capLine = ({ text, used, of, freeAt }: CapExplanation, { zone }: Who): str
   `${freeAt === null && used < of ? "✓" : "✗"} ${text}: ${used} of ${of} used${room(freeAt, zone)}`;
 
 const quietLine = ({ text, isQuiet, until, policy }: QuietExplanation, own: string, { zone }: Who): string =>
-  `${isQuiet ? "✗" : "✓"} ${text}${isQuiet ? `: it is now${until === null ? "" : `, until ${shownInstant(until, zone)}`}` : ""}${ofPolicy(policy, own)}`;
+  `${isQuiet ? "✗" : "✓"} ${text}: ${isQuiet ? `quiet now${until === null ? "" : `, until ${shownInstant(until, zone)}`}` : "not quiet now"}${ofPolicy(policy, own)}`;
 
 const ofPolicy = (policy: string, own: string): string => (policy === own ? "" : `  (of ${policy})`);
 

@@ -242,23 +242,26 @@ function waitText(program: Program, of: Expr): string {
 export const windowText = (window: Window): string =>
   window.k === "sliding" ? durationText(window.ms) : window.k === "months" ? monthsText(window.months) : window.k === "period" ? `this ${window.unit}` : window.k === "run" ? "this run" : "the lifetime";
 
-/** `at most 1 per 7 days`. */
-export const capText = ({ count, window }: Cap): string => `at most ${count} per ${window.k === "period" ? window.unit : windowText(window)}`;
+/** `at most 1 per 7 days`; `per 24 hours`, since `per 1 day` is too easily taken for the calendar's `per day`. */
+export const capText = ({ count, window }: Cap): string =>
+  `at most ${count} per ${window.k === "period" ? window.unit : window.k === "sliding" && window.ms === DAY_MS ? "24 hours" : windowText(window)}`;
 
 export const lengthText = ({ ms, months }: Length): string => (months > 0 ? monthsText(months) : durationText(ms));
 
 const plural = (n: number, unit: string): string => `${n} ${unit}${n === 1 ? "" : "s"}`;
-const monthsText = (months: number): string => (months % 12 === 0 ? plural(months / 12, "year") : plural(months, "month"));
+/** Never years: rules speak of 12 months. */
+const monthsText = (months: number): string => plural(months, "month");
 
-const UNITS = [["week", 604_800_000], ["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
+const DAY_MS = 86_400_000;
+const UNITS = [["day", DAY_MS], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
 
-/** In the largest unit that leaves no rest, as it may be written; weeks only where there are at least two. */
+/** In the largest unit that leaves no rest, as it may be written; never in weeks: rules speak of 14 days. */
 export function durationText(ms: number): string {
   const sign = ms < 0 ? "-" : "";
   const size = Math.abs(ms);
   if (size === 0) return "0 seconds";
   for (const [unit, length] of UNITS) {
-    if (size % length === 0 && (unit !== "week" || size / length >= 2)) return `${sign}${plural(size / length, unit)}`;
+    if (size % length === 0) return `${sign}${plural(size / length, unit)}`;
   }
   return `${sign}${plural(size / 1000, "second")}`;
 }

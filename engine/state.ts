@@ -183,6 +183,13 @@ function writeRun(w: Writer, run: Run, base: number, compiled: Compiled): void {
   if (run.slotIds.length > 0) writeSlots(w, run, base, compiled);
 }
 
+/** Number of the layout that a customer's bytes were written under. */
+export function layoutNumber(bytes: Uint8Array): number {
+  const r = reader(bytes);
+  readByte(r);
+  return readUint(r);
+}
+
 /** `translations` by the number of the layout. */
 export function readCustomer(id: string, bytes: Uint8Array, translations: ReadonlyMap<number, Translation>, compiled: Compiled): Customer {
   const r = reader(bytes);

@@ -19,6 +19,8 @@ export interface Outline {
   readonly readsEvent: boolean;
   /** Types of events that may change it, sorted. */
   readonly changedBy: readonly string[];
+  /** It depends on where the customer stands among all: on figures that are drawn up each midnight UTC. */
+  readonly readsStanding: boolean;
   readonly parts: readonly Outline[];
 }
 
@@ -39,7 +41,7 @@ export function outliner(program: Program): Outliner {
     const watch = program.watches.length + parts.push({ ...expr }) - 1;
     const own = spell(program, expr);
     return {
-      text: own, expr, watch, isCondition: expr.type.k === "boolean", readsEvent: readsEvent(expr),
+      text: own, expr, watch, isCondition: expr.type.k === "boolean", readsEvent: readsEvent(expr), readsStanding: readsStanding(program, expr, 0),
       changedBy: [...touches.expression(expr)].sort(),
       parts: depth >= DEEPEST ? [] : partsOf(program, expr).map((part) => take(part, depth + 1)).filter((part) => part.text !== own),
     };
@@ -111,6 +113,18 @@ function isLeaf(expr: Expr): boolean {
 function isPath(expr: Expr): boolean {
   if (expr.k === "field" || expr.k === "pluck") return expr.of.k === "input" || expr.of.k === "captured" || isPath(expr.of);
   return expr.k === "input";
+}
+
+/** However deep in traits and segments. */
+function readsStanding(program: Program, expr: Expr, depth: number): boolean {
+  if (expr.k === "percentile") return true;
+  const inner = (of: Expr | undefined): boolean => of !== undefined && depth < DEEPEST && readsStanding(program, of, depth + 1);
+  switch (expr.k) {
+    case "trait": return inner(program.traits[expr.index]?.value);
+    case "segment": return inner(program.segments[expr.index]?.enter.if) || inner(program.segments[expr.index]?.leave?.if);
+    case "tier": return inner(program.tiers[expr.index]?.value);
+    default: return childrenOf(expr).some((child) => readsStanding(program, child, depth));
+  }
 }
 
 const readsEvent = (expr: Expr): boolean => {

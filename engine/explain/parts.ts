@@ -14,6 +14,8 @@ export interface Part {
   readonly readsEvent: boolean;
   /** Types of events that may change it, sorted. */
   readonly changedBy: readonly string[];
+  /** Each midnight UTC may change it as well: where the customer stands among all is drawn up then. */
+  readonly readsStanding: boolean;
   /** Its first change by time alone; null: none in sight. */
   readonly turns: Turn | null;
   readonly parts: readonly Part[];
@@ -68,7 +70,7 @@ function part(compiled: Compiled, e: Evaluator, outline: Outline, at: Look): Par
   return {
     text: outline.text, type: outline.expr.type, value,
     holds: outline.isCondition && !unknown ? value === true : null,
-    readsEvent: outline.readsEvent, changedBy: turns === null ? [] : outline.changedBy,
+    readsEvent: outline.readsEvent, changedBy: turns === null ? [] : outline.changedBy, readsStanding: turns !== null && outline.readsStanding,
     turns: turns?.get(outline.watch) ?? null,
     parts: outline.parts.map((inner) => part(compiled, e, inner, at)),
   };

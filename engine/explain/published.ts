@@ -2,6 +2,8 @@
  * What was really done for a customer, as the partition's output log still tells it: a history that replays records under
  * today's rules is held against it.
  */
+import type { Compiled } from "../compile/compiled.js";
+import { layoutNumber, layoutOf } from "../state.js";
 import type { Began, Meta } from "../meta.js";
 import type { Output, OutputLog, StateStore } from "../ports.js";
 
@@ -38,6 +40,13 @@ export interface Reign {
 
 export const reignOf = (meta: Meta, hash: string): Reign =>
   meta.program === hash ? { runs: true, began: meta.began } : { runs: false, began: { offset: meta.offset, clock: meta.clock } };
+
+/** Whether the customer's bytes were written under other rules. The parts that an explanation has added are no rules. */
+export function isOfOthers({ layouts }: Meta, state: Uint8Array, compiled: Compiled): boolean {
+  const { watches, ...own } = layoutOf(compiled);
+  const { watches: theirs, ...other } = layouts.get(layoutNumber(state)) ?? {};
+  return JSON.stringify([other, theirs]) !== JSON.stringify([own, watches?.filter((key) => key !== "")]);
+}
 
 /** `upTo`: the partition's clock, read before the outputs are. */
 export async function publishedOf(ports: { readonly outputs: OutputLog; readonly store: StateStore }, partition: number, customer: string, upTo: number): Promise<Published> {

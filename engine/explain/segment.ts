@@ -19,6 +19,10 @@ export interface SegmentExplanation {
   readonly sureUntil: number | null;
   /** Types of events that may change it before, sorted. */
   readonly touchedBy: readonly string[];
+  /** Membership is not what the conditions bring about: the rules changed after the customer was last looked at. */
+  readonly unsettled: boolean;
+  /** It depends on where the customer stands among all, which is drawn up each midnight UTC. */
+  readonly standing: boolean;
 }
 
 export interface HeldExplanation {
@@ -50,15 +54,26 @@ export function explainSegment(subject: Subject, { index, enter, leave }: Segmen
   const outlines = leave === null ? [enter] : [enter, leave];
   const [entering, leaving] = partsOf(subject, outlines, null);
   const { segments, upTo } = forecast(subject, { watches: [], segments: [index], run: null });
+  const member = isMember(customer, index);
   const touchedBy = new Set(outlines.flatMap(({ changedBy }) => changedBy));
   return {
-    segment: segment.name, label: segment.label, member: isMember(customer, index),
+    segment: segment.name, label: segment.label, member,
     enter: held(subject, entering as Part, segment.enter, 2 * index),
     leave: segment.leave === null ? null : held(subject, leaving as Part, segment.leave, 2 * index + 1),
     turns: segments.get(index) ?? null,
     sureUntil: segments.has(index) || upTo === Infinity ? null : upTo,
     touchedBy: [...touchedBy].sort(),
+    // What is due is not done yet: that is no contradiction.
+    unsettled: customer.wake > subject.now && contradicts(segment, member, (entering as Part).holds === true, leaving?.holds === true),
+    standing: outlines.some(({ readsStanding }) => readsStanding),
   };
+}
+
+/** Where nothing needs to hold for long, conditions alone say who is in. */
+function contradicts({ enter, leave }: Program["segments"][number], member: boolean, enters: boolean, leaves: boolean): boolean {
+  const atOnce = ({ forMs, forMonths }: Held): boolean => forMs === 0 && forMonths === 0;
+  if (member) return leave === null ? !enters : atOnce(leave) && leaves;
+  return atOnce(enter) && enters && !leaves;
 }
 
 function held({ customer }: Subject, condition: Part, { forMs, forMonths }: Held, key: number): HeldExplanation {

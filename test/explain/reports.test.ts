@@ -1,5 +1,6 @@
 /** Reports on segments, traits, points, tiers and channels, and the shape of the JSON, which others rely on. */
 import { expect, test } from "vitest";
+import { NO_FIGURES } from "../../engine/customer.js";
 import { expectGolden } from "./goldens.js";
 import { life, type Life } from "./life.js";
 
@@ -47,4 +48,13 @@ test.each<[string, (of: Life) => string]>([
   const text = json(lived());
   expectGolden(`${kind}.json`, text);
   expect(JSON.parse(text)).toMatchObject({ customer: "ola", at: "2026-03-04T22:31:00.000Z", timezone: "Europe/Warsaw" });
+});
+
+test("where customers stand may change at a midnight", () => {
+  const of = life(`${PROGRAM}\ntrait rank = percentile(spend among count(bought) >= 1)\nsegment best when rank >= 90\n`, "event", { ...NO_FIGURES, percentile: () => 50 });
+  of.event("2026-03-02 10:00", "bought", { total: 60 });
+  expectGolden("segment-best.txt", `${of.segment("best").text}\n`);
+  expectGolden("value-rank.txt", `${of.other("rank").text}\n`);
+  expect(of.segment("best").text).toContain("\nstays out: time alone changes nothing; but where customers stand among all is drawn up each midnight UTC, and may change it\n");
+  expect(of.segment("vip").text).not.toContain("midnight");
 });

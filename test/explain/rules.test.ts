@@ -68,14 +68,14 @@ const CASES: Readonly<Record<string, Case>> = {
     rule: 'rule r { on seen  until spend > 500  send email "x" }',
     story: (of) => of.event("2026-03-03 22:00", "seen", { sku: "mug" }),
     says: [
-      'its channel holds `send email "x"` since 2026-03-03 22:00, until 2026-03-04 08:00 at least', "✗ quiet 21:00 to 08:00: it is now, until 2026-03-04 08:00  (of email)",
-      "ends when", "✗ spend > 500", "channel email: a message would be held until 2026-03-04 08:00 at least", "✗ quiet 21:00 to 08:00: it is now, until 2026-03-04 08:00", "✓ quiet when profile.vacation", "held by email until 2026-03-04 08:00 (quiet 21:00 to 08:00)  (e1)",
+      'its channel holds `send email "x"` since 2026-03-03 22:00, until 2026-03-04 08:00 at least', "✗ quiet 21:00 to 08:00: quiet now, until 2026-03-04 08:00  (of email)",
+      "ends when", "✗ spend > 500", "channel email: a message would be held until 2026-03-04 08:00 at least", "✗ quiet 21:00 to 08:00: quiet now, until 2026-03-04 08:00", "✓ quiet when profile.vacation", "held by email until 2026-03-04 08:00 (quiet 21:00 to 08:00)  (e1)",
     ],
   },
   "held by a condition": {
     rule: 'rule r { on seen  send email "x" }',
     story: (of) => { of.event("2026-03-03 11:00", "profile_updated", { vacation: true }); of.event("2026-03-03 12:00", "seen", { sku: "mug" }); },
-    says: ['its channel holds `send email "x"` since 2026-03-03 12:00\n', "✗ quiet when profile.vacation: it is now  (of email)", "channel email: a message would be held\n", 'held by email (quiet when profile.vacation)  (e2)'],
+    says: ['its channel holds `send email "x"` since 2026-03-03 12:00\n', "✗ quiet when profile.vacation: quiet now  (of email)", "channel email: a message would be held\n", 'held by email (quiet when profile.vacation)  (e2)'],
   },
   "one run per value": {
     rule: 'rule r { on cart_updated  per event.cart_id  until cart_updated where total == 0 and cart_id == event.cart_id  wait 1 hour  send push "x" { cart: event.cart_id } }',

@@ -79,7 +79,7 @@ in while
 
 run since 2026-03-02 21:30, started by shop/e3
   its channel holds \`send email "cart"\` since 2026-03-02 22:30, until 2026-03-03 08:00 at least
-    ✗ quiet 21:00 to 08:00: it is now, until 2026-03-03 08:00  (of email)
+    ✗ quiet 21:00 to 08:00: quiet now, until 2026-03-03 08:00  (of email)
   ends by order_placed
 
 starts
@@ -94,7 +94,7 @@ only when
 
 channel email: a message would be held until 2026-03-03 08:00 at least
   ✓ profile.consent.email  (may change by profile_updated)
-  ✗ quiet 21:00 to 08:00: it is now, until 2026-03-03 08:00
+  ✗ quiet 21:00 to 08:00: quiet now, until 2026-03-03 08:00
 
 what happened
   2026-03-02 10:00  not started: when vip  (e1)
@@ -158,10 +158,10 @@ test("a log that forgot, and an engine that stands still", async () => {
 
 test("rules that are younger than the events: what they would have done, and what was really sent", async () => {
   const where = (place = await embeddedPlace({ partitions: 1, clock: "event" }));
-  const old = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on seen  emit "old" }\n' });
-  const young = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on every month on 1 at 09:00  emit "monthly" }\n' });
-  const append = (id: string, time: string): Promise<unknown> =>
-    where.ports.log.append([{ subject: eventSubject("seen", "ola"), body: JSON.stringify({ id, source: "shop", type: "seen", subject: "ola", time, data: {} }) }]);
+  const old = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on seen  emit "old" }\nsegment big when count(seen) >= 1\nsegment huge when count(seen) >= 3\n' });
+  const young = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on every month on 1 at 09:00  emit "monthly" }\nsegment big when count(seen) >= 4\nsegment huge when count(seen) >= 2\n' });
+  const append = (id: string, time: string, who = "ola"): Promise<unknown> =>
+    where.ports.log.append([{ subject: eventSubject("seen", who), body: JSON.stringify({ id, source: "shop", type: "seen", subject: who, time, data: {} }) }]);
   const ask = async (rules: { readonly path: string }, name: string): Promise<string> => (await eddy(["explain", "ola", name, ...where.flags, "--rules", `${rules.path}/rules`], { folder: rules.path })).stdout;
   const run = async (rules: { readonly path: string }, upTo: string): Promise<void> => {
     engine = startEngineProcess({ rules: `${rules.path}/rules`, place: where.flags, folder: rules.path });
@@ -181,12 +181,29 @@ what happened
   2026-02-01 09:00  would have been: done
   2026-02-15 10:00  emit "old": sent; by today's rules and the events that are left it would not have been  (e2)
 `);
+    // The engine runs them, and nothing has come of ola.
+    await append("j1", "2026-02-15T12:00:00Z", "jan");
+    await run(young, "2026-02-15 12:00");
+    expect(await ask(young, "big")).toContain(`ola is in big, as of 2026-02-15 12:00 (UTC)
+! no event of the customer has come since the rules changed (after 2026-02-15 10:00): what is new in them may not have begun for them yet
+! in, though the condition does not hold: the rules changed after the customer was last looked at; the next event or wake will settle it
+`);
+    expect(await ask(young, "huge")).toContain("\n! out, though the condition holds: the rules changed after");
+    // Rules that are kept otherwise in states.
+    const other = folderWith({ "rules/shop.eddy": 'event seen\nrule later { on seen  wait 1 day }\nsegment big when count(seen) >= 1\n' });
+    expect(await ask(other, "big")).toContain("\n! no engine runs these rules yet: ");
+    await append("j2", "2026-02-15T13:00:00Z", "jan");
+    engine = startEngineProcess({ rules: `${other.path}/rules`, place: where.flags, folder: other.path });
+    await until("the events are in the store", async () => (await ask(other, "big")).includes("as of 2026-02-15 13:00 (UTC)"), 60_000, 300);
+    expect((await engine.terminate()).code).toBe(0);
+    expect(await ask(other, "big")).toContain("\n! not looked at since the rules changed: what is new in them begins for the customer with their next event or wake\n");
+    other.remove();
     await append("e3", "2026-02-16T10:00:00Z");
     await append("e4", "2026-03-15T10:00:00Z");
     await run(young, "2026-03-15 10:00");
     expect(await ask(young, "daily")).toContain(`
 what happened
-  ! these rules are younger than the events: until 2026-02-15 10:00 others ran, and what is told of that time is what these would have done
+  ! these rules are younger than the events: until 2026-02-15 13:00 others ran, and what is told of that time is what these would have done
   2026-01-15 10:00  emit "old": sent; by today's rules and the events that are left it would not have been  (e1)
   2026-02-01 09:00  would have been: started
   2026-02-01 09:00  emit "monthly": would have been sent by today's rules; it was not
@@ -197,6 +214,7 @@ what happened
   2026-03-01 09:00  emit "monthly"
   2026-03-01 09:00  done
 `);
+    expect(await ask(young, "big")).toMatch(/^ola is in big, as of .*\nstays in until seen: /);
     // What both did: the same action.
     expect(await ask(young, "hello")).toContain(`  2026-02-15 10:00  emit "hello": sent  (e2)\n  2026-02-15 10:00  would have been: done  (e2)\n  from here on it happened under these rules\n  2026-02-16 10:00  started  (e3)\n`);
   } finally {
