@@ -75,6 +75,8 @@ metric buyers = customers(orders >= 1)
 export interface Subject {
   readonly name: string;
   readonly rules: Compiled;
+  /** How much longer than usual it is from one event to the next. */
+  readonly pace: number;
   /** Type and data of a random event. */
   readonly event: (random: () => number) => { readonly type: string; readonly data: unknown };
 }
@@ -122,12 +124,12 @@ function libraryEvent(random: Random): { type: string; data: unknown } {
 }
 
 const SUBJECTS: Readonly<Record<string, () => Omit<Subject, "name">>> = {
-  nasty: () => ({ rules: compiled([{ file: "nasty.eddy", text: NASTY }]), event: smallEvent }),
-  ranked: () => ({ rules: compiled([{ file: "ranked.eddy", text: RANKED }]), event: smallEvent }),
+  nasty: () => ({ rules: compiled([{ file: "nasty.eddy", text: NASTY }]), pace: 1, event: smallEvent }),
+  ranked: () => ({ rules: compiled([{ file: "ranked.eddy", text: RANKED }]), pace: 5, event: smallEvent }),
   library: () => ({
     rules: compiled(LIBRARY_FOLDERS.flatMap((folder) => readdirSync(`rules/${folder}`).filter((name) => name.endsWith(".eddy")).sort()
       .map((name) => ({ file: `${folder}/${name}`, text: readFileSync(`rules/${folder}/${name}`, "utf8") })))),
-    event: libraryEvent,
+    pace: 10, event: libraryEvent,
   }),
 };
 
@@ -149,18 +151,19 @@ export interface Sent {
   readonly body: string;
 }
 
-const CUSTOMERS = ["ann", "bob", "cid", "dee", "eve", "fay", "gus", "Łódź 1", "a.b*>", "👍"];
+/** Five in each of three partitions: no fewer, or a cache of four would never forget any; no more, or it would never hold those of one batch. */
+const CUSTOMERS = ["dee", "cid", "ann", "eve", "gus", "bob", "fay", "mia", "joe", "leo", "a.b*>", "kim", "\uFFFD", "👍", "Łódź 1"];
 
 export const START = Date.UTC(2026, 2, 27, 6); // the clocks of Europe change two days later
 
 /** Some days of events: most in bursts, hours and days between them. */
-export function history(random: Random, { event }: Subject, count: number): Sent[] {
+export function history(random: Random, { event, pace }: Subject, count: number): Sent[] {
   const lines: Sent[] = [];
   let at = START;
   for (let i = 0; i < count; i++) {
     const r = random();
-    at += r < 0.5 ? Math.floor(random() * 20) : r < 0.75 ? Math.floor(random() * 5000) : r < 0.9 ? Math.floor(random() * 40 * MINUTE) : r < 0.98 ? Math.floor(random() * 8 * HOUR) : Math.floor(random() * DAY);
-    const customer = CUSTOMERS[Math.floor(random() ** 1.5 * CUSTOMERS.length)] as string;
+    at += r < 0.5 ? Math.floor(random() * 20) : r < 0.75 ? Math.floor(random() * 5000) : pace * (r < 0.9 ? Math.floor(random() * 40 * MINUTE) : r < 0.98 ? Math.floor(random() * 8 * HOUR) : Math.floor(random() * DAY));
+    const customer = CUSTOMERS[Math.floor(random() ** 1.3 * CUSTOMERS.length)] as string;
     const again = lines[Math.floor(random() * lines.length)];
     if (again !== undefined && random() < 0.08) {
       lines.push({ ...again, at }); // its sender did not hear that it had arrived

@@ -19,7 +19,7 @@ import { SIZES, type Sizes } from "../../engine/sizes.js";
 import { DAY_MS } from "../../engine/zone.js";
 import { randomOf } from "../retail/random.js";
 import {
-  NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network,
+  NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network, type Rates,
 } from "./network.js";
 import { customersOf, difference, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
 import { START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
@@ -65,6 +65,7 @@ interface World {
   readonly random: () => number;
   readonly options: EngineOptions;
   readonly planted: Planted;
+  readonly only: Only;
   processes: Process[];
   started: number;
   snapshots: Stored[][];
@@ -77,18 +78,33 @@ interface World {
 
 /** Everything small, so that its edges are met. */
 const SMALL: Sizes = {
-  batch: 6, loadAtOnce: 3, commitCustomers: 2, commitBytes: 64, wakePage: 3, wakesInMemory: 6, publishAtOnce: 3, outboxPage: 2, sweepPage: 2, idleAhead: 4, leastCache: 4,
+  batch: 6, loadAtOnce: 3, commitCustomers: 2, commitBytes: 64, wakePage: 2, wakesInMemory: 4, publishAtOnce: 3, outboxPage: 2, sweepPage: 2, idleAhead: 4, leastCache: 4,
 };
+
+/** Some of them small, some as usual. */
+function someSmall(random: () => number): Sizes {
+  const small = random();
+  const entries = Object.entries(SMALL).map(([name, size]) => [name, random() < small ? size : SIZES[name as keyof Sizes]] as const);
+  return { ...(Object.fromEntries(entries) as unknown as Sizes), leastCache: SMALL.leastCache, commitBytes: SMALL.commitBytes };
+}
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export async function simulate(seed: number, planted: Planted = {}, only?: SubjectName): Promise<Story> {
+/** Less than everything, where one thing is looked for. */
+export interface Only {
+  readonly subject?: SubjectName;
+  readonly faults?: readonly string[];
+  readonly rates?: Partial<Rates>;
+  readonly sizes?: Partial<Sizes>;
+}
+
+export async function simulate(seed: number, planted: Planted = {}, only: Only = {}): Promise<Story> {
   const random = randomOf(Math.imul(seed, 0x9e3779b1));
   const r = random();
-  const name = only ?? (r < 0.62 ? "nasty" : r < 0.97 ? "ranked" : "library");
+  const name = only.subject ?? (r < 0.62 ? "nasty" : r < 0.97 ? "ranked" : "library");
   const clock: ClockKind = random() < 0.7 ? "broker" : "event";
   const subject = subjectOf(name);
-  const world = newWorld(subject, clock, random, planted);
+  const world = newWorld(subject, clock, random, planted, only);
   const sent = history(random, subject, 4 + Math.floor(EVENTS * random()));
   for (const each of sent) feed(world, each);
   await live(world, (sent.at(-1)?.at ?? START) + Math.floor(random() * DAY_MS), 2 + Math.floor(random() * 7));
@@ -101,15 +117,15 @@ export async function simulate(seed: number, planted: Planted = {}, only?: Subje
   };
 }
 
-function newWorld(subject: Subject, clock: ClockKind, random: () => number, planted: Planted): World {
+function newWorld(subject: Subject, clock: ClockKind, random: () => number, planted: Planted, only: Only): World {
   const s = scheduler(START - 1000, random);
   const { weaknesses } = planted;
   const network = newNetwork(s, eventServer(clock, PARTITIONS), storeServer(PARTITIONS, weaknesses), outputServer(PARTITIONS, weaknesses));
   const world: World = {
-    network, scheduler: s, subject, random, planted, processes: [], started: 0, snapshots: [], trouble: null, loses: random() < 0.6 ? "store" : "outputs", committed: new Set(),
+    network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null, loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
     options: {
       cacheCustomers: 1, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
-      sizes: random() < 0.8 ? SMALL : { ...SIZES, commitBytes: 4096 },
+      sizes: { ...someSmall(random), ...only.sizes },
     },
   };
   network.committed = ({ partition, outputs }) => {
@@ -247,8 +263,10 @@ const FAULT_NAMES = Object.keys(FAULTS);
 function strike(world: World): boolean {
   const { random, processes, network } = world;
   const victim = processes[Math.floor(random() * processes.length)];
-  // Crashes are a class of their own: half of all.
-  const name = random() < 0.35 ? "crash" : (FAULT_NAMES[Math.floor(random() * FAULT_NAMES.length)] as string);
+  const r = random();
+  const { only: { faults } } = world;
+  // Some are harder to live through than others.
+  const name = faults !== undefined ? (faults[Math.floor(random() * faults.length)] as string) : r < 0.3 ? "crash" : r < 0.45 ? (world.loses === "store" ? "store goes back" : "output log loses its end") : (FAULT_NAMES[Math.floor(random() * FAULT_NAMES.length)] as string);
   if (victim === undefined || FAULTS[name]?.(world, victim) === false) return false;
   count(network, name);
   note(world.scheduler, `*** ${name} (${victim.client.name})`);
@@ -282,7 +300,7 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
 
 async function live(world: World, until: number, faults: number): Promise<void> {
   const { scheduler: s, random, network } = world;
-  network.rates = random() < 0.3 ? NO_FAULTS : { lostRequest: 0.02, lostAnswer: 0.03, late: 0.02, twice: 0.03, slow: 0 };
+  network.rates = random() < 0.2 && world.only.rates === undefined ? NO_FAULTS : { lostRequest: 0.02, lostAnswer: 0.03, late: 0.02, twice: 0.05, slow: 0, ...world.only.rates };
   start(world);
   let remaining = faults;
   const rate = random() < 0.5 ? 0.03 : 0.008;
@@ -368,7 +386,7 @@ async function compare(world: World): Promise<string | null> {
 
 /** Another engine on the same log, from nothing, with nothing going wrong. */
 async function undisturbed({ subject, network: { events }, scheduler: { now } }: World): Promise<PartitionOutcome[] | string> {
-  const world = newWorld(subject, events.clock, randomOf(1), {});
+  const world = newWorld(subject, events.clock, randomOf(1), {}, {});
   world.scheduler.now = now;
   Object.assign(world.network.events, { records: [...events.records], ids: new Map(events.ids) });
   start(world);

@@ -1,0 +1,130 @@
+/**
+ * Faults that engines and stores of this kind have had, planted one at a time: the simulation must notice each. Most are a
+ * weak server or a wrapper around the ports; those in the middle of the engine replace a part of it (simulation.test.ts).
+ */
+import type { Ports } from "../../engine/engine.js";
+import { LogUnavailable, type LogReader, type Output } from "../../engine/ports.js";
+import type { Customer } from "../../engine/customer.js";
+import type { CustomerCache } from "../../engine/cache.js";
+import { addPage } from "../../engine/wakes.js";
+import type * as PartitionModule from "../../engine/partition.js";
+import type { Client } from "./network.js";
+import type { Only, Planted } from "./run.js";
+
+/** What stands in the place of parts of the engine, while it is planted. */
+export interface Replaced {
+  cache: ((capacity: number) => CustomerCache) | null;
+  supplyWakes: (typeof PartitionModule)["supplyWakes"] | null;
+}
+export const replaced: Replaced = { cache: null, supplyWakes: null };
+
+export interface Bug {
+  readonly name: string;
+  readonly planted: Planted;
+  readonly replaces?: Partial<Replaced>;
+  /** What shows it. */
+  readonly only: Only;
+  /** The first seed that is tried: 1, but where it takes a rare sequence of events. */
+  readonly from?: number;
+}
+
+const around = (change: (ports: Ports, client: Client) => Partial<Ports>): Planted => ({ around: (ports, client) => ({ ...ports, ...change(ports, client) }) });
+
+/** Like the engine's own, but whoever has not been used for long is forgotten whether or not the store has their changes. */
+function forgetful(capacity: number): CustomerCache {
+  const customers = new Map<string, Customer>();
+  let generation = 0;
+  let used = 0;
+  function use(customer: Customer): void {
+    if (customer.generation === generation) return;
+    customer.generation = generation;
+    if (++used <= capacity / 2) return;
+    for (const [id, each] of customers) if (each.generation !== generation) customers.delete(id);
+    customer.generation = ++generation;
+    used = 1;
+  }
+  return {
+    complete: capacity === Infinity,
+    get size() { return customers.size; },
+    get(id) {
+      const found = customers.get(id);
+      if (found !== undefined) use(found);
+      return found;
+    },
+    has: (id) => customers.has(id),
+    peek: (id) => customers.get(id),
+    put(customer) {
+      customers.set(customer.id, customer);
+      customer.generation = -1;
+      use(customer);
+    },
+    acknowledged: () => undefined,
+    *pinned() { for (const customer of customers.values()) if (customer.dirty) yield customer; },
+    all: () => customers.values(),
+  };
+}
+
+/** Every record is stamped anew by whoever takes it. */
+function stampedByWall(reader: LogReader, now: () => number): LogReader {
+  return {
+    ready: (timeoutMs) => reader.ready(timeoutMs),
+    take: (limit) => reader.take(limit).map((record) => ({ ...record, stamp: now() })),
+    get lag() { return reader.lag; },
+    close: () => reader.close(),
+  };
+}
+
+export const BUGS: readonly Bug[] = [
+  { name: "a commit without the fence", only: { subject: "nasty", faults: ["zombie", "second process", "crash"] }, planted: { weaknesses: { noFence: true } } },
+  { name: "a commit without its number", only: { subject: "nasty" }, planted: { weaknesses: { noNumber: true } } },
+  { name: "publishing without the chain", only: { subject: "nasty" }, planted: { weaknesses: { noChain: true } } },
+  {
+    name: "publishing before the commit", only: { subject: "nasty" },
+    planted: around(({ store, outputs }) => ({
+      store: {
+        ...store,
+        async commit(commit) {
+          if (commit.outputs.length > 0) await outputs.publish(commit.partition, commit.outputs).catch(() => undefined);
+          return store.commit(commit);
+        },
+      },
+    })),
+  },
+  { name: "a cache that forgets changed customers", only: { subject: "nasty", rates: { lostRequest: 0.15 }, sizes: { commitCustomers: 400, batch: 512 } }, planted: {}, replaces: { cache: forgetful } },
+  {
+    name: "a wake index that is trusted", only: { subject: "nasty", rates: { lostRequest: 0.1 }, sizes: { wakePage: 1, wakesInMemory: 2 } }, planted: {},
+    // The store does not know yet what is on its way to it.
+    replaces: { supplyWakes: (p, page, complete) => addPage(p.wakes, page, complete) },
+  },
+  {
+    name: "a clock that listens to the wall", only: { subject: "nasty" },
+    planted: around(({ log }, { network, skewMs }) => ({
+      log: { ...log, read: async (from) => stampedByWall(await log.read(from), () => Math.round(network.scheduler.now + skewMs)) },
+    })),
+  },
+  {
+    name: "a wake that is dropped", only: { subject: "nasty" },
+    planted: around(({ store }) => ({
+      store: { ...store, commit: (commit) => store.commit({ ...commit, wakes: commit.wakes.filter(([, at]) => at === null || at % 5 !== 0) }) },
+    })),
+  },
+  {
+    name: "skipping outputs by number after the store went back", from: 460, only: { subject: "ranked", faults: ["store goes back", "store goes back", "crash"] },
+    planted: around(({ outputs, store }) => ({
+      outputs: {
+        ...outputs,
+        // What is there already is taken for what is to be published under its number.
+        async last(partition) {
+          const { meta } = await store.meta(partition).catch(() => Promise.reject(new LogUnavailable("no answer")));
+          const last = await outputs.last(partition);
+          return Math.min(last, Number(meta["next"] ?? 1) - 1);
+        },
+        async publish(partition, list) {
+          const last = await outputs.last(partition);
+          const fresh = list.filter(({ number }) => number > last);
+          return fresh.length > 0 ? outputs.publish(partition, fresh) : (list.at(-1) as Output).number;
+        },
+      },
+    })),
+  },
+];
