@@ -5,7 +5,7 @@ import { renderAll } from "../../dsl/diagnostics/render.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { NO_FIGURES, type Customer, type Figures } from "../../engine/customer.js";
 import { decodeLine, type Work } from "../../engine/decode.js";
-import { ruleHistory, type History } from "../../engine/explain/history.js";
+import { ruleHistory, type History, type Recorded } from "../../engine/explain/history.js";
 import type { Subject } from "../../engine/explain/forecast.js";
 import { outliner } from "../../engine/explain/outline.js";
 import { askChannel, askRule, explainChannel, explainRule, type ChannelQuestion, type RuleExplanation, type RuleQuestion } from "../../engine/explain/rule.js";
@@ -27,7 +27,7 @@ export interface Life {
   until(at: string): void;
   customer(): Customer;
   subject(): Subject;
-  rule(name: string, most?: number): { readonly explained: RuleExplanation; readonly history: History; readonly text: string; readonly json: string };
+  rule(name: string, most?: number, known?: Pick<Recorded, "published" | "reign">): { readonly explained: RuleExplanation; readonly history: History; readonly text: string; readonly json: string };
   segment(name: string): { readonly explained: SegmentExplanation; readonly text: string; readonly json: string };
   /** Of a trait, points, a tier or a channel. */
   other(name: string): { readonly text: string; readonly json: string };
@@ -76,10 +76,10 @@ export function life(text: string, clock: ClockKind = "event", figures: Figures 
       live(work);
     },
     until: (at) => live(tick(instant(at))),
-    rule(name, most = 20) {
+    rule(name, most = 20, known = {}) {
       const question = found(rules, name);
       const explained = explainRule(subject(), question);
-      const history = ruleHistory(subject(), question, { works: [...works, tick(partition.clock)], clock }, most);
+      const history = ruleHistory(subject(), question, { works: [...works, tick(partition.clock)], clock, ...known }, most);
       return { explained, history, text: ruleReport(explained, history, who()), json: json(explanationJson(explained, history, who())) };
     },
     segment(name) {

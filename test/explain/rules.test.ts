@@ -284,6 +284,32 @@ describe("several runs of one rule", () => {
   });
 });
 
+describe("what went out", () => {
+  const RULE = 'rule r { on seen  emit "x" }';
+
+  test("sent as it is or by an edited step; not sent; before what the outputs tell; not yet", () => {
+    const of = lifeOf(RULE);
+    for (let day = 1; day <= 5; day++) of.event(`2026-03-0${day} 10:00`, "seen", { sku: "a" });
+    const day = (n: number): number => Date.parse(`2026-03-0${n}T10:00:00Z`);
+    const action = { id: "of an edited step", at: day(3), type: "emit.x", rule: "r", cause: "e3", data: {} };
+    const { told } = of.rule("r", 100, {
+      published: { actions: [action, { ...action, id: "another rule", at: day(2), rule: "q" }], after: day(1), upTo: day(4) },
+      reign: { runs: true, began: { offset: 2, clock: day(2) } },
+    }).history;
+    expect(told.flatMap((one) => (one.k === "acted" ? [[one.cause, one.sent, one.wouldHave]] : []))).toEqual([
+      ["e1", "unknown", true], ["e2", "not sent", true], ["e3", "sent", false], ["e4", "not sent", false], ["e5", "not yet", false],
+    ]);
+    expect(told.some(({ k }) => k === "sent")).toBe(false);
+  });
+
+  test("what other rules did under its name stands at its time", () => {
+    const of = lifeOf(RULE);
+    for (let day = 1; day <= 3; day++) of.event(`2026-03-0${day} 10:00`, "seen", { sku: "a" });
+    const { text } = of.rule("r", 4, { published: { actions: [{ id: "1", at: Date.parse("2026-03-02T12:00:00Z"), type: "email.a.b", rule: "r", cause: "time", data: {} }], after: -Infinity, upTo: Infinity } });
+    expectInOrder(text, ["what happened\n  ! not all of this happened", '2026-03-02 12:00  send email "a.b": sent; by today\'s rules', "2026-03-03 10:00  started"]);
+  });
+});
+
 describe("records that do not tell all", () => {
   const RULE = 'rule r { on bought  when count(bought) >= 2  wait 1 day  emit "x" }';
 
