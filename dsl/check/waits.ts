@@ -39,6 +39,7 @@ export function readWait(site: Site, written: Waiting): Step | null {
 /** What to do where no instant stands behind `wait until`. */
 function instantOf(written: ast.Expression, { k }: Type): { readonly label?: string; readonly notes?: readonly string[] } {
   if (k === "duration") return { label: "for so long one waits without `until`" };
+  if (written.k === "string" && /^\d\d:\d\d$/.test(written.value)) return { label: `without quotes it is a time of day: \`${written.value}\`` };
   if (k !== "date") return {};
   const date = pathOf(written)?.map(({ text }) => text).join(".") ?? "DATE";
   return {

@@ -71,6 +71,8 @@ const FORMS: readonly Form[] = [
     return `write \`wait for ${before(1)?.text ?? ""} up to ${number ?? "7"} ${UNIT.test(unit ?? "") ? unit ?? "" : "days"}\``;
   }),
   form(({ before, text }) => UNIT.test(text) && digits(before(1)?.text ?? "") !== undefined, ({ before, text }) => `numbers are written in digits: \`${digits(before(1)?.text ?? "") ?? ""} ${text}\``),
+  form(({ before, text, after }) => text === "," && UNIT.test(before(1)?.text ?? "") && isNumber(before(2)) && before(3)?.text === "wait" && isNumber(after(1)), ({ before, after }) => `durations are added: \`${before(2)?.text ?? ""} ${before(1)?.text ?? ""} + ${after(1)?.text ?? ""} ${after(2)?.text ?? "hours"}\``),
+  form(({ kind, before, text, after, could }) => kind === "rule" && before(1)?.text === "on" && could("enter") && oneOf(text, "event", "segment") && isWord(after(1)), ({ text, after }) => `write \`on ${text === "event" ? "" : "enter "}${after(1)?.text ?? ""}\``),
   form(({ before, token, after }) => isNumber(token) && UNIT.test(after(1)?.text ?? "") && UNIT.test(before(1)?.text ?? "") && isNumber(before(2)), ({ before, text, after }) => `durations are added: \`${before(2)?.text ?? ""} ${before(1)?.text ?? ""} + ${text} ${after(1)?.text ?? ""}\``),
   form(({ before, token, text }) => before(1)?.text === "tomorrow" && before(2)?.text === "until" && (token?.type === "clock" || text === "at"), ({ token, after }) => `write \`wait until 00:00\`, and behind it \`wait until ${token?.type === "clock" ? token.text : after(1)?.type === "clock" ? after(1)?.text ?? "" : "09:00"}\``),
   form(({ before, text }) => before(1)?.text === "urgent" && text === "{", "`urgent` stands behind the fields: `{ … } urgent`"),
