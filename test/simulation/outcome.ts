@@ -124,16 +124,24 @@ function differenceIn(found: PartitionOutcome, expected: PartitionOutcome, withC
 
 function saidDifferently(found: readonly Said[], expected: readonly Said[]): string | null {
   if (found.length === expected.length && found.every(({ id, subject, body }, i) => expected[i]?.id === id && expected[i].subject === subject && expected[i].body === body)) return null;
-  const once = new Set(found.map(({ id }) => id));
-  if (once.size < found.length) return `said twice: ${found.filter(({ id }, i) => found.findIndex((other) => other.id === id) < i).map(({ body }) => body).join("\n")}`;
-  const lost = expected.filter(({ id }) => !once.has(id));
+  // Who is forgotten does not know any more which events were theirs: one that is sent again says the same again.
+  const [is, should] = [timesOf(found), timesOf(expected)];
+  const more = found.filter(({ id }) => (is.get(id) ?? 0) > (should.get(id) ?? 0));
+  if (more.length > 0) return `said too often: ${more.map(({ body }) => body).join("\n")}`;
+  const lost = expected.filter(({ id }) => (is.get(id) ?? 0) < (should.get(id) ?? 0));
   if (lost.length > 0) return `never said: ${lost.map(({ body }) => body).join("\n")}`;
-  const [is, should] = [byCustomer(found), byCustomer(expected)];
-  for (const [customer, lines] of is) {
-    const i = lines.findIndex((line, n) => line !== should.get(customer)?.[n]);
-    if (i >= 0) return `said to ${customer} in place ${i}: ${lines[i]}\nnot: ${should.get(customer)?.[i] ?? "anything"}`;
+  const expectedLines = byCustomer(expected);
+  for (const [customer, lines] of byCustomer(found)) {
+    const i = lines.findIndex((line, n) => line !== expectedLines.get(customer)?.[n]);
+    if (i >= 0) return `said to ${customer} in place ${i}: ${lines[i]}\nnot: ${expectedLines.get(customer)?.[i] ?? "anything"}`;
   }
   return null;
+}
+
+function timesOf(said: readonly Said[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const { id } of said) times.set(id, (times.get(id) ?? 0) + 1);
+  return times;
 }
 
 function byCustomer(said: readonly Said[]): Map<string, string[]> {

@@ -56,7 +56,7 @@ describe.runIf(ALONE !== undefined)("one seed", () => {
 });
 
 describe.runIf(ALONE === undefined)("under faults", () => {
-  test(`${SEEDS} seeds come out as a straight run does`, async () => {
+  test(`up to ${SEEDS} seeds come out as a straight run does`, async () => {
     const started = process.cpuUsage();
     let seeds = 0;
     let outputs = 0;
