@@ -5,10 +5,10 @@
 import type { Expr, Program, Step } from "../dsl/program.js";
 import type { Expectation, Test, TestSuite } from "../dsl/tests.js";
 import { compile, type Compiled } from "../engine/compile/compiled.js";
-import { children } from "../engine/compile/emit.js";
+import { blocksOf, children } from "../dsl/walk.js";
 import { ruleHistory } from "../engine/explain/history.js";
 import { outliner } from "../engine/explain/outline.js";
-import { askRule, blocksOf, explainRule, type RuleQuestion } from "../engine/explain/rule.js";
+import { askRule, explainRule, type RuleQuestion } from "../engine/explain/rule.js";
 import { askSegment, explainSegment, type SegmentQuestion } from "../engine/explain/segment.js";
 import type { Explain, FailedMoment } from "../engine/testing/outcome.js";
 import { startingOnly } from "../engine/testing/program.js";

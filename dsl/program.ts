@@ -261,6 +261,9 @@ export type Moment =
   | { readonly k: "down"; readonly tier: number }
   | { readonly k: "change"; readonly watch: number };
 
+/** In the order of their numbers. */
+export const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+
 /** `at`: ms since midnight in the customer's zone. */
 export type Schedule =
   | { readonly k: "daily"; readonly at: number }

@@ -4,6 +4,7 @@
 // is spelt as what it was written as where that can be told, and otherwise as what it became. Brackets stand where the
 // precedence needs them.
 
+import { WEEKDAYS } from "./program.js";
 import type { Aggregate, Cap, Expr, Length, Moment, Program, Schedule, Step, Type, Value, Window } from "./program.js";
 
 /** Binding strength, loosest first, as in the grammar. */
@@ -198,8 +199,6 @@ export function spellMoment(program: Program, moment: Moment): string {
     case "change": { const watch = program.watches[moment.watch]; return `change ${watch === undefined ? "something" : spell(program, watch.value)}`; }
   }
 }
-
-export const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
 
 /** `every monday at 09:00`. */
 export function spellSchedule(program: Program, schedule: Schedule): string {

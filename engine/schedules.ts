@@ -10,7 +10,7 @@
  * worked out once for a zone and hold until then; `on every year on DATE` is asked of each customer.
  */
 import type { Expr, Program, Schedule } from "../dsl/program.js";
-import { children } from "./compile/emit.js";
+import { children } from "../dsl/walk.js";
 import type { Compiled, CompiledRule, CompiledSchedule } from "./compile/compiled.js";
 import type { ValueOf } from "./compile/steps.js";
 import { extrasOf, type Context, type Customer } from "./customer.js";

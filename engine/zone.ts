@@ -9,6 +9,7 @@
  * Instants are ms since 1970 UTC, dates days since 1970-01-01, months 1 to 12, weekdays 0 (Monday) to 6.
  */
 import { Temporal } from "temporal-polyfill";
+import { WEEKDAYS } from "../dsl/program.js";
 import { daysFromCivil, daysInMonth } from "./envelope.js";
 
 export const DAY_MS = 86_400_000;
@@ -164,8 +165,6 @@ export function hourAt(zone: Zone, instant: number): number {
 export function weekdayOfDate(date: number): number {
   return (((date + 3) % 7) + 7) % 7;
 }
-
-const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
 
 export function weekdayName(date: number): string {
   return WEEKDAYS[weekdayOfDate(date)] as string;

@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 
 import type { Program, Step } from "../../dsl/program.js";
+import { allSteps } from "../../dsl/walk.js";
 import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
 import { nothingYet, type Report } from "../../engine/population/report.js";
 import { POPULATION_TYPE, TICK_TYPE } from "../../engine/subjects.js";
@@ -185,18 +186,8 @@ function suppressedSamples({ rules, channels }: Pick<Program, "rules" | "channel
 }
 
 function eachAction(steps: readonly Step[], program: Pick<Program, "channels">, found: (channel: string, template: string) => void): void {
-  for (const step of steps) {
+  for (const step of allSteps(steps)) {
     if (step.k === "send") found(program.channels[step.channel]?.name ?? "", step.template);
     else if (step.k === "emit") found(EMIT, step.name);
-    else for (const block of blocksOf(step)) eachAction(block, program, found);
-  }
-}
-
-function blocksOf(step: Step): readonly (readonly Step[])[] {
-  switch (step.k) {
-    case "if": case "take": return [step.then, step.else];
-    case "waitFor": return [step.then ?? [], step.else];
-    case "split": return step.branches.map(({ steps }) => steps);
-    case "wait": case "waitClock": case "waitTime": case "send": case "emit": case "set": case "award": case "stop": return [];
   }
 }

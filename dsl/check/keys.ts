@@ -7,7 +7,7 @@
 
 import stringify from "fast-json-stable-stringify";
 import type { Aggregate, Expr, Held, Type } from "../program.js";
-import { children } from "./trees.js";
+import { children } from "../walk.js";
 
 /** The kind of a type; what a union or record consists of can grow without anything meaning something else. */
 const kind = (type: Type): string => (type.k === "list" ? `list of ${type.of.k}` : type.k);

@@ -5,7 +5,7 @@ import type * as ast from "../ast.js";
 import type { Expr, Rule, Segment } from "../program.js";
 import { mentions } from "./mentions.js";
 import type { World } from "./site.js";
-import { children } from "./trees.js";
+import { children } from "../walk.js";
 
 /** What the lints look at beside the declarations: the same as these, checked. Of a program without errors. */
 export interface Checked {

@@ -5,7 +5,7 @@ import type { Experiment, Expr, Points, Policy, Program, Quiet, Rule, Schedule, 
 import { byCodeUnits } from "./declared.js";
 import { type Meanings, heldMeaning, keyOf, meaning } from "./keys.js";
 import type { Parts } from "./parts.js";
-import { blocksOf } from "./step-trees.js";
+import { blocksOf } from "../walk.js";
 
 /** Keys of all that trees refer to, made in dependency order, so that none is made far within another. */
 export function meaningsOf(parts: Parts, order: readonly string[]): Meanings {

@@ -8,7 +8,7 @@ import { eventOf } from "./aggregates.js";
 import { traitValue } from "./conditions.js";
 import { type DeclaredEvent, type NameKind, whatItIs } from "./declared.js";
 import { type Site, type Start, type World, siteIn } from "./site.js";
-import { nodes } from "./trees.js";
+import { nodes } from "../walk.js";
 import { type RecordType, join, plainField } from "./types.js";
 
 export interface ReadMoments {

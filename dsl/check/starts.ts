@@ -1,13 +1,13 @@
 // What starts a rule: moments and schedules, and what is known of the event that did.
 
 import type * as ast from "../ast.js";
-import type { Moment, Schedule } from "../program.js";
+import { WEEKDAYS, type Moment, type Schedule } from "../program.js";
 import { wholeNumber } from "./caps.js";
 import { momentaryCondition, watchedValue } from "./conditions.js";
 import type { DeclaredEvent } from "./declared.js";
 import { eventAmong, readMoment } from "./moments.js";
 import { type Site, type Start, type World, siteIn } from "./site.js";
-import { WEEKDAYS, describe } from "./types.js";
+import { describe } from "./types.js";
 
 export interface ReadStarts {
   readonly on: readonly Moment[];

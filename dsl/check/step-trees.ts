@@ -1,46 +1,7 @@
-// Steps and moments as trees: what stands in their blocks, which expressions they evaluate, and the same with others in
-// place. Knows every form of step and moment and nothing of what it means.
+// Steps and moments with others of their parts in place: keys, expressions, watches. Knows every form of step and moment and
+// nothing of what it means; the ways through them are in dsl/walk.ts.
 
 import type { Expr, Moment, Rule, Schedule, Step } from "../program.js";
-
-/** The blocks of a step, in the order of the text. */
-export function blocksOf(step: Step): readonly (readonly Step[])[] {
-  switch (step.k) {
-    case "if": case "take": return [step.then, step.else];
-    case "waitFor": return [...(step.then === null ? [] : [step.then]), step.else];
-    case "split": return step.branches.map(({ steps }) => steps);
-    case "wait": case "waitClock": case "waitTime": case "send": case "emit": case "set": case "award": case "stop": return [];
-  }
-}
-
-/** The steps and those in their blocks, as they stand in the text. */
-export const allSteps = (steps: readonly Step[]): readonly Step[] => steps.flatMap((step) => [step, ...blocksOf(step).flatMap(allSteps)]);
-
-/** Every expression that the steps evaluate, theirs in blocks too. */
-export const stepTrees = (steps: readonly Step[]): readonly Expr[] => allSteps(steps).flatMap(treesOfStep);
-
-/** Without those of its blocks. */
-function treesOfStep(step: Step): readonly Expr[] {
-  switch (step.k) {
-    case "wait": return [step.for];
-    case "waitTime": return [step.until];
-    case "waitFor": return step.moments.flatMap(momentTrees);
-    case "if": return [step.if];
-    case "send": case "emit": return step.payload === null ? [] : [step.payload];
-    case "set": return [step.value];
-    case "award": case "take": return [step.amount];
-    case "waitClock": case "split": case "stop": return [];
-  }
-}
-
-/** What a watched value changes to is settled with the program: a moment reads nothing of it. */
-export function momentTrees(moment: Rule["until"][number]): readonly Expr[] {
-  switch (moment.k) {
-    case "condition": return [moment.if];
-    case "event": return moment.where === null ? [] : [moment.where];
-    case "enter": case "leave": case "up": case "down": case "change": return [];
-  }
-}
 
 export interface Changes {
   readonly tree: (of: Expr) => Expr;

@@ -9,7 +9,7 @@ import { pathOf } from "./names.js";
 import { ordered } from "./order.js";
 import { type CheckedTrait, type World, siteIn } from "./site.js";
 import { readTier } from "./tiers.js";
-import { nodes } from "./trees.js";
+import { nodes } from "../walk.js";
 
 /** Trees that change continuously are copied to where they are used; beyond this many nodes that goes too far. */
 const LARGEST_COPY = 500;

@@ -1,7 +1,10 @@
-// Expression trees: made, walked and rebuilt. Knows every form of node and nothing of what it means.
+// Expression trees: made and rebuilt; the ways through them (dsl/walk.ts) are at hand here too. Knows every form of node and nothing of what it means.
 
 import type { Aggregate, Expr, ExprNode, Type, Value } from "../program.js";
+import { children } from "../walk.js";
 import { BOOLEAN, DURATION, NULL, NUMBER, STRING, TIME, join, listOf, plainField } from "./types.js";
+
+export { children, nodes } from "../walk.js";
 
 export const node = (form: ExprNode, type: Type, maybe: boolean): Expr => ({ ...form, type, maybe });
 
@@ -36,30 +39,6 @@ export function list(items: readonly Expr[]): Expr | null {
 export function record(entries: readonly { readonly name: string; readonly value: Expr }[]): Expr {
   const fields = entries.map(({ name, value }) => plainField(name, value.type, value.maybe));
   return node({ k: "record", entries }, { k: "record", fields }, false);
-}
-
-/** The nodes right below this one, in the order of the text. */
-export function children(of: Expr): readonly Expr[] {
-  switch (of.k) {
-    case "const": case "input": case "timeOf": case "captured": case "timeOfCaptured": case "now": case "local":
-    case "trait": case "segment": case "points": case "tier": case "variant": case "percentile": case "population": case "figure":
-      return [];
-    case "aggregate": return of.key === null ? [] : [of.key];
-    case "list": return of.items;
-    case "record": return of.entries.map(({ value }) => value);
-    case "field": case "pluck": case "not": case "negate": case "addMonths": return [of.of];
-    case "index": return [of.of, of.at];
-    case "and": case "or": return of.of;
-    case "compare": case "arithmetic": case "dateDifference": case "concat": case "without": case "coalesce":
-      return [of.left, of.right];
-    case "dateShift": return [of.date, of.by];
-    case "in": return [of.value, ...of.items];
-    case "contains": return [of.list, of.value];
-    case "like": return [of.value];
-    case "if": return [of.if, of.then, of.else];
-    case "call": return of.args;
-    case "fold": return [of.list, ...(of.where === null ? [] : [of.where]), ...(of.value === null ? [] : [of.value])];
-  }
 }
 
 /** The same node over other children, given in the order of `children`; the node itself where none has changed. */
@@ -105,15 +84,6 @@ function over(of: Expr, parts: readonly Expr[]): ExprNode {
       where: of.where === null ? null : at(1),
       value: of.value === null ? null : at(of.where === null ? 1 : 2),
     };
-  }
-}
-
-/** Every node of the tree, the root first. */
-export function* nodes(root: Expr): Generator<Expr> {
-  const waiting: Expr[] = [root];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    yield next;
-    waiting.push(...children(next));
   }
 }
 

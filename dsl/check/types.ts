@@ -4,7 +4,7 @@
 // An empty list is a list of the null type, which fits every type. Whether a value may be missing is not part of its
 // type, except inside lists and records.
 
-import type { Field, Type } from "../program.js";
+import { WEEKDAYS, type Field, type Type } from "../program.js";
 
 export const STRING: Type = { k: "string" };
 export const NUMBER: Type = { k: "number" };
@@ -13,8 +13,6 @@ export const TIME: Type = { k: "time" };
 export const DATE: Type = { k: "date" };
 export const DURATION: Type = { k: "duration" };
 export const NULL: Type = { k: "null" };
-/** Counted from 0 where they are counted. */
-export const WEEKDAYS: readonly string[] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 export const WEEKDAY: Type = { k: "string", of: WEEKDAYS };
 
 export type ListType = Extract<Type, { readonly k: "list" }>;

@@ -9,6 +9,7 @@
 import type {
   Aggregate, Cap, Experiment, Expr, Field, Length, Moment, Program, Quiet, Rule, Schedule, Settled,
 } from "../../dsl/program.js";
+import { nodes, runTrees } from "../../dsl/walk.js";
 import { addKeyed, codecOf, emptyKeyed, slotOfKey } from "../aggregates/keyed.js";
 import type { Kind, Span } from "../aggregates/kind.js";
 import { kindOf, type Slot } from "../aggregates/kinds.js";
@@ -22,6 +23,7 @@ import { UTC, zoneOf, type Zone } from "../zone.js";
 import { dependencies, type Dependencies } from "./dependencies.js";
 import { chooser, type Chooser } from "./discriminate.js";
 import * as emit from "./emit.js";
+import { changesContinuously, nextFunction } from "./next.js";
 import * as runtime from "./runtime.js";
 import { flatten, type CompiledMoments, type Op, type Test, type ValueOf } from "./steps.js";
 
@@ -271,7 +273,7 @@ class ModuleBuilder {
   payload(name: string, expr: Expr): string { return this.add(name, emit.payloadFunction(this.emitter, name, expr)); }
 
   condition(name: string, expr: Expr): string {
-    const next = emit.nextFunction(this.emitter, `${name}_next`, expr);
+    const next = nextFunction(this.emitter, `${name}_next`, expr);
     if (next !== null) this.add(`${name}_next`, next);
     return this.test(name, expr);
   }
@@ -280,7 +282,7 @@ class ModuleBuilder {
 
   /** A value whose next change is asked for. */
   watched(name: string, expr: Expr): string {
-    const next = emit.nextFunction(this.emitter, `${name}_next`, expr);
+    const next = nextFunction(this.emitter, `${name}_next`, expr);
     if (next !== null) this.add(`${name}_next`, next);
     return this.value(name, expr);
   }
@@ -433,7 +435,7 @@ function compileNode(program: Program, { k, index }: Settled, made: Made, emitte
       const { value, among } = program.rankings[index] as Program["rankings"][number];
       return {
         k, index, value: made.valueOf(value), among: made.test(among) as Test, next: earlier(nextOf(made, value), nextOf(made, among)),
-        continuous: emit.changesContinuously(emitter, value),
+        continuous: changesContinuously(emitter, value),
       };
     }
     case "population": {
@@ -474,8 +476,8 @@ function compileRule(program: Program, rule: Rule, index: number, made: Made): C
 function runAggregatesOf(program: Program, rule: Rule): ReadonlySet<number> {
   const found = new Set<number>();
   const isOfRun = (index: number): boolean => program.aggregates[index]?.window.k === "run";
-  for (const tree of emit.treesOfRule(rule)) {
-    for (const node of emit.nodes(tree)) if (node.k === "aggregate" && isOfRun(node.index)) found.add(node.index);
+  for (const tree of runTrees(rule)) {
+    for (const node of nodes(tree)) if (node.k === "aggregate" && isOfRun(node.index)) found.add(node.index);
   }
   return found;
 }

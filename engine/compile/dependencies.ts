@@ -3,7 +3,7 @@
  * the profile, the clock or something that was settled before has changed.
  */
 import type { Expr, Program, Settled } from "../../dsl/program.js";
-import { children } from "./emit.js";
+import { children } from "../../dsl/walk.js";
 
 export interface Dependencies {
   /** Ranks (places in Program.order) that depend on an aggregate, on points, on a ranking's figures. */

@@ -5,10 +5,11 @@
  * in as an argument of the generated function (constants, sets, spans, the runtime). Values are as in a program; null
  * and undefined both mean missing. A generated expression reads the context `x` (engine/customer.ts).
  *
- * `value` gives code for an expression's value, `condition` for its truth (null is false), `next` for the first instant
- * after now at which time alone may change its value.
+ * `value` gives code for an expression's value, `condition` for its truth (null is false); when time alone may change it,
+ * next.ts says.
  */
-import type { Expr, ExprNode, Program, Rule, Step, Type, Value } from "../../dsl/program.js";
+import type { Expr, ExprNode, Program, Type, Value } from "../../dsl/program.js";
+import { children } from "../../dsl/walk.js";
 
 /** Code is not a string, so that text can never pass for it. */
 export class Code {
@@ -16,7 +17,7 @@ export class Code {
 }
 
 /** One generated function's own needs: its temporary variables and the items it stands in. */
-interface Scope {
+export interface Scope {
   temporaries: number;
   readonly item: string | null;
 }
@@ -40,7 +41,7 @@ export function emitter(program: Program): Emitter {
   return { program, constants: [], extra: [], nextOfTrait: new Map(), clockOfTrait: new Map(), lackOfTrait: new Map() };
 }
 
-function traitValue(e: Emitter, index: number): Expr {
+export function traitValue(e: Emitter, index: number): Expr {
   return (e.program.traits[index] as Program["traits"][number]).value;
 }
 
@@ -62,13 +63,6 @@ export function conditionFunction(e: Emitter, name: string, expr: Expr): string 
 /** The value as it stands in a payload: times and dates as texts. */
 export function payloadFunction(e: Emitter, name: string, expr: Expr): string {
   return wrap(name, (scope) => asJson(e, value(e, expr, scope), expr.type, scope));
-}
-
-/** The next change by time alone, or null where there is none whatever the state. */
-export function nextFunction(e: Emitter, name: string, expr: Expr): string | null {
-  const scope: Scope = { temporaries: 0, item: null };
-  const code = next(e, expr, scope);
-  return code === null ? null : `function ${name}(x) {${temporaries(scope)} return ${code}; }`;
 }
 
 /**
@@ -100,7 +94,7 @@ function wrap(name: string, body: (scope: Scope) => string): string {
   return `function ${name}(x) {${temporaries(scope)} return ${code}; }`;
 }
 
-function temporaries(scope: Scope): string {
+export function temporaries(scope: Scope): string {
   if (scope.temporaries === 0) return "";
   return ` let ${Array.from({ length: scope.temporaries }, (_, i) => `t${i}`).join(", ")};`;
 }
@@ -124,12 +118,12 @@ export function condition(e: Emitter, expr: Expr, scope: Scope): string {
 }
 
 /** A strict boolean. */
-function truth(e: Emitter, expr: Expr, scope: Scope): string {
+export function truth(e: Emitter, expr: Expr, scope: Scope): string {
   const code = condition(e, expr, scope);
   return isBoolean(expr) || (expr.type.k === "boolean" && !expr.maybe) ? `(${code})` : `((${code}) === true)`;
 }
 
-function literal(e: Emitter, v: Value): string {
+export function literal(e: Emitter, v: Value): string {
   if (v === null || typeof v === "boolean" || typeof v === "string") return JSON.stringify(v);
   if (typeof v === "number") return v < 0 || Object.is(v, -0) ? `(${v})` : String(v);
   return constant(e, v);
@@ -191,7 +185,7 @@ export function value(e: Emitter, expr: Expr, scope: Scope): string {
   }
 }
 
-function pointsCall(e: Emitter, expr: Extract<ExprNode, { k: "points" }>, balance: string, expiring: string): string {
+export function pointsCall(e: Emitter, expr: Extract<ExprNode, { k: "points" }>, balance: string, expiring: string): string {
   const { expire } = e.program.points[expr.index] as Program["points"][number];
   const lasting = constant(e, expire);
   return expr.fn === "balance" ? `h.${balance}(x, ${expr.index}, ${lasting})` : `h.${expiring}(x, ${expr.index}, ${lasting}, ${constant(e, expr.within)})`;
@@ -402,233 +396,4 @@ function asJson(e: Emitter, code: string, type: Type, scope: Scope): string {
     }
     default: return code;
   }
-}
-
-// ---------------------------------------------------------------------------------------------------- next change
-
-export function readsClock(e: Emitter, expr: Expr): boolean {
-  if (expr.k === "now" || (expr.k === "call" && expr.fn === "age")) return true;
-  if (expr.k === "tier" && expr.fn === "missing") return readsClock(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value);
-  if (expr.k !== "trait") return children(expr).some((child) => readsClock(e, child));
-  let known = e.clockOfTrait.get(expr.index);
-  if (known === undefined) {
-    known = readsClock(e, traitValue(e, expr.index));
-    e.clockOfTrait.set(expr.index, known);
-  }
-  return known;
-}
-
-/** Whether the value changes with every moment: it reads `now` elsewhere than in comparisons and the calendar. */
-export function changesContinuously(e: Emitter, expr: Expr): boolean {
-  switch (expr.k) {
-    case "now": return true;
-    case "trait": return changesContinuously(e, traitValue(e, expr.index));
-    case "tier": return expr.fn === "missing" && changesContinuously(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value);
-    case "compare": {
-      const others = [expr.left, expr.right].filter(({ k }) => k !== "now");
-      return others.some((other) => changesContinuously(e, other));
-    }
-    case "call": if (calendarStep(e, expr) !== null) return false; break;
-    default: break;
-  }
-  return children(expr).some((child) => changesContinuously(e, child));
-}
-
-export function children(expr: Expr): readonly Expr[] {
-  switch (expr.k) {
-    case "const": case "input": case "timeOf": case "captured": case "timeOfCaptured": case "now": case "local": case "trait":
-    case "segment": case "points": case "tier": case "variant": case "percentile": case "population": case "figure":
-      return [];
-    case "aggregate": return expr.key === null ? [] : [expr.key];
-    case "list": return expr.items;
-    case "record": return expr.entries.map((entry) => entry.value);
-    case "field": case "pluck": case "not": case "negate": case "addMonths": return [expr.of];
-    case "index": return [expr.of, expr.at];
-    case "and": case "or": return expr.of;
-    case "compare": case "arithmetic": case "concat": case "dateDifference": case "without": case "coalesce": return [expr.left, expr.right];
-    case "dateShift": return [expr.date, expr.by];
-    case "in": return [expr.value, ...expr.items];
-    case "contains": return [expr.list, expr.value];
-    case "like": return [expr.value];
-    case "if": return [expr.if, expr.then, expr.else];
-    case "call": return expr.args;
-    case "fold": return [expr.list, ...(expr.where === null ? [] : [expr.where]), ...(expr.value === null ? [] : [expr.value])];
-  }
-}
-
-/** As a number, NaN where it is missing: it spoils the sum, and no instant comes of it. */
-function numeric(e: Emitter, expr: Expr, scope: Scope): string {
-  const code = value(e, expr, scope);
-  return expr.maybe ? `(${code} ?? NaN)` : `(${code})`;
-}
-
-const least = (codes: readonly (string | null)[]): string | null => {
-  const some = [...new Set(codes.filter((code) => code !== null))];
-  return some.length === 0 ? null : some.length === 1 ? (some[0] as string) : `Math.min(${some.join(", ")})`;
-};
-
-export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
-  switch (expr.k) {
-    case "aggregate": {
-      const aggregate = e.program.aggregates[expr.index] as Program["aggregates"][number];
-      const own = aggregate.window.k === "life" || aggregate.window.k === "run" ? null
-        : expr.key === null ? `an${expr.index}(x)` : `an${expr.index}(x, ${value(e, expr.key, scope)})`;
-      return least([own, expr.key === null ? null : next(e, expr.key, scope)]);
-    }
-    case "trait": return nextOfTrait(e, expr.index);
-    case "points": return pointsCall(e, expr, "nextBalance", "nextExpiring");
-    // Levels, memberships and readings are settled, and whoever settles them sees to it that it is done in time.
-    case "tier": return expr.fn === "missing" ? next(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value, scope) : null;
-    case "percentile": return next(e, (e.program.rankings[expr.index] as Program["rankings"][number]).among, scope);
-    case "now": return null; // a value that always changes is never watched as such; comparisons see to it
-    case "and": case "or": return nextOfMany(e, expr, scope);
-    case "compare": return nextOfCompare(e, expr, scope);
-    case "in": return calendarOf(e, expr) === null ? least(children(expr).map((child) => next(e, child, scope))) : nextFlip(e, expr, scope);
-    case "call": {
-      const inner = expr.args.map((arg) => next(e, arg, scope));
-      const step = calendarStep(e, expr);
-      if (step === null) return least(inner);
-      return least([...inner, step === "hour" ? "h.nextHour(x.zone, x.now)" : "h.nextDay(x.zone, x.now)"]);
-    }
-    case "fold": return least([next(e, expr.list, scope), ...[expr.where, expr.value].map((part) => (part === null ? null : nextInFold(e, part, scope)))]);
-    default: return least(children(expr).map((child) => next(e, child, scope)));
-  }
-}
-
-function nextOfTrait(e: Emitter, index: number): string | null {
-  const known = e.nextOfTrait.get(index);
-  if (known !== undefined) return known;
-  const name = `tn${index}`;
-  const text = nextFunction(e, name, traitValue(e, index));
-  if (text !== null) e.extra.push(text);
-  const code = text === null ? null : `${name}(x)`;
-  e.nextOfTrait.set(index, code);
-  return code;
-}
-
-/** What a fold's `where` or `value` asks is asked of every item; by time alone only what does not see the item changes. */
-function nextInFold(e: Emitter, expr: Expr, scope: Scope): string | null {
-  if (expr.k === "aggregate" || expr.k === "trait") return next(e, expr, scope);
-  return least(children(expr).map((child) => nextInFold(e, child, scope)));
-}
-
-/**
- * An `and` that is false now stays so until every part that is false has turned, so the latest of those parts' instants
- * will do; while it is true, the first part that turns ends it. An `or` is the mirror image.
- */
-function nextOfMany(e: Emitter, expr: Extract<Expr, { k: "and" | "or" }>, scope: Scope): string | null {
-  const own: Scope = { temporaries: 0, item: scope.item };
-  const parts = expr.of.map((part) => ({ part, at: next(e, part, own) }));
-  if (parts.every(({ at }) => at === null)) return null;
-  const deciding = expr.k === "and" ? "!" : "";
-  const lines = parts.map(({ part, at }) =>
-    `n = ${at ?? "Infinity"}; if (${deciding}${truth(e, part, own)}) { if (n > latest) latest = n; } else if (n < soonest) soonest = n;`);
-  const name = `m${e.extra.length}`;
-  e.extra.push(`function ${name}(x) {${temporaries(own)} let n, latest = -1, soonest = Infinity; ${lines.join(" ")} return latest >= 0 ? latest : soonest; }`);
-  return `${name}(x)`;
-}
-
-const MIRRORED = { "<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!=" } as const;
-
-function nextOfCompare(e: Emitter, expr: Extract<Expr, { k: "compare" }>, scope: Scope): string | null {
-  const { op, left, right } = expr;
-  if (!readsClock(e, left) && !readsClock(e, right)) {
-    if (right.k === "const" && typeof right.value === "number") return nextOfThreshold(e, left, op, right.value, scope);
-    if (left.k === "const" && typeof left.value === "number") return nextOfThreshold(e, right, MIRRORED[op], left.value, scope);
-    return least([next(e, left, scope), next(e, right, scope)]);
-  }
-  if (calendarOf(e, expr) !== null) return nextFlip(e, expr, scope);
-  if (left.k !== "now" && right.k !== "now") return least([next(e, left, scope), next(e, right, scope)]);
-  const other = left.k === "now" ? right : left;
-  return least([next(e, other, scope), `h.crossing(${numeric(e, other, scope)}, x.now)`]);
-}
-
-/** What a comparison of one aggregate with a constant knows better: a count only falls by time, and only so far. */
-function nextOfThreshold(e: Emitter, expr: Expr, op: string, limit: number, scope: Scope): string | null {
-  const plain = next(e, expr, scope);
-  const inner = expr.k === "trait" ? traitValue(e, expr.index) : expr;
-  if (plain === null || inner.k !== "aggregate" || op === "==" || op === "!=") return plain;
-  const aggregate = e.program.aggregates[inner.index] as Program["aggregates"][number];
-  if (!["count", "distinct", "sum"].includes(aggregate.fn)) return plain;
-  // `> c` ends when the value is below or at c: the next number above c is the limit.
-  const bound = op === ">=" || op === "<" ? limit : nextUp(limit);
-  if (inner.key === null) return `ab${inner.index}(x, ${literal(e, bound)})`;
-  return least([next(e, inner.key, scope), `ab${inner.index}(x, ${literal(e, bound)}, ${value(e, inner.key, scope)})`]);
-}
-
-/** The next double above a number. */
-function nextUp(value: number): number {
-  if (Number.isInteger(value)) {
-    const float = new Float64Array([value]);
-    const bits = new BigInt64Array(float.buffer);
-    if (value === 0) return Number.MIN_VALUE;
-    bits[0] = (bits[0] as bigint) + (value > 0 ? 1n : -1n);
-    return float[0] as number;
-  }
-  const float = new Float64Array([value]);
-  const bits = new BigInt64Array(float.buffer);
-  bits[0] = (bits[0] as bigint) + (value > 0 ? 1n : -1n);
-  return float[0] as number;
-}
-
-/** "hour" or "day" for a calendar function of the clock: how often its value may change. */
-function calendarStep(e: Emitter, expr: Expr): "hour" | "day" | null {
-  if (expr.k !== "call") return null;
-  if (expr.fn === "age") return "day";
-  if (!["hour", "date", "weekday", "weekend", "month", "day", "year"].includes(expr.fn)) return null;
-  if (!expr.args.some((arg) => readsClock(e, arg))) return null;
-  return expr.fn === "hour" ? "hour" : "day";
-}
-
-/** For a comparison of one calendar function of now with constants: how often it may turn. */
-function calendarOf(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>): "hour" | "day" | null {
-  const [subject, others] = expr.k === "in" ? [expr.value, expr.items] : expr.left.k === "call" ? [expr.left, [expr.right]] : [expr.right, [expr.left]];
-  if (subject.k !== "call" || !others.every((other) => other.k === "const")) return null;
-  // It is asked at instants to come, and at those a slot would let go what is in its window now.
-  return subject.args.some(readsState) ? null : calendarStep(e, subject);
-}
-
-const STATEFUL: ReadonlySet<ExprNode["k"]> = new Set(["aggregate", "trait", "segment", "points", "tier", "percentile", "population", "figure"]);
-
-function readsState(expr: Expr): boolean {
-  return STATEFUL.has(expr.k) || children(expr).some(readsState);
-}
-
-function nextFlip(e: Emitter, expr: Extract<Expr, { k: "compare" | "in" }>, scope: Scope): string {
-  const inside = least(children(expr).flatMap(children).map((child) => next(e, child, scope)));
-  const name = `m${e.extra.length}`;
-  e.extra.push(conditionFunction(e, name, expr));
-  return least([inside, `h.nextFlip(x, ${name}, ${calendarOf(e, expr) === "hour"})`]) as string;
-}
-
-// ---------------------------------------------------------------------------------------------------- walks
-
-/** Every node of the tree, the root first. */
-export function* nodes(root: Expr): Generator<Expr> {
-  const waiting: Expr[] = [root];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    yield next;
-    waiting.push(...children(next));
-  }
-}
-
-/** The trees that a run of the rule evaluates. */
-export function treesOfRule(rule: Rule): readonly Expr[] {
-  const ofMoments = (moments: Rule["until"]): readonly Expr[] =>
-    moments.flatMap((moment) => (moment.k === "condition" ? [moment.if] : moment.k === "event" && moment.where !== null ? [moment.where] : []));
-  const ofSteps = (steps: readonly Step[]): readonly Expr[] => steps.flatMap((step): readonly Expr[] => {
-    switch (step.k) {
-      case "wait": return [step.for];
-      case "waitTime": return [step.until];
-      case "waitClock": case "stop": return [];
-      case "waitFor": return [...ofMoments(step.moments), ...ofSteps(step.then ?? []), ...ofSteps(step.else)];
-      case "if": return [step.if, ...ofSteps(step.then), ...ofSteps(step.else)];
-      case "send": case "emit": return step.payload === null ? [] : [step.payload];
-      case "set": return [step.value];
-      case "award": return [step.amount];
-      case "take": return [step.amount, ...ofSteps(step.then), ...ofSteps(step.else)];
-      case "split": return step.branches.flatMap((branch) => ofSteps(branch.steps));
-    }
-  });
-  return [...ofMoments(rule.until), ...ofSteps(rule.steps)];
 }

@@ -6,6 +6,7 @@
  * and `most` rest on ASSUMPTIONS, which whoever shows the figures shows too.
  */
 import type { Program, Rule } from "../../dsl/program.js";
+import { allSteps } from "../../dsl/walk.js";
 import { writer } from "../codec.js";
 import { type Compiled, compile } from "../compile/compiled.js";
 import { type Customer, type Data, SEEN_EVENTS, extrasOf, newCustomer } from "../customer.js";
@@ -13,7 +14,7 @@ import { writeCustomer } from "../state.js";
 import { UTC } from "../zone.js";
 import { DAY_MS, LOADS, NOW, SEGMENTS_PER_MEMBERSHIP, type Which, YEAR_MS } from "./assumptions.js";
 import { otherParts, type Part } from "./others.js";
-import { allSteps, ruleFill } from "./runs.js";
+import { ruleFill } from "./runs.js";
 import { recordOf } from "./samples.js";
 import { addSlot, slotTable } from "./slots.js";
 import { type Touching, touching } from "./touching.js";

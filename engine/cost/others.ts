@@ -1,5 +1,5 @@
 /** What a customer keeps for what is neither an aggregate nor a rule. */
-import { nodes } from "../../dsl/check/trees.js";
+import { nodes } from "../../dsl/walk.js";
 import type { Expr, Program } from "../../dsl/program.js";
 import { spell } from "../../dsl/spell.js";
 import { type Customer, extrasOf } from "../customer.js";

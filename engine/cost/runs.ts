@@ -1,5 +1,6 @@
 /** What a rule keeps with a customer: its runs, and the starts that its caps count. */
 import type { Cap, EventType, Field, Program, Rule, Step } from "../../dsl/program.js";
+import { allSteps } from "../../dsl/walk.js";
 import type { Compiled } from "../compile/compiled.js";
 import { type Customer, type Data, type Run, extrasOf } from "../customer.js";
 import { MAX_RUNS_PER_RULE } from "../runs.js";
@@ -82,17 +83,3 @@ function heldOf(program: Program, rule: Rule, load: Load): Run["held"] {
 
 const largest = (all: readonly (readonly Field[])[]): readonly Field[] =>
   all.reduce<readonly Field[]>((a, b) => (b.length > a.length ? b : a), []);
-
-/** With those in blocks. */
-export function allSteps(steps: readonly Step[]): readonly Step[] {
-  return steps.flatMap((step) => [step, ...allSteps(blocksOf(step))]);
-}
-
-function blocksOf(step: Step): readonly Step[] {
-  switch (step.k) {
-    case "if": case "take": return [...step.then, ...step.else];
-    case "waitFor": return [...(step.then ?? []), ...step.else];
-    case "split": return step.branches.flatMap(({ steps }) => steps);
-    default: return [];
-  }
-}

@@ -1,7 +1,7 @@
 /** Which types of event can change the value of an expression, through everything that it refers to. */
 import type { Expr, Moment, Program } from "../../dsl/program.js";
 import { PROFILE_UPDATED } from "../compile/compiled.js";
-import { children } from "../compile/emit.js";
+import { children } from "../../dsl/walk.js";
 
 export interface Touching {
   expression(of: Expr): ReadonlySet<string>;

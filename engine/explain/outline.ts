@@ -5,7 +5,7 @@
  */
 import { spell } from "../../dsl/spell.js";
 import type { Expr, Program } from "../../dsl/program.js";
-import { children as childrenOf } from "../compile/emit.js";
+import { children as childrenOf } from "../../dsl/walk.js";
 import { touching } from "../cost/touching.js";
 
 export interface Outline {

@@ -4,6 +4,7 @@
  */
 import type { Cap, Expr, Moment, Program, Quiet, Rule, Step, Value } from "../../dsl/program.js";
 import { capText, clockText, spell, spellMoment, spellSchedule, spellStep } from "../../dsl/spell.js";
+import { allSteps } from "../../dsl/walk.js";
 import { leaves } from "../aggregates/kind.js";
 import { hasRoom } from "../caps.js";
 import type { CompiledSchedule } from "../compile/compiled.js";
@@ -153,20 +154,7 @@ type Policy = Program["policies"][number];
 export const policiesOf = (program: Program, channel: number): readonly (Policy & { readonly index: number })[] =>
   (program.channels[channel]?.policies ?? []).flatMap((index) => { const known = program.policies[index]; return known === undefined ? [] : [{ ...known, index }]; });
 
-/** Those of all blocks too. */
-const allSteps = (steps: readonly Step[]): readonly Step[] => steps.flatMap((step) => [step, ...blocksOf(step).flatMap(allSteps)]);
-
 const sendsOf = ({ steps }: Rule): readonly Extract<Step, { k: "send" }>[] => allSteps(steps).flatMap((step) => (step.k === "send" ? [step] : []));
-
-/** The blocks of a step. */
-export function blocksOf(step: Step): readonly (readonly Step[])[] {
-  switch (step.k) {
-    case "if": case "take": return [step.then, step.else];
-    case "waitFor": return [step.then ?? [], step.else];
-    case "split": return step.branches.map((branch) => branch.steps);
-    default: return [];
-  }
-}
 
 export function explainRule(subject: Subject, question: RuleQuestion): RuleExplanation {
   const { compiled, customer } = subject;

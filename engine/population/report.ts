@@ -4,7 +4,7 @@
  */
 import type { Expr, Population, Program } from "../../dsl/program.js";
 import type { Compiled } from "../compile/compiled.js";
-import { children } from "../compile/emit.js";
+import { children } from "../../dsl/walk.js";
 import { NO_FIGURES, newContext } from "../customer.js";
 import { addUp, emptySums, valueOf, type Sum, type Sums } from "./sums.js";
 

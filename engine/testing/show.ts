@@ -1,5 +1,6 @@
 /** Values, instants and what happened as a rule author would write them. */
 import type { Type, Value } from "../../dsl/program.js";
+import { durationText } from "../../dsl/spell.js";
 import { dateText } from "../compile/runtime.js";
 import { DAY_MS, dateAt, offsetAt, type Zone } from "../zone.js";
 import { isList, type Json } from "./data.js";
@@ -18,15 +19,8 @@ export function shownInstant(instant: number, zone: Zone): string {
   return `${String(dateText(dateAt(zone, instant)))} ${minutes}${seconds}${rest}`;
 }
 
-const UNITS = [["day", DAY_MS], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000]] as const;
-
-/** `90 minutes`; what is no whole number of anything stands in ms. */
-export function shownDuration(ms: number): string {
-  const unit = UNITS.find(([, length]) => ms !== 0 && ms % length === 0);
-  if (unit === undefined) return ms === 0 ? "0 seconds" : `${ms} ms`;
-  const [name, length] = unit;
-  return `${ms / length} ${name}${Math.abs(ms / length) === 1 ? "" : "s"}`;
-}
+/** `90 minutes`; what is no whole number of seconds stands in ms. */
+const shownDuration = (ms: number): string => (ms % 1000 === 0 ? durationText(ms) : `${ms} ms`);
 
 export const shownValue = (value: Value, type: Type, zone: Zone): string => cut(valueText(value, type, zone));
 

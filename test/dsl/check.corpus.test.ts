@@ -1,7 +1,7 @@
 // Whole programs: the rule library of this repository, and the scenarios that are kept beside the project.
 
 import { describe, expect, test } from "vitest";
-import { allSteps } from "../../dsl/check/step-trees.js";
+import { allSteps } from "../../dsl/walk.js";
 import { compileProgram, type SourceFile } from "../../dsl/compile.js";
 import { corpus, withoutCorpus } from "./corpus.js";
 import { library } from "./rule-files.js";

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { allSteps } from "../../dsl/check/step-trees.js";
+import { allSteps } from "../../dsl/walk.js";
 import { compileProgram } from "../../dsl/compile.js";
 import type { Program, Rule } from "../../dsl/program.js";
 import { codesOf, compiled, shown, shownMoment, shownStep } from "./shown.js";

@@ -9,7 +9,7 @@ import type { Span } from "../../dsl/ast.js";
 import type { Expr } from "../../dsl/program.js";
 import type { Delay, GivenRecord, Test, TestEvent, TestSuite, WallTime } from "../../dsl/tests.js";
 import { CUSTOMER_ERASED, PROFILE_UPDATED } from "../../engine/compile/compiled.js";
-import { children } from "../../engine/compile/emit.js";
+import { children } from "../../dsl/walk.js";
 import { newContext, newCustomer, type Customer, type Data, type Figures } from "../../engine/customer.js";
 import { SILENT, evaluator, read, zoneOfProfile, type Evaluator } from "../../engine/evaluate.js";
 import { positionOf } from "../../engine/experiments.js";
