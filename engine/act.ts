@@ -54,7 +54,7 @@ export function act(e: Evaluator, run: Run): boolean {
       case "jump": run.at = op.to; break;
       case "stop": return false;
       case "set":
-        changeProfile(e, withField(x.profile, op.path, op.value(x) ?? null));
+        changeProfile(e, withField(x.customer.profile, op.path, op.value(x) ?? null));
         hasChanged(e);
         break;
       case "award":

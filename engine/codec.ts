@@ -110,6 +110,21 @@ export function writeInts32(w: Writer, values: readonly number[]): void {
   w.at = at;
 }
 
+/** Bytes as they are, from `from` to before `to`. */
+export function writeBytes(w: Writer, source: Buffer, from: number, to: number): void {
+  const length = to - from;
+  reserve(w, length);
+  if (length > SHORT_COPY) source.copy(w.bytes, w.at, from, to);
+  else {
+    const { bytes, at } = w;
+    for (let i = 0; i < length; i++) bytes[at + i] = source[from + i] as number;
+  }
+  w.at += length;
+}
+
+/** Below this, a loop is faster than a call into the runtime. */
+const SHORT_COPY = 96;
+
 function isLatin(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false;
   return true;
@@ -185,6 +200,9 @@ export interface Reader {
   at: number;
   readonly end: number;
 }
+
+/** Reads a part of a buffer. */
+export const readerOf = (bytes: Buffer, at: number, end: number): Reader => ({ bytes, at, end });
 
 export function reader(bytes: Uint8Array): Reader {
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,4 +1,5 @@
 /** Builds a commit from what a partition has pending: bytes, lists and numbered outputs. */
+import type { CustomerCache } from "./cache.js";
 import type { Writer as BytesWriter } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { isKnown } from "./erasure.js";
@@ -10,6 +11,8 @@ export interface CommitPlace {
   readonly partition: number;
   readonly writer: Writer;
   readonly number: number;
+  /** Its customers of this commit are bytes from now on. */
+  readonly cache: CustomerCache;
   readonly layout: number;
   /** Number of the first output. */
   readonly nextOutput: number;
@@ -46,9 +49,11 @@ export function buildCommit(
     if (place.suppress.has(message.id)) continue;
     outputs.push({ number: number++, subject: message.subject, id: message.id, cause, body: message.body });
   }
+  const wakes = [...pending.reindexed].map((customer) => [customer.id, customer.indexed === Infinity ? null : customer.indexed] as const);
+  pending.customers.forEach((customer, i) => place.cache.pack(customer, w.bytes, i === 0 ? 0 : (ends[i - 1] as number), ends[i] as number));
+  place.cache.rest();
   return {
-    partition: place.partition, writer: place.writer, number: place.number, states, outputs, forget: place.forget,
-    wakes: [...pending.reindexed].map((customer) => [customer.id, customer.indexed === Infinity ? null : customer.indexed] as const),
+    partition: place.partition, writer: place.writer, number: place.number, states, outputs, forget: place.forget, wakes,
     segments: segmentChanges(compiled, pending),
     counts: countChanges(compiled, pending, place.anew),
     meta: meta(number),

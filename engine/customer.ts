@@ -1,8 +1,10 @@
 /**
  * One customer as the engine holds them in memory, and the context in which expressions about them are evaluated.
  *
- * All of it is plain data. Slots, memberships and helds are sparse: a customer holds only what they have.
- * engine/state.ts turns it into bytes and back; nothing else looks inside those.
+ * All of it is data. Slots, memberships and helds are sparse: a customer holds only what they have. engine/state-write.ts
+ * turns it into bytes, engine/state-read.ts back; nothing else looks inside those. A customer who comes from bytes may
+ * leave parts of themselves there until somebody asks (engine/state-packed.ts): slots are got with `slotOf`, never out of
+ * the list.
  */
 import type { Value } from "../dsl/program.js";
 import type { Frame } from "./aggregates/kind.js";
@@ -129,13 +131,25 @@ export function extrasOf(customer: Customer): Extras {
   return (customer.extras ??= newExtras());
 }
 
+/** What of a customer still lies in bytes. */
+export interface Packed {
+  /** The slot of an aggregate, which has this place in the bytes. */
+  slot(place: number, aggregate: number): Slot;
+  /** Like `seenBefore`. */
+  seenBefore(high: number, low: number): boolean;
+}
+
 export interface Customer {
   readonly id: string;
+  /** Null: everything is here. */
+  packed: Packed | null;
   /** Earliest own time of any event; Infinity: none yet. */
   firstSeen: number;
+  /** The instant from which all others are counted in the customer's bytes: own time of their first event. NaN: none yet. */
+  base: number;
   profile: Data;
   zone: Zone;
-  /** Slot i belongs to aggregate `slotIds[i]`; sorted. */
+  /** Slot i belongs to aggregate `slotIds[i]`; sorted. Ask `slotOf`: the list may hold places in bytes instead. */
   slotIds: number[];
   slots: Slot[];
   /** Indexes of the segments the customer is in; sorted. */
@@ -169,7 +183,7 @@ export const SEEN_EVENTS = 32;
 
 export function newCustomer(id: string, zone: Zone): Customer {
   return {
-    id, firstSeen: Infinity, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
+    id, packed: null, firstSeen: Infinity, base: NaN, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
     extras: null,
     seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, generation: -1,
   };
@@ -177,25 +191,32 @@ export function newCustomer(id: string, zone: Zone): Customer {
 
 /** Whether the pair was seen among the newest; remembers it where not. */
 export function seenBefore(customer: Customer, high: number, low: number): boolean {
+  if (customer.packed !== null) return customer.packed.seenBefore(high, low);
   const { seen } = customer;
   const h = high | 0;
   const l = low | 0;
   for (let i = 0; i < seen.length; i += 2) if (seen[i] === h && seen[i + 1] === l) return true;
-  const at = (customer.seenNext % SEEN_EVENTS) * 2;
-  if (at >= seen.length) seen.push(h, l);
-  else {
-    seen[at] = h;
-    seen[at + 1] = l;
-  }
-  customer.seenNext++;
-  if (customer.seenNext === 2 * SEEN_EVENTS) customer.seenNext = SEEN_EVENTS;
+  putSeen(seen, customer.seenNext, h, l);
+  customer.seenNext = followingSeen(customer.seenNext);
   return false;
 }
+
+/** Puts a pair into a ring into which `next` have been put. */
+export function putSeen(ring: number[], next: number, high: number, low: number): void {
+  const at = (next % SEEN_EVENTS) * 2;
+  if (at >= ring.length) ring.push(high, low);
+  else {
+    ring[at] = high;
+    ring[at + 1] = low;
+  }
+}
+
+/** Counts no further than it must to tell where the next one goes. */
+export const followingSeen = (next: number): number => (next + 1 === 2 * SEEN_EVENTS ? SEEN_EVENTS : next + 1);
 
 /** What expressions read: one object per partition, set for one customer and one instant at a time. */
 export interface Context extends Frame {
   customer: Customer;
-  profile: Data;
   /** The event looked at (aggregates, `where`), and its own time. */
   row: Data;
   rowTime: number;
@@ -228,7 +249,7 @@ export const NO_DATA: Data = Object.freeze({}) as Data;
 export function newContext(): Context {
   return {
     now: 0, zone: UTC, firstSeen: 0, overflows: 0,
-    customer: NOBODY, profile: NO_DATA, row: NO_DATA, rowTime: 0, event: NO_DATA, eventTime: 0,
+    customer: NOBODY, row: NO_DATA, rowTime: 0, event: NO_DATA, eventTime: 0,
     run: null, figures: NO_FIGURES, fixedVariants: null,
   };
 }
@@ -238,13 +259,25 @@ export function enterContext(x: Context, customer: Customer, now: number): void 
   x.now = now;
   x.zone = customer.zone;
   x.firstSeen = customer.firstSeen;
-  x.profile = customer.profile;
 }
 
-/** Who holds slots: a customer, or a run. */
+/** Who holds slots: a customer, or a run (of which nothing stays in bytes). */
 export interface Slots {
   slotIds: number[];
   slots: Slot[];
+  packed?: Packed | null;
+}
+
+/** In a list of slots: the place in the bytes where the slot still is. */
+export const unread = (place: number): Slot => place as unknown as Slot;
+
+export const placeOfUnread = (slot: Slot): number | null => (typeof (slot as unknown) === "number" ? (slot as unknown as number) : null);
+
+/** The slot with this place in the list. */
+export function slotAt(of: Slots, i: number): Slot {
+  const slot = of.slots[i] as Slot;
+  const place = placeOfUnread(slot);
+  return place === null ? slot : (of.slots[i] = (of.packed as Packed).slot(place, of.slotIds[i] as number));
 }
 
 /** The slot of an aggregate, or undefined where there is none. */
@@ -252,11 +285,11 @@ export function slotOf(customer: Slots, aggregate: number): Slot | undefined {
   const ids = customer.slotIds;
   // Most customers have a handful of slots: a short walk is faster than halving.
   if (ids.length <= 12) {
-    for (let i = 0; i < ids.length; i++) if (ids[i] === aggregate) return customer.slots[i];
+    for (let i = 0; i < ids.length; i++) if (ids[i] === aggregate) return slotAt(customer, i);
     return undefined;
   }
   const i = lowerBound(ids, aggregate);
-  return ids[i] === aggregate ? customer.slots[i] : undefined;
+  return ids[i] === aggregate ? slotAt(customer, i) : undefined;
 }
 
 /** Of runs, which mostly have none: they share the lists until they have one. */

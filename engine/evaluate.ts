@@ -48,6 +48,7 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   const earned = plan.earns.length > 0 ? earnings(x, plan) : NOTHING_EARNED;
   const seenEarlier = event.time < customer.firstSeen;
   if (seenEarlier) {
+    if (isNew) customer.base = event.time;
     customer.firstSeen = event.time;
     x.firstSeen = event.time;
   }

@@ -183,7 +183,6 @@ export function changeProfile(e: Evaluator, profile: Data, isNew = false): void 
   const { x, compiled } = e;
   const { customer } = x;
   customer.profile = profile;
-  x.profile = profile;
   const zone = zoneOfProfile(compiled, profile);
   if (zone === customer.zone) {
     enqueue(e.agenda, compiled.ranksOfProfile);

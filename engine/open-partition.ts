@@ -7,6 +7,7 @@ import { LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type Out
 import { StoreMoved, ownCommits } from "./ownership.js";
 import { CannotContinue, checkLog, goingOn, planLayouts, planOutputs } from "./recovery.js";
 import { SIZES, type Sizes } from "./sizes.js";
+import { unpackCustomer } from "./state.js";
 import type { EngineStats } from "./stats.js";
 import { startWorker, type Worker, type WorkerLimits } from "./worker.js";
 
@@ -64,7 +65,7 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   await countSegments();
   const partition = createPartition(compiled, {
     index, clock: info.clock, cacheCustomers: Math.max(sizes.leastCache, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions, sizes,
-  }, stats, null, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures) });
+  }, stats, null, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled) });
   const after = wantsWakes(partition, meta.clock);
   if (after !== undefined) {
     const page = await ask("reading the wake index", () => ports.store.wakes(index, after, sizes.wakePage));

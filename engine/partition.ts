@@ -13,7 +13,8 @@
  * - `indexed` of a customer is never later than `wake`: the store's index may be early, never late.
  * - Nothing happens to a customer before they are settled under the tables of percentiles that are in force.
  */
-import { customerCache, type CustomerCache } from "./cache.js";
+import { customerCache, type CustomerCache, type Unpack } from "./cache.js";
+import { StateCorrupt } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { newCustomer, seenBefore, type Customer } from "./customer.js";
 import type { Work } from "./decode.js";
@@ -53,6 +54,8 @@ export interface PartitionStart {
   readonly clock: number;
   readonly offset: number;
   readonly fields: MetaFields;
+  /** Reads a customer out of the store's bytes; only where not all are kept in memory. */
+  readonly unpack?: Unpack;
 }
 
 const NEW: PartitionStart = { clock: 0, offset: 0, fields: {} };
@@ -109,13 +112,13 @@ function emptyPending(): Pending {
 
 /** `watch` is told all that the evaluation says, as it is said: tests look on through it. */
 export function createPartition(
-  compiled: Compiled, options: PartitionOptions, stats: EngineStats, watch: Sink | null = null, { clock, offset, fields }: PartitionStart = NEW,
+  compiled: Compiled, options: PartitionOptions, stats: EngineStats, watch: Sink | null = null, { clock, offset, fields, unpack }: PartitionStart = NEW,
 ): Partition {
   const inMemory = options.cacheCustomers === Infinity;
   const place = { partition: options.index, partitions: options.partitions ?? 1, inMemory, clock };
   const parts = {
     options, compiled, stats,
-    cache: customerCache(options.cacheCustomers),
+    cache: customerCache(options.cacheCustomers, (id, bytes, from, to) => (from === to || unpack === undefined ? nobodyYet(compiled, id) : unpack(id, bytes, from, to))),
     wakes: inMemory ? allWakesInMemory() : unreadWakes(options.sizes),
     population: createPopulation(compiled, place, fields),
     clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [], newestStamp: -Infinity, buried: new Map<DeadReason, Buried>(),
@@ -278,7 +281,8 @@ function happen(p: Partition, customer: Customer, work: EventWork): void {
 }
 
 /** A fault in the evaluation must not bring down the process, which would begin at the very same place again. */
-function evaluationFailed(p: Partition, customer: Customer, error: unknown): EvaluationFailed {
+function evaluationFailed(p: Partition, customer: Customer, error: unknown): EvaluationFailed | StateCorrupt {
+  if (error instanceof StateCorrupt) return error; // a part of the customer that was not read before
   const reason = error instanceof Error ? error.message : String(error);
   return new EvaluationFailed(
     `partition ${p.options.index}: customer ${JSON.stringify(customer.id)} could not be evaluated at record ${p.causeSequence} of the log (${reason}). ` +
@@ -336,8 +340,10 @@ function reindex(p: Partition, customer: Customer): void {
   if (customer.wake !== Infinity) addWake(p.wakes, { at: customer.wake, customer: customer.id });
 }
 
+const nobodyYet = (compiled: Compiled, id: string): Customer => newCustomer(id, zoneOfProfile(compiled, {}));
+
 function admit(p: Partition, id: string): Customer {
-  const customer = newCustomer(id, zoneOfProfile(p.compiled, {}));
+  const customer = nobodyYet(p.compiled, id);
   p.cache.put(customer);
   return customer;
 }
@@ -424,6 +430,7 @@ export function sweepPage(p: Partition, { states, read, isAsStored }: SweepPage)
     touch(p, customer);
     reindex(p, customer);
   });
+  p.cache.rest();
 }
 
 // ---------------------------------------------------------------------------------------------------- what it asks for
@@ -464,11 +471,11 @@ export function wanted(p: Partition, works: readonly Work[], limit: number): str
   return [...ids];
 }
 
-/** A customer from the store; `null`: unknown there, a new one. One that is in memory already is left as they are. */
-export function supply(p: Partition, id: string, stored: Customer | null): void {
+/** A customer's bytes from the store; `null`: unknown there, a new one. One that is in memory already is left as they are. */
+export function supply(p: Partition, id: string, stored: Uint8Array | null): void {
   if (p.cache.has(id)) return;
   if (stored === null) admit(p, id);
-  else p.cache.put(stored);
+  else p.cache.keep(id, stored);
 }
 
 /**

@@ -87,10 +87,11 @@ function maskOf(of: Extras): number {
     | (Number.isFinite(of.lastEvent) ? LAST_EVENT : 0);
 }
 
-export function writeExtras(w: Writer, of: Extras | null, base: number): void {
-  const mask = of === null ? 0 : maskOf(of);
+/** Writes nothing where there is none of it. */
+export function writeExtras(w: Writer, of: Extras, base: number): void {
+  const mask = maskOf(of);
+  if (mask === 0) return;
   writeUint(w, mask);
-  if (of === null || mask === 0) return;
   const list = <T>(bit: number, items: readonly T[], write: (item: T) => void): void => {
     if ((mask & bit) === 0) return;
     writeUint(w, items.length);
@@ -125,7 +126,7 @@ export function writeExtras(w: Writer, of: Extras | null, base: number): void {
   if ((mask & LAST_EVENT) !== 0) writeInt(w, of.lastEvent - base);
 }
 
-/** Null: none. */
+/** Null: none (states of version 2 say so). */
 export function readExtras(r: Reader, base: number, t: ExtrasTranslation): Extras | null {
   const mask = readUint(r);
   if (mask === 0) return null;

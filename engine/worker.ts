@@ -25,7 +25,6 @@ import { publishLoop, type Publishing } from "./publishing.js";
 import type { Layouts, OutputPlan } from "./recovery.js";
 import { tellOf } from "./reporting.js";
 import type { Sizes } from "./sizes.js";
-import { readCustomer } from "./state.js";
 import { observe, type EngineStats } from "./stats.js";
 
 /** The broker's clock says something impossible. */
@@ -317,14 +316,14 @@ async function readWakes(s: State, upTo: number): Promise<void> {
 }
 
 async function loadCustomers(s: State): Promise<void> {
-  const { partition, store, environment, signal, compiled, layouts, stats, sizes } = s.parts;
+  const { partition, store, environment, signal, stats, sizes } = s.parts;
   const ids = wanted(partition, s.works, sizes.loadAtOnce);
   if (ids.length === 0) return;
   stats.cacheMisses += ids.length;
   const states = await insist(environment, signal, "loading customers", passes, () => store.load(partition.options.index, ids));
   states.forEach((bytes, i) => {
     const id = ids[i] as string;
-    supply(partition, id, bytes === null ? null : readCustomer(id, bytes, layouts.translations, compiled));
+    supply(partition, id, bytes);
   });
 }
 
@@ -350,7 +349,7 @@ async function commit(s: State): Promise<void> {
   const { population } = partition;
   const prepared = population?.prepared ?? [];
   const built = buildCommit(parts.compiled, pending, {
-    partition: partition.options.index, writer: parts.writer, number, layout: parts.layouts.present,
+    partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present,
     nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, anew: s.countsAnew,
   }, s.bytes, (next) => ({
     ...writeMeta({

@@ -139,7 +139,7 @@ export function value(e: Emitter, expr: Expr, scope: Scope): string {
     case "list": return `[${expr.items.map((item) => orNull(e, item, scope)).join(", ")}]`;
     case "record": return `{ ${expr.entries.map((entry) => `[${JSON.stringify(entry.name)}]: ${orNull(e, entry.value, scope)}`).join(", ")} }`;
     case "input":
-      if (expr.of === "profile") return filled(e, "x.profile", expr.type);
+      if (expr.of === "profile") return filled(e, "x.customer.profile", expr.type);
       if (expr.of !== "item") return `x.${expr.of}`;
       if (scope.item === null) throw new Error("an item outside of a list");
       return scope.item;
@@ -213,7 +213,7 @@ function field(e: Emitter, expr: Extract<ExprNode, { k: "field" }>, scope: Scope
   const inherited = INHERITED.has(expr.name);
   const declared = expr.of.type.k === "record" ? expr.of.type.fields.find((candidate) => candidate.name === expr.name) : undefined;
   const inProfile = isProfilePath(expr.of);
-  const of = !inProfile ? value(e, expr.of, scope) : expr.of.k === "field" ? field(e, expr.of, scope) : "x.profile";
+  const of = !inProfile ? value(e, expr.of, scope) : expr.of.k === "field" ? field(e, expr.of, scope) : "x.customer.profile";
   // Events have had their defaults filled in; a profile holds only what was said of the customer.
   if (inProfile && declared?.default !== undefined) {
     const t = temporary(scope);

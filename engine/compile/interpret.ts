@@ -103,7 +103,7 @@ function inputOf(program: Program, x: Context, of: "row" | "item" | "event" | "p
     case "row": return x.row as Value;
     case "event": return x.event as Value;
     case "item": return item;
-    case "profile": return withDefaults(x.profile, program.profile);
+    case "profile": return withDefaults(x.customer.profile, program.profile);
   }
 }
 

@@ -106,7 +106,7 @@ export function customerIn(situation: Situation): Customer {
     processEvent(e, customer, { plan: compiled.events.get(event) as EventPlan, data: checked(compiled, event, data), time, id: String(i), source: "" }, at);
   });
   wakeUntil(e, customer, situation.now);
-  if (customer.firstSeen === Infinity) customer.firstSeen = situation.now - DAY;
+  if (customer.firstSeen === Infinity) customer.firstSeen = customer.base = situation.now - DAY;
   return customer;
 }
 

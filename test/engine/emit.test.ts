@@ -114,7 +114,7 @@ describe("hostile text", () => {
       const compiled = compile(program);
       for (const data of [{}, JSON.parse(`{${text(name)}:${text(name)},"rec":{${text(name)}:7}}`) as object]) {
         const x = newContext();
-        x.profile = data as never;
+        x.customer = { ...x.customer, profile: data as never };
         x.row = { rec: {}, ...data };
         exprs.forEach((expr, i) => expect(compiled.traits[i]?.value(x) ?? null).toEqual(interpret(program, x, expr)));
       }

@@ -131,7 +131,7 @@ describe("generated code", () => {
       const compiled = compile(program);
       const x = newContext();
       for (const text of list) {
-        x.profile = { s: text };
+        x.customer = { ...x.customer, profile: { s: text } };
         traits.forEach((trait, i) => expect([text, patterns[i]?.join(""), compiled.traits[i]?.value(x)]).toEqual([text, patterns[i]?.join(""), interpret(program, x, trait.value)]));
       }
     }), { numRuns: 30, seed: 5 });
@@ -155,7 +155,7 @@ describe("generated code", () => {
 function suspects(now: number, until: number, situation: Situation, x: Context): number[] {
   const found: number[] = [now + 1, until - 1];
   for (const { time } of situation.history) for (const aggregate of everything.aggregates) found.push(leaves(spanOf(aggregate), x.zone, time));
-  found.push(...instantsIn([x.profile as Value, x.event as Value]));
+  found.push(...instantsIn([x.customer.profile as Value, x.event as Value]));
   for (const change of changesOf(situation.zone)) found.push(change);
   let hour = now;
   for (let i = 0; i < 60; i++) found.push((hour = nextHour(x.zone, hour)));

@@ -127,7 +127,7 @@ const customers: fc.Arbitrary<Customer> = situations.chain((situation) => {
     seen: fc.array(fc.tuple(fc.nat(0xffffffff), fc.nat(0xffffffff)), { maxLength: 80 }),
     named: fc.option(fc.constantFrom("Europe/Warsaw", "Nowhere/At_all"), { nil: undefined }),
   }).map(({ seen, named, ...rest }) => {
-    const made: Customer = { ...customer, ...rest };
+    const made: Customer = { ...customer, ...rest, seen: [], seenNext: 0 };
     if (named !== undefined) made.profile = { ...made.profile, timezone: named };
     made.zone = zoneOf(named ?? "UTC");
     for (const [high, low] of seen) seenBefore(made, high >>> 0, low >>> 0);

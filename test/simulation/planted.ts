@@ -5,7 +5,7 @@
 import type { Ports } from "../../engine/engine.js";
 import { LogUnavailable, type LogReader, type Output } from "../../engine/ports.js";
 import type { Customer } from "../../engine/customer.js";
-import type { CustomerCache } from "../../engine/cache.js";
+import type { CustomerCache, Unpack } from "../../engine/cache.js";
 import { addPage } from "../../engine/wakes.js";
 import type * as PartitionModule from "../../engine/partition.js";
 import type { Client } from "./network.js";
@@ -13,7 +13,7 @@ import type { Only, Planted } from "./run.js";
 
 /** What stands in the place of parts of the engine, while it is planted. */
 export interface Replaced {
-  cache: ((capacity: number) => CustomerCache) | null;
+  cache: ((capacity: number, unpack?: Unpack) => CustomerCache) | null;
   supplyWakes: (typeof PartitionModule)["supplyWakes"] | null;
 }
 export const replaced: Replaced = { cache: null, supplyWakes: null };
@@ -31,7 +31,7 @@ export interface Bug {
 const around = (change: (ports: Ports, client: Client) => Partial<Ports>): Planted => ({ around: (ports, client) => ({ ...ports, ...change(ports, client) }) });
 
 /** Like the engine's own, but whoever has not been used for long is forgotten whether or not the store has their changes. */
-function forgetful(capacity: number): CustomerCache {
+function forgetful(capacity: number, unpack?: Unpack): CustomerCache {
   const customers = new Map<string, Customer>();
   let generation = 0;
   let used = 0;
@@ -43,6 +43,11 @@ function forgetful(capacity: number): CustomerCache {
     customer.generation = ++generation;
     used = 1;
   }
+  function put(customer: Customer): void {
+    customers.set(customer.id, customer);
+    customer.generation = -1;
+    use(customer);
+  }
   return {
     complete: capacity === Infinity,
     get size() { return customers.size; },
@@ -53,11 +58,11 @@ function forgetful(capacity: number): CustomerCache {
     },
     has: (id) => customers.has(id),
     peek: (id) => customers.get(id),
-    put(customer) {
-      customers.set(customer.id, customer);
-      customer.generation = -1;
-      use(customer);
-    },
+    put,
+    keep(id, bytes) { if (unpack !== undefined) put(unpack(id, Buffer.from(bytes), 0, bytes.length)); },
+    pack: () => undefined,
+    rest: () => undefined,
+    heldBytes: 0,
     acknowledged: () => undefined,
     *pinned() { for (const customer of customers.values()) if (customer.dirty) yield customer; },
     all: () => customers.values(),

@@ -12,7 +12,7 @@ import { simulate, type Story } from "./run.js";
 
 vi.mock("../../engine/cache.js", async (original) => {
   const real = await original<typeof CacheModule>();
-  return { ...real, customerCache: (capacity: number) => (replaced.cache ?? real.customerCache)(capacity) };
+  return { ...real, customerCache: (...given: Parameters<typeof real.customerCache>) => (replaced.cache ?? real.customerCache)(...given) };
 });
 vi.mock("../../engine/partition.js", async (original) => {
   const real = await original<typeof PartitionModule>();

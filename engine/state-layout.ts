@@ -1,0 +1,99 @@
+/** What the numbers in a customer's bytes mean (engine/state.ts), and what has become of it in the present program. */
+import { codecOf } from "./aggregates/keyed.js";
+import { kindOf } from "./aggregates/kinds.js";
+import { readByte, readUint, reader } from "./codec.js";
+import type { Compiled } from "./compile/compiled.js";
+import { standingKey } from "./compile/steps.js";
+import { extrasLayoutOf, extrasTranslation, type ExtrasLayout, type ExtrasTranslation } from "./state-extras.js";
+import { agrees, shapeOf, shapeOfFields, type Shape } from "./state-types.js";
+
+export const STATE_VERSION = 3;
+/** Bytes at the end that tell how long the trailer is. */
+export const TRAILER_LENGTH_BYTES = 3;
+// What stands in bytes for an instant, for a zone, and of a run beside what every run has.
+export const NEVER = 0;
+export const AT = 1;
+/** The zone is the program's. */
+export const USUAL_ZONE = 0;
+export const NAMED_ZONE = 1;
+export const HAS_KEY = 1;
+export const HAS_CAPTURED = 2;
+export const IS_HELD = 4;
+export const HAS_SLOTS = 8;
+export const NO_EVENT = 16;
+
+export class StateTooNew extends Error { override readonly name = "StateTooNew"; }
+
+/** What the numbers in a state mean. */
+export interface Layout extends Partial<ExtrasLayout> {
+  /** `keyed`: one slot for each value of a field. `of`: the type of the values that it holds. */
+  readonly aggregates: readonly { readonly key: string; readonly fn: string; readonly keyed?: boolean; readonly of?: Shape }[];
+  /** Types of the profile's fields, and of the events'; states from before types were noted have none. */
+  readonly profile?: Shape;
+  readonly events?: { readonly [event: string]: { readonly [field: string]: Shape } };
+  readonly segments: readonly string[];
+  readonly rules: readonly { readonly name: string; readonly ops: readonly (string | null)[] }[];
+}
+
+export function layoutOf(compiled: Compiled): Layout {
+  return {
+    aggregates: compiled.program.aggregates.map(({ key, fn, by, type }) =>
+      ({ key, fn, ...(by === null ? {} : { keyed: true }), ...(HOLDS_VALUES.has(fn) ? { of: shapeOf(type) } : {}) })),
+    profile: shapeOfFields(compiled.program.profile),
+    events: Object.fromEntries(compiled.program.events.map(({ name, fields }) => [name, shapeOfFields(fields)])),
+    segments: compiled.program.segments.map((segment) => segment.name),
+    rules: compiled.rules.map((rule) => ({ name: rule.name, ops: rule.ops.map(standingKey) })),
+    ...extrasLayoutOf(compiled),
+  };
+}
+
+/** Aggregates whose value is one of those that they hold, or made of them. */
+const HOLDS_VALUES: ReadonlySet<string> = new Set(["sum", "avg", "min", "max", "first", "last", "top", "recent"]);
+
+/** For each number of an older layout, the number that the present program has for the same thing; -1: none. */
+export interface Translation {
+  readonly layout: Layout;
+  /** The layout is the present program's own: nothing needs translating. */
+  readonly same: boolean;
+  readonly aggregates: readonly number[];
+  /** Likewise: how its slots are read. */
+  readonly codecs: Compiled["codecs"];
+  readonly segments: readonly number[];
+  readonly rules: readonly number[];
+  readonly ops: readonly (readonly number[])[];
+  readonly extras: ExtrasTranslation;
+}
+
+export function translation(layout: Layout, compiled: Compiled): Translation {
+  const present = layoutOf(compiled);
+  const place = (names: readonly string[]): Map<string, number> => new Map(names.map((name, i) => [name, i]));
+  const aggregates = place(present.aggregates.map((aggregate) => aggregate.key));
+  const aggregateOf = ({ key, of }: Layout["aggregates"][number]): number => {
+    const at = aggregates.get(key) ?? -1;
+    const now = present.aggregates[at]?.of;
+    return of === undefined || now === undefined || agrees(of, now) ? at : -1;
+  };
+  const segments = place(present.segments);
+  const rules = place(present.rules.map((rule) => rule.name));
+  const ruleNumbers = layout.rules.map((rule) => rules.get(rule.name) ?? -1);
+  return {
+    layout, same: JSON.stringify(layout) === JSON.stringify(present),
+    aggregates: layout.aggregates.map(aggregateOf),
+    codecs: layout.aggregates.map(({ fn, keyed }) => codecOf(kindOf(fn as Parameters<typeof kindOf>[0]), keyed === true)),
+    segments: layout.segments.map((name) => segments.get(name) ?? -1),
+    rules: ruleNumbers,
+    extras: extrasTranslation(layout, extrasLayoutOf(compiled), ruleNumbers),
+    ops: layout.rules.map((rule, i) => {
+      const ops = present.rules[ruleNumbers[i] as number]?.ops ?? [];
+      // A run goes on behind the step at which it stands: behind the one with the same key.
+      return [-1, ...rule.ops.map((key) => (key === null || !ops.includes(key) ? -1 : ops.indexOf(key) + 1))];
+    }),
+  };
+}
+
+/** Number of the layout that a customer's bytes were written under. */
+export function layoutNumber(bytes: Uint8Array): number {
+  const r = reader(bytes);
+  readByte(r);
+  return readUint(r);
+}
