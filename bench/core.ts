@@ -3,7 +3,7 @@
  * customer weighs. The rules and the load are those of the throughput bench; all customers stay in memory. In CPU time, for
  * machines on which others work too; records are made while the clock stands.
  *
- *   node --expose-gc dist/bench/core.js [events=400000] [customers=100000] [events before=300000]
+ *   node --expose-gc dist/bench/core.js [events=400000] [customers=100000] [events before=300000] [objects]
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,9 +11,10 @@ import { compileProgram } from "../dsl/compile.js";
 import { writer } from "../engine/codec.js";
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { decode } from "../engine/decode.js";
-import { createPartition, take, takePending, type Partition } from "../engine/partition.js";
+import { createPartition, supply, supplyWakes, take, takePending, wanted, type Partition } from "../engine/partition.js";
 import type { LogRecord } from "../engine/ports.js";
-import { writeCustomer } from "../engine/state.js";
+import { layoutOf, translation, unpackCustomer, writeCustomer } from "../engine/state.js";
+import { SIZES } from "../engine/sizes.js";
 import { engineStats } from "../engine/stats.js";
 import { shopLoad } from "./shop-load.js";
 
@@ -29,7 +30,7 @@ export interface Core {
   readonly take: number;
   readonly pack: number;
   readonly eventsPerSecond: number;
-  /** Bytes of the heap. */
+  /** Bytes. */
   readonly customer: number;
   readonly state: number;
 }
@@ -41,17 +42,23 @@ function shopRules(): Compiled {
   return compile(program);
 }
 
-function heapUsed(): number {
+function memoryUsed(): number {
   global.gc?.();
   global.gc?.();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 
-export function core(events: number, customers: number, before: number): Core {
+/** `asBytes`: customers lie in memory as an engine with a store has them; else as a replay has them. */
+export function core(events: number, customers: number, before: number, asBytes = true): Core {
   const compiled = shopRules();
   const load = shopLoad(1, customers);
-  const heapBefore = heapUsed();
-  const p: Partition = createPartition(compiled, { index: 0, clock: "broker", cacheCustomers: Infinity }, engineStats());
+  const heapBefore = memoryUsed();
+  const translations = new Map([[1, translation(layoutOf(compiled), compiled)]]);
+  const p: Partition = createPartition(compiled, { index: 0, clock: "broker", cacheCustomers: asBytes ? 10 * customers : Infinity, sizes: { ...SIZES, wakesInMemory: Infinity } }, engineStats(), null, {
+    clock: 0, offset: 0, fields: {}, unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, translations, compiled),
+  });
+  if (asBytes) supplyWakes(p, [], true);
   const cpu = { decode: 0, take: 0, pack: 0 };
   const w = writer(1 << 20);
   let bytes = 0;
@@ -67,10 +74,12 @@ export function core(events: number, customers: number, before: number): Core {
   const pack = (): void => {
     for (const customer of takePending(p, 0).customers) {
       w.at = 0;
-      writeCustomer(w, customer, 0, compiled);
+      writeCustomer(w, customer, 1, compiled);
+      if (asBytes) p.cache.pack(customer, w.bytes, 0, w.at);
       bytes += w.at;
       packed++;
     }
+    if (asBytes) p.cache.rest();
   };
   while (sequence < before + events) {
     if (sequence === before) cpu.decode = cpu.take = cpu.pack = bytes = packed = 0;
@@ -83,6 +92,7 @@ export function core(events: number, customers: number, before: number): Core {
     let at = 0;
     while (at < works.length) {
       timed("take", () => {
+        for (const id of wanted(p, works.slice(at), CHUNK)) supply(p, id, null);
         for (let work = works[at]; work !== undefined && take(p, work) === "done"; work = works[++at]);
       });
       timed("pack", pack);
@@ -92,16 +102,16 @@ export function core(events: number, customers: number, before: number): Core {
   const figures: Core = {
     decode: cpu.decode / events, take: cpu.take / events, pack: cpu.pack / events,
     eventsPerSecond: (events * 1e6) / (cpu.decode + cpu.take),
-    customer: (heapUsed() - heapBefore) / p.cache.size, state: bytes / packed,
+    customer: (memoryUsed() - heapBefore) / p.cache.size, state: bytes / packed,
   };
   console.log(
     `${events.toLocaleString("en")} events of ${p.cache.size.toLocaleString("en")} customers in memory, 20 rules: ${Math.round(figures.eventsPerSecond).toLocaleString("en")} decoded and evaluated ` +
     `a second of CPU; µs/event: decode ${figures.decode.toFixed(2)}, evaluate ${figures.take.toFixed(2)}, pack ${figures.pack.toFixed(2)}; ` +
-    `${Math.round(figures.customer)} bytes of heap a customer, ${Math.round(figures.state)} packed`,
+    `${Math.round(figures.customer)} bytes of memory a customer, ${Math.round(figures.state)} packed`,
   );
   return figures;
 }
 
 if (process.argv[1] === import.meta.filename) {
-  core(Number(process.argv[2] ?? 400_000), Number(process.argv[3] ?? 100_000), Number(process.argv[4] ?? 300_000));
+  core(Number(process.argv[2] ?? 400_000), Number(process.argv[3] ?? 100_000), Number(process.argv[4] ?? 300_000), process.argv[5] !== "objects");
 }
