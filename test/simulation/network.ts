@@ -373,6 +373,10 @@ export function outputLog(client: Client): OutputLog {
   };
 }
 
+/** Who naps may sleep longer than they wanted to, by as many times as much: no timer is exact, and short naps cost most steps. */
+const OVERSLEPT = 15;
+const NAP_MS = 20;
+
 export function environmentOf(client: Client): Environment {
   const { scheduler: s } = client.network;
   return {
@@ -385,7 +389,7 @@ export function environmentOf(client: Client): Environment {
         cancel(s, task);
         resolve();
       };
-      const task = schedule(s, client, `${client.name} pause ${ms}`, ms, () => {
+      const task = schedule(s, client, `${client.name} pause ${ms}`, ms >= NAP_MS ? Math.ceil(ms * (1 + s.random() * OVERSLEPT)) : ms, () => {
         signal.removeEventListener("abort", end);
         resolve();
       }, true);
