@@ -210,6 +210,8 @@ export interface StateStore {
 
 /** One stream per partition, appended to in a chain: number n is accepted only behind number n − 1. */
 export interface OutputLog {
+  /** Changes when the partition's stream is deleted and made again. Rejects with LogMissing where there is none. */
+  identity(partition: number): Promise<string>;
   /** The number of the newest output ever accepted for the partition (purges and limits do not lower it); 0: none. */
   last(partition: number): Promise<number>;
   /**

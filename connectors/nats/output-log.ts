@@ -41,6 +41,11 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
   };
 
   return {
+    identity: async (partition) => {
+      checkOpen();
+      return String((await streamInfo(link, outputStream(partition))).created);
+    },
+
     last: async (partition) => {
       checkOpen();
       return (await streamInfo(link, outputStream(partition))).state.last_seq;

@@ -101,6 +101,7 @@ export function opened(world: World, accidents: Accidents, pageOf: () => number,
     close: () => Promise.resolve(),
   };
   const outputs: OutputLog = {
+    identity: () => ask(() => "simulated"),
     last: (partition) => ask(() => world.outputs[partition]?.length ?? 0),
     publish: (partition, list) => change("publish", () => {
       const stream = world.outputs[partition] as Output[];

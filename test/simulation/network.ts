@@ -355,6 +355,7 @@ export function outputLog(client: Client): OutputLog {
   let isClosed = false;
   const ask = <T>(what: string, act: () => T): Promise<T> => (isClosed ? Promise.reject(new LogClosed("closed")) : call(client, client.broker, what, act, logUnavailable));
   return {
+    identity: (partition) => ask(`identity of OUT_${partition}`, () => "the only one"),
     last: (partition) => ask(`last ${partition}`, () => server.streams[partition]?.length ?? 0),
     publish: (partition, outputs) => ask(`publish ${partition} ${outputs[0]?.number ?? ""} to ${outputs.at(-1)?.number ?? ""}`, () => {
       if (network.isOutputLogFull) throw new LogFull("full");
