@@ -11,6 +11,7 @@ import { print, say, type Io } from "./io.js";
 import { readLines, refuseSharedOutput, writeLines, type LineSink } from "./lines.js";
 import { needProgram } from "./program.js";
 import { showProgress, whole } from "./progress.js";
+import { visible } from "./visible.js";
 
 const MOST_REPORTED = 20;
 
@@ -57,7 +58,7 @@ export async function replayCommand({ io, configuration }: CommandCall): Promise
 
 function showDead(io: Io, body: string): void {
   const { data } = JSON.parse(body) as { data: { reason: string; detail: string; subject: string } };
-  say(io, `${data.subject}: ${data.reason}: ${data.detail}`);
+  say(io, visible(`${data.subject}: ${data.reason}: ${data.detail}`));
 }
 
 const percent = (share: number | null): string => (share === null ? "" : `, ${Math.floor(share * 100)} %`);

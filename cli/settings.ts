@@ -53,13 +53,13 @@ const whole = (least: number, most: number) =>
 const oneOf = <const Word extends string>(...words: readonly [Word, ...Word[]]) =>
   z.enum(words, { error: `it must be ${words.slice(0, -1).join(", ")}${words.length > 1 ? " or " : ""}${words.at(-1) ?? ""}` });
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, second: 1000, m: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000 };
+const UNIT_MS: ReadonlyMap<string, number> = new Map(Object.entries({ s: 1000, second: 1000, m: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000 }));
 
 /** `30 days`, `12h`, or `forever` (0): milliseconds. */
 const duration = text.transform((value, context) => {
   if (value.toLowerCase() === "forever") return 0;
   const parts = /^(\d{1,9})\s*([a-z]+?)s?$/i.exec(value.trim());
-  const unit = UNIT_MS[(parts?.[2] ?? "").toLowerCase()];
+  const unit = UNIT_MS.get((parts?.[2] ?? "").toLowerCase());
   if (parts !== null && unit !== undefined && Number(parts[1]) > 0) return Number(parts[1]) * unit;
   context.addIssue({ code: "custom", message: 'it must be a duration such as "30 days", or forever' });
   return z.NEVER;

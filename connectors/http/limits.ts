@@ -3,6 +3,8 @@
  * costs others nothing.
  */
 export interface Limits {
+  /** Largest head of a request: its first line and all headers. */
+  readonly headBytes: number;
   /** Largest body of a request. */
   readonly bodyBytes: number;
   /** Bodies that are being read or appended, all requests together; beyond it the answer is 429. */
@@ -13,16 +15,20 @@ export interface Limits {
   /** The whole request must have come by then. */
   readonly requestMs: number;
   readonly keepAliveMs: number;
+  /** A connection on which nothing moves for so long is cut: nobody reads the answer. Longer than an append may take. */
+  readonly stalledMs: number;
   /** How long an append may take before the sender is told to come again. */
   readonly appendMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
+  headBytes: 16_384,
   bodyBytes: 1_000_000,
   inFlightBytes: 16_000_000,
   connections: 1_000,
   headersMs: 10_000,
   requestMs: 30_000,
   keepAliveMs: 65_000,
+  stalledMs: 90_000,
   appendMs: 20_000,
 };
