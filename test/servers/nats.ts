@@ -16,6 +16,8 @@ import { freePort } from "./ports.js";
 export interface NatsServerOptions {
   /** Lines to add to the configuration file, e.g. limits, users or TLS. */
   readonly config?: string;
+  /** Lines for its part about JetStream. */
+  readonly jetstream?: string;
 }
 
 export interface NatsServer {
@@ -66,7 +68,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     if (running !== null) throw new Error("the server is running already");
     if (newConfig !== undefined) config = newConfig;
     const file = join(folder, "server.conf");
-    writeFileSync(file, configuration(port, folder, config));
+    writeFileSync(file, configuration(port, folder, config, options.jetstream ?? ""));
     const child = spawn(BINARY, ["-c", file], { stdio: "ignore" });
     running = child;
     child.once("exit", () => {
@@ -114,11 +116,11 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   return server;
 }
 
-function configuration(port: number, folder: string, extra: string): string {
+function configuration(port: number, folder: string, extra: string, jetstream: string): string {
   return [
     `listen: "127.0.0.1:${port}"`,
     `log_file: "${join(folder, "server.log")}"`,
-    `jetstream { store_dir: "${join(folder, "store")}" }`,
+    `jetstream {\n  store_dir: "${join(folder, "store")}"\n  ${jetstream}\n}`,
     extra,
     "",
   ].join("\n");

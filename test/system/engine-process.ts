@@ -38,24 +38,37 @@ export interface StartOptions {
   readonly place: readonly string[];
   readonly folder: string;
   readonly more?: readonly string[];
+  /** Only so many of the last lines are kept; all unless given. `said` finds none that went before. */
+  readonly keepLines?: number;
+  /** Told of each line as it comes. */
+  readonly onLine?: (line: LogLine) => void;
+  /** The program that runs it with these arguments before its own; Node unless given. */
+  readonly under?: readonly [program: string, ...args: string[]];
 }
 
 const PROGRAM = join(PROJECT, "bin/eddy");
 const SAID_WITHIN_MS = 30_000;
 
-export function startEngineProcess({ rules, place, folder, more = [] }: StartOptions): EngineProcess {
-  const child = spawn(process.execPath, [PROGRAM, "run", rules, ...place, "--http", "127.0.0.1:0", ...more], {
+export function startEngineProcess({ rules, place, folder, more = [], keepLines = Infinity, onLine, under }: StartOptions): EngineProcess {
+  const [program, ...before] = under ?? [process.execPath];
+  const node = under === undefined ? [] : [process.execPath];
+  const child = spawn(program, [...before, ...node, PROGRAM, "run", rules, ...place, "--http", "127.0.0.1:0", ...more], {
     cwd: folder, stdio: ["ignore", "ignore", "pipe"], env: neutral(),
   });
   const log: LogLine[] = [];
   const listeners = new Set<() => void>();
   let rest = "";
   let running = true;
+  const keep = (line: LogLine): void => {
+    log.push(line);
+    if (log.length > 2 * keepLines) log.splice(0, log.length - keepLines);
+    onLine?.(line);
+  };
   const tell = (): void => [...listeners].forEach((listener) => listener());
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
-    log.push(...lines.map(parsed));
+    for (const line of lines) keep(parsed(line));
     tell();
   });
   const endWithProcess = (): void => void child.kill("SIGKILL");
@@ -65,7 +78,7 @@ export function startEngineProcess({ rules, place, folder, more = [] }: StartOpt
     child.once("close", (code) => {
       running = false;
       process.off("exit", endWithProcess);
-      if (rest !== "") log.push(parsed(rest));
+      if (rest !== "") keep(parsed(rest));
       tell();
       resolve(code);
     });

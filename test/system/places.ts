@@ -89,7 +89,7 @@ export async function serversPlace(options: ServersOptions): Promise<Servers> {
 }
 
 /** Everything in a stream, by an ordered consumer. */
-async function consumed({ nc }: NatsLink, stream: string): Promise<Heard[]> {
+export async function consumed({ nc }: NatsLink, stream: string): Promise<Heard[]> {
   const { state } = await (await nc.jetstreamManager()).streams.info(stream);
   const heard: Heard[] = [];
   if (state.messages === 0) return heard;
