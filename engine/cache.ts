@@ -1,5 +1,6 @@
 /**
- * The customers in memory: at most `capacity` beside those that must stay.
+ * The customers in memory: at most `capacity` beside those that must stay. One whose state is large counts as several, so
+ * that memory is bounded and not only their number.
  *
  * Time is cut into generations: when half the capacity of different customers has been used in the present one, it ends,
  * and who was not used in it is forgotten, except customers who are dirty or whose commit has not been acknowledged
@@ -24,6 +25,11 @@ export interface CustomerCache {
   all(): IterableIterator<Customer>;
 }
 
+/** State bytes of a customer who counts as one. */
+const USUAL_BYTES = 4096;
+
+const places = ({ packed }: Customer): number => 1 + Math.floor(packed / USUAL_BYTES);
+
 export function customerCache(capacity: number): CustomerCache {
   const customers = new Map<string, Customer>();
   const half = capacity / 2;
@@ -35,7 +41,8 @@ export function customerCache(capacity: number): CustomerCache {
   function use(customer: Customer): void {
     if (customer.generation === generation) return;
     customer.generation = generation;
-    if (++used > half) endGeneration(customer);
+    used += places(customer);
+    if (used > half) endGeneration(customer);
   }
 
   /** `latest` begins the next one. */
@@ -43,7 +50,7 @@ export function customerCache(capacity: number): CustomerCache {
     for (const [id, customer] of customers) if (customer.generation !== generation && !isPinned(customer)) customers.delete(id);
     generation++;
     latest.generation = generation;
-    used = 1;
+    used = places(latest);
   }
 
   return {

@@ -31,7 +31,9 @@ export function buildCommit(
   const ends: number[] = [];
   for (const customer of pending.customers) {
     // Of whom nothing is known any more, or was ever known, there is no state to keep.
+    const from = w.at;
     if (isKnown(customer)) writeCustomer(w, customer, place.layout, compiled);
+    customer.packed = w.at - from;
     ends.push(w.at);
   }
   // Only now do the bytes stand still: the buffer may have grown while they were written.

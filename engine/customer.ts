@@ -160,6 +160,8 @@ export interface Customer {
   dirty: boolean;
   /** Number of the newest commit that holds the customer's state; the cache keeps them until it is acknowledged. */
   commit: number;
+  /** Bytes of the state as it was read or written last. */
+  packed: number;
   /** The cache's: when the customer was used last. */
   generation: number;
 }
@@ -171,7 +173,7 @@ export function newCustomer(id: string, zone: Zone): Customer {
   return {
     id, firstSeen: Infinity, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
     extras: null,
-    seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, generation: -1,
+    seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, packed: 0, generation: -1,
   };
 }
 

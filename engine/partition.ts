@@ -21,7 +21,7 @@ import { isKnown } from "./erasure.js";
 import { evaluator, processEvent, processFigures, processWake, zoneOfProfile, type Evaluator, type Sink } from "./evaluate.js";
 import { hash64 } from "./hash.js";
 import { deadMessage, type Message } from "./outputs.js";
-import { both, sinkOf } from "./partition-sink.js";
+import { both, say, sinkOf } from "./partition-sink.js";
 import {
   completes, createPopulation, drawUpInMemory, figuresOf, isStale, markSettled, receive, type CountsPending, type Population, type Tables,
 } from "./population/population.js";
@@ -68,6 +68,10 @@ export interface Pending {
   /** By ranking and value: how many customers more stand there. */
   readonly counts: CountsPending;
   records: number;
+  /** Wakes that ran. */
+  wakes: number;
+  /** About how much it weighs: bytes of the customers' states as they were last, characters of what is said. */
+  weight: number;
   /** When the broker took each record. */
   readonly arrivals: number[];
 }
@@ -104,7 +108,7 @@ export interface Partition {
 }
 
 function emptyPending(): Pending {
-  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], counts: new Map(), records: 0, arrivals: [] };
+  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], counts: new Map(), records: 0, wakes: 0, weight: 0, arrivals: [] };
 }
 
 /** `watch` is told all that the evaluation says, as it is said: tests look on through it. */
@@ -151,7 +155,8 @@ const MAX_COMMIT_MESSAGES = 4000;
 
 export function isFull(p: Partition): boolean {
   const { pending, options: { sizes = SIZES } } = p;
-  return pending.customers.length >= sizes.commitCustomers || pending.records >= MAX_COMMIT_RECORDS || pending.messages.length >= MAX_COMMIT_MESSAGES;
+  return pending.customers.length >= sizes.commitCustomers || pending.records >= MAX_COMMIT_RECORDS || pending.messages.length >= MAX_COMMIT_MESSAGES ||
+    pending.wakes >= sizes.commitWakes || pending.weight >= sizes.commitMost;
 }
 
 /**
@@ -237,6 +242,7 @@ function runWakes(p: Partition, upTo: number): Progress {
     if (customer.wake <= wake.at) {
       if (wake.at > p.clock) p.clock = wake.at;
       p.lateWakes.push(wake.at);
+      p.pending.wakes++;
       const now = p.clock > wake.at ? p.clock : wake.at;
       try {
         processWake(p.evaluator, customer, now);
@@ -306,7 +312,7 @@ function bury(p: Partition, work: Extract<Work, { k: "dead" }>): void {
   p.stats.deadLetters[work.reason]++;
   countEvent(p.stats, p.compiled.events.get(work.type)?.name ?? "other", "dead");
   p.buried.set(work.reason, { detail: work.detail, subject: work.subject, sequence: work.sequence });
-  p.pending.messages.push({ message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
+  say(p, { message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
 }
 
 export function countEvent(stats: EngineStats, type: string, outcome: EventOutcome): void {
@@ -319,6 +325,7 @@ function touch(p: Partition, customer: Customer): void {
   if (customer.dirty) return;
   customer.dirty = true;
   p.pending.customers.push(customer);
+  p.pending.weight += customer.packed;
 }
 
 /** Keeps the index no later than the wake. A later wake leaves an early entry behind, which is a hint and no harm. */

@@ -5,6 +5,7 @@
 import { insist, type Bell } from "./environment.js";
 import { StoreMoved, ownCommits, passes } from "./ownership.js";
 import { LogFull, LogUnavailable, type Output } from "./ports.js";
+import type { Sizes } from "./sizes.js";
 import { observe, type PartitionStats } from "./stats.js";
 import type { WorkerParts } from "./worker.js";
 
@@ -23,6 +24,8 @@ export interface Publishing {
   readonly parts: WorkerParts;
   /** In order of their numbers. */
   outgoing: Outgoing[];
+  /** Characters of their bodies. */
+  outgoingWeight: number;
   publishedUpTo: number;
   readonly nextOutput: number;
   /** The end of the output stream may have gone back while nothing was written to it. */
@@ -44,7 +47,7 @@ export async function publishLoop(s: Publishing, evaluating: () => boolean): Pro
       await s.toPublish.wait();
       continue;
     }
-    const window = s.outgoing.slice(0, sizes.publishAtOnce);
+    const window = firstOf(s.outgoing, sizes);
     const first = (window[0] as Outgoing).output.number;
     const started = environment.seconds();
     // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
@@ -60,11 +63,19 @@ export async function publishLoop(s: Publishing, evaluating: () => boolean): Pro
   }
 }
 
+/** As many as may be under way at a time; one at least. */
+function firstOf(outgoing: readonly Outgoing[], { publishAtOnce, publishMost }: Sizes): Outgoing[] {
+  let n = 0;
+  for (let weight = 0; n < outgoing.length && n < publishAtOnce && (n === 0 || weight < publishMost); n++) weight += (outgoing[n] as Outgoing).output.body.length;
+  return outgoing.slice(0, n);
+}
+
 function accept(s: Publishing, upTo: number): void {
   const now = s.parts.environment.now();
   let n = 0;
   while (n < s.outgoing.length && (s.outgoing[n] as Outgoing).output.number <= upTo) {
-    const { arrived, isAction } = s.outgoing[n] as Outgoing;
+    const { arrived, isAction, output } = s.outgoing[n] as Outgoing;
+    s.outgoingWeight -= output.body.length;
     if (isAction && arrived > 0) observe(s.parts.stats.actionSeconds, Math.max(0, now - arrived) / 1000);
     n++;
   }
@@ -101,5 +112,7 @@ async function resume(s: Publishing, last: number): Promise<void> {
     from = (page.at(-1)?.number ?? from) + 1;
   }
   environment.log("warn", `OUT_${index} lost its end; publishing it again from the outbox`, { from: last + 1, to: first - 1 });
-  s.outgoing.unshift(...lost);
+  // One by one: a list of arguments has its limit.
+  s.outgoing = [...lost, ...s.outgoing];
+  for (const { output } of lost) s.outgoingWeight += output.body.length;
 }

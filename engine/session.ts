@@ -13,6 +13,7 @@ import type { ConnectionState, LogReader, LogRecord } from "./ports.js";
 import { EvaluationFailed } from "./partition.js";
 import { CannotContinue } from "./recovery.js";
 import { StateTooNew } from "./state.js";
+import { SIZES } from "./sizes.js";
 import type { EngineStats } from "./stats.js";
 import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "./subjects.js";
 import { tick } from "./ticks.js";
@@ -26,8 +27,6 @@ export interface Session {
   notReady(): string[];
 }
 
-/** Records handed to a partition and not yet taken: above this, reading pauses. */
-const MAX_BACKLOG = 8192;
 const TAKE_AT_ONCE = 4096;
 const READ_TIMEOUT_MS = 1000;
 const FULL_PAUSE_MS = 1;
@@ -199,7 +198,7 @@ async function readOn(s: State): Promise<void> {
   const reader = await insist(environment, stopping, "opening the event log", passes, () => ports.log.read(from + 1));
   s.reader = reader;
   while (!signal.aborted) {
-    if (backlog(s) > MAX_BACKLOG) {
+    if (isEnough(s)) {
       await environment.pause(FULL_PAUSE_MS, signal);
       continue;
     }
@@ -212,10 +211,15 @@ async function readOn(s: State): Promise<void> {
   }
 }
 
-function backlog(s: State): number {
-  let most = 0;
-  for (const worker of s.workers) if (worker !== null && worker.backlog > most) most = worker.backlog;
-  return most;
+/** So much is handed over and not taken yet that reading must pause. */
+function isEnough(s: State): boolean {
+  const { queue, queueBytes } = s.shared.options.sizes ?? SIZES;
+  let bytes = 0;
+  for (const worker of atWork(s)) {
+    if (worker.backlog > queue) return true;
+    bytes += worker.backlogBytes;
+  }
+  return bytes > queueBytes;
 }
 
 const TICKS = `events.${TICK_TYPE}.`;
