@@ -1,6 +1,6 @@
 /**
- * What goes wrong in a marathon: one function a kind of fault. Each does its harm and mends it again, and answers with the
- * instant (of `performance.now`) from which nothing outside the engines stood in their way any more.
+ * What goes wrong in a marathon: one function a kind of fault. Each does its harm and mends it again, and says when nothing
+ * outside the engines stands in their way any more (`mended`, once): from then on it is measured how long they need.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { streamInfo, updateStream } from "../../connectors/nats/api.js";
@@ -22,7 +22,7 @@ export interface Fault {
   readonly name: string;
   /** How often, beside the others. */
   readonly weight: number;
-  readonly happen: (scene: Scene) => Promise<number>;
+  readonly happen: (scene: Scene, mended: () => void) => Promise<void>;
   readonly possible?: (stage: Stage) => boolean;
 }
 
@@ -38,26 +38,28 @@ const running = ({ engines, random }: Scene): Seat => pick(random, engines.worki
 
 // ---------------------------------------------------------------------------------------------------- engines
 
-async function engineKilled(scene: Scene): Promise<number> {
-  await scene.engines.kill(running(scene));
-  return now();
+async function engineKilled(scene: Scene, mended: () => void): Promise<void> {
+  const dying = scene.engines.kill(running(scene));
+  mended();
+  await dying;
 }
 
-async function engineTerminated(scene: Scene): Promise<number> {
-  await scene.engines.terminate(running(scene));
-  return now();
+async function engineTerminated(scene: Scene, mended: () => void): Promise<void> {
+  const ending = scene.engines.terminate(running(scene));
+  mended();
+  await ending;
 }
 
-async function enginePaused(scene: Scene): Promise<number> {
+async function enginePaused(scene: Scene, mended: () => void): Promise<void> {
   const { engine } = running(scene);
   engine?.pause();
   await delay(span(scene, 300, 6_000));
   engine?.resume();
-  return now();
+  mended();
 }
 
 /** It stands still while another takes its partitions over, and wakes up as if nothing had happened. */
-async function zombie(scene: Scene, forMs: number): Promise<number> {
+async function zombie(scene: Scene, mended: () => void, forMs: number): Promise<void> {
   const { engines } = scene;
   const seat = running(scene);
   seat.paused = true;
@@ -68,7 +70,7 @@ async function zombie(scene: Scene, forMs: number): Promise<number> {
   const since = now();
   const other = engines.working.length > 0 ? null : await engines.add();
   await other?.engine?.said("running").catch(() => undefined);
-  const taken = other === null ? since : now();
+  mended();
   await delay(Math.max(0, forMs - (now() - since)));
   asleep?.resume();
   await Promise.race([asleep?.exited, delay(3_000)]);
@@ -78,63 +80,64 @@ async function zombie(scene: Scene, forMs: number): Promise<number> {
     seat.wanted = true;
     if (seat.engine === null) await engines.add();
   } else if (seat.engine !== null) await engines.terminate(seat);
-  return taken;
 }
 
 // ---------------------------------------------------------------------------------------------------- servers
 
-async function redisKilled(scene: Scene): Promise<number> {
+async function redisKilled(scene: Scene, mended: () => void): Promise<void> {
   const { stage } = scene;
   await stage.redis.kill();
   await delay(span(scene, 0, 2_500));
   await stage.redis.start();
   await stage.reconnect();
-  return now();
+  mended();
 }
 
 /** As when the machine loses its power: with `everysec`, what was written in the last second is gone, acknowledged or not. */
-async function redisLosesPower(scene: Scene): Promise<number> {
+async function redisLosesPower(scene: Scene, mended: () => void): Promise<void> {
   const { stage, random } = scene;
   await stage.redis.kill();
   stage.losePower(200 + random() * 1_300);
   await delay(span(scene, 0, 1_000));
   await stage.redis.start();
   await stage.reconnect();
-  return now();
+  mended();
 }
 
-async function redisPaused(scene: Scene): Promise<number> {
+async function redisPaused(scene: Scene, mended: () => void): Promise<void> {
   const { stage } = scene;
   stage.redis.pause();
   await delay(span(scene, 200, 12_000));
   stage.redis.resume();
-  return now();
+  await stage.reconnect();
+  mended();
 }
 
-async function natsKilled(scene: Scene): Promise<number> {
+async function natsKilled(scene: Scene, mended: () => void): Promise<void> {
   const { stage } = scene;
   await stage.nats.kill();
   await delay(span(scene, 0, 2_500));
   await stage.nats.start();
   await stage.reconnect();
-  return now();
+  mended();
 }
 
-async function natsPaused(scene: Scene): Promise<number> {
+async function natsPaused(scene: Scene, mended: () => void): Promise<void> {
   const { stage } = scene;
   await stage.nats.pause();
   await delay(span(scene, 200, 9_000));
   stage.nats.resume();
-  return now();
+  await stage.reconnect();
+  mended();
 }
 
-async function everythingKilled(scene: Scene): Promise<number> {
+async function everythingKilled(scene: Scene, mended: () => void): Promise<void> {
   const { stage, engines } = scene;
   await Promise.all([stage.redis.kill(), stage.nats.kill(), ...engines.working.map((seat) => engines.kill(seat))]);
   await delay(span(scene, 0, 1_000));
   await Promise.all([stage.redis.start(), stage.nats.start()]);
   await stage.reconnect();
-  return now();
+  mended();
 }
 
 // ---------------------------------------------------------------------------------------------------- network
@@ -147,9 +150,10 @@ function linksOf(scene: Scene): FaultyProxy[] {
   return r < 0.4 ? [nats] : r < 0.8 ? [redis] : r < 0.9 ? [nats, redis] : [scene.stage.sender];
 }
 
-async function connectionCut(scene: Scene): Promise<number> {
+async function connectionCut(scene: Scene, mended: () => void): Promise<void> {
   const { random } = scene;
-  for (const proxy of linksOf(scene)) {
+  const proxies = linksOf(scene);
+  for (const proxy of proxies) {
     const way = random();
     if (way < 0.3) proxy.cut();
     else if (way < 0.65) proxy.cutBeforeReply();
@@ -158,35 +162,35 @@ async function connectionCut(scene: Scene): Promise<number> {
     const before = proxy.cuts;
     for (const until = now() + 2_000; proxy.cuts === before && now() < until && way >= 0.3;) await delay(10);
   }
-  return now();
+  mended();
 }
 
-async function cutEverySecond(scene: Scene): Promise<number> {
+async function cutEverySecond(scene: Scene, mended: () => void): Promise<void> {
   const proxies = linksOf(scene);
-  for (let i = 0, times = 3 + Math.floor(scene.random() * 6 * scene.patience); i < times; i++) {
-    for (const proxy of proxies) proxy.cut();
+  for (let left = 3 + Math.floor(scene.random() * 6 * scene.patience); left > 0; left--) {
     await delay(1_000);
+    for (const proxy of proxies) proxy.cut();
   }
-  return now();
+  mended();
 }
 
-async function connectionSlow(scene: Scene): Promise<number> {
+async function connectionSlow(scene: Scene, mended: () => void): Promise<void> {
   const proxies = linksOf(scene);
   const lateMs = 20 + Math.floor(scene.random() * 500);
   for (const proxy of proxies) proxy.delay(lateMs);
   await delay(span(scene, 1_000, 6_000));
   for (const proxy of proxies) proxy.delay(0);
-  return now();
+  mended();
 }
 
 /** The connections are dead, and nobody says so. */
-async function connectionDead(scene: Scene): Promise<number> {
+async function connectionDead(scene: Scene, mended: () => void): Promise<void> {
   const lost = pick<Lost>(scene.random, ["requests", "replies", "both"]);
   for (const proxy of linksOf(scene)) proxy.swallow(lost);
-  return now();
+  mended();
 }
 
-async function connectionRefused(scene: Scene): Promise<number> {
+async function connectionRefused(scene: Scene, mended: () => void): Promise<void> {
   const proxies = linksOf(scene);
   for (const proxy of proxies) {
     proxy.refuse();
@@ -194,7 +198,7 @@ async function connectionRefused(scene: Scene): Promise<number> {
   }
   await delay(span(scene, 500, 5_000));
   for (const proxy of proxies) proxy.accept();
-  return now();
+  mended();
 }
 
 // ---------------------------------------------------------------------------------------------------- the broker's own
@@ -203,7 +207,7 @@ async function connectionRefused(scene: Scene): Promise<number> {
  * For an instant the broker refuses outputs above a size, in the middle of a window: those before it are accepted, it and
  * all behind it are not.
  */
-async function outputRefused(scene: Scene): Promise<number> {
+async function outputRefused(scene: Scene, mended: () => void): Promise<void> {
   const { stage: { eyes: { link }, options }, sender, random } = scene;
   const stream = `OUT_${Math.floor(random() * options.partitions)}`;
   const { config } = await streamInfo(link, stream);
@@ -212,14 +216,14 @@ async function outputRefused(scene: Scene): Promise<number> {
   sender.burst(300);
   await delay(span(scene, 300, 2_000));
   await updateStream(link, { ...config, max_msg_size: -1 });
-  return now();
+  mended();
 }
 
-async function consumersDeleted(scene: Scene): Promise<number> {
+async function consumersDeleted(scene: Scene, mended: () => void): Promise<void> {
   const { link } = scene.stage.eyes;
   const manager = await link.nc.jetstreamManager();
   for await (const { name } of manager.consumers.list("EVENTS")) await manager.consumers.delete("EVENTS", name);
-  return now();
+  mended();
 }
 
 // ---------------------------------------------------------------------------------------------------- all of them
@@ -228,7 +232,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "engine killed with -9", weight: 20, happen: engineKilled },
   { name: "engine ended with SIGTERM", weight: 8, happen: engineTerminated },
   { name: "engine stands still", weight: 6, happen: enginePaused },
-  { name: "zombie: stands still while another takes over", weight: 8, happen: (scene) => zombie(scene, span(scene, 1_500, 9_000)) },
+  { name: "zombie: stands still while another takes over", weight: 8, happen: (scene, mended) => zombie(scene, mended, span(scene, 1_500, 9_000)) },
   { name: "Redis killed with -9", weight: 12, happen: redisKilled },
   { name: "Redis loses its last second", weight: 14, happen: redisLosesPower, possible: ({ options }) => options.appendfsync === "everysec" },
   { name: "Redis stands still", weight: 6, happen: redisPaused },
@@ -245,4 +249,4 @@ export const FAULTS: readonly Fault[] = [
 ];
 
 /** Once in a long run. */
-export const ZOMBIE_FOR_A_MINUTE: Fault = { name: "zombie for a minute", weight: 0, happen: (scene) => zombie(scene, 60_000) };
+export const ZOMBIE_FOR_A_MINUTE: Fault = { name: "zombie for a minute", weight: 0, happen: (scene, mended) => zombie(scene, mended, 60_000) };

@@ -12,6 +12,8 @@ import { compileProgram } from "../../dsl/compile.js";
 import { renderAll } from "../../dsl/diagnostics/render.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { readMeta } from "../../engine/meta.js";
+import { LogUnavailable, StoreUnavailable } from "../../engine/ports.js";
+import { encodeToken, eventSubject, partition as partitionOf } from "../../engine/subjects.js";
 import { PROJECT } from "../cli/eddy.js";
 import { randomOf } from "../retail/random.js";
 import { consumed } from "../system/places.js";
@@ -43,7 +45,10 @@ export interface MarathonOptions extends StageOptions {
 
 export interface Recovered {
   readonly kind: string;
-  /** From the end of the hindrance until all that had been acknowledged by then was committed and published; null: not waited for. */
+  /**
+   * From the end of the hindrance until an event that was sent then, one for each partition, was committed, and all that was
+   * committed was published; null: the next fault came before.
+   */
   readonly ms: number | null;
 }
 
@@ -126,9 +131,12 @@ export async function marathon(options: MarathonOptions): Promise<MarathonReport
 
   async function strike(scene: Scene, fault: Fault, n: number, onTop: boolean): Promise<void> {
     say(`fault ${n + 1}: ${fault.name}`);
-    const mended = await fault.happen(scene);
+    let recovering = Promise.resolve<number | null>(null);
+    await fault.happen(scene, () => {
+      if (!onTop) recovering = recovery(scene, n);
+    });
     if (onTop) return void recovered.push({ kind: fault.name, ms: null });
-    const ms = await recovery(scene, mended);
+    const ms = await recovering;
     recovered.push({ kind: fault.name, ms });
     if (ms !== null) return say(`fault ${n + 1}: over after ${Math.round(ms)} ms; ${scene.sender.sent} events sent`);
     const finding = `after "${fault.name}" (fault ${n + 1}) the engine was not over it within ${RECOVERS_WITHIN_MS / 1000} s: ${await standing(scene)}\n${scene.engines.lastLines()}`;
@@ -159,14 +167,35 @@ function shuffled<T>(list: readonly T[], random: () => number): T[] {
 
 // ---------------------------------------------------------------------------------------------------- how far it is
 
-/** Until every partition has committed and published what had been acknowledged when the hindrance was gone. */
-async function recovery(scene: Scene, mended: number): Promise<number | null> {
-  const targets = [...scene.sender.acknowledged];
-  while (performance.now() < mended + RECOVERS_WITHIN_MS) {
-    if (await reached(scene.stage, targets).catch(() => false)) return Math.max(0, performance.now() - mended);
+/** How long it takes, from now on, until events that are sent now have come through; null: too long. */
+async function recovery({ stage }: Scene, n: number): Promise<number | null> {
+  const began = performance.now();
+  let targets: readonly number[] | null = null;
+  while (performance.now() < began + RECOVERS_WITHIN_MS) {
+    try {
+      targets ??= await probe(stage, n);
+      if (await reached(stage, targets)) return performance.now() - began;
+    } catch (error) {
+      if (!(error instanceof LogUnavailable || error instanceof StoreUnavailable)) throw error;
+    }
     await delay(LOOK_EVERY_MS);
   }
   return null;
+}
+
+/** An event for each partition, on the observer's own way to the broker; answers with their sequences. */
+async function probe({ eyes, options: { partitions } }: Stage, n: number): Promise<number[]> {
+  const customers = Array.from({ length: partitions }, (_, index) => customerOf(index, partitions));
+  const appended = await eyes.log.append(customers.map((subject) => ({
+    subject: eventSubject("session_started", subject), id: `${subject}/probe/${n}`,
+    body: JSON.stringify({ specversion: "1.0", id: String(n), source: "probe", type: "session_started", subject, data: { device: "phone" } }),
+  })));
+  return appended.map(({ sequence }) => sequence);
+}
+
+/** A customer of that partition of whom nobody else speaks. */
+function customerOf(index: number, partitions: number): string {
+  for (let i = 0; ; i++) if (partitionOf(encodeToken(`probe-${i}`), partitions) === index) return `probe-${i}`;
 }
 
 async function reached({ eyes, options: { partitions } }: Stage, targets: readonly number[]): Promise<boolean> {

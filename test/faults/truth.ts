@@ -43,11 +43,14 @@ export async function allRecords(log: EventLog): Promise<LogRecord[]> {
   const reader = await log.read(1);
   while ((records.at(-1)?.sequence ?? 0) < last) {
     await reader.ready(READ_WITHIN_MS);
-    for (const record of reader.take(TAKE)) records.push({ ...record, body: Buffer.from(record.body) });
+    for (const record of reader.take(TAKE)) records.push(kept(record));
   }
   await reader.close();
   return records;
 }
+
+/** What a reader hands out is of a shape of its own, and its bytes are a piece of something larger. */
+const kept = ({ sequence, stamp, subject, headers, body }: LogRecord): LogRecord => ({ sequence, stamp, subject, headers, body: Buffer.from(body) });
 
 /** `ids`: names (`customer/source/id`) of events that the broker took. */
 export async function compareWithTruth(rules: Compiled, { ports, partitions, outputs }: Left, ids: ReadonlySet<string>): Promise<Truth> {
