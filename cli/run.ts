@@ -45,7 +45,7 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     monitor.opened(ports);
     try {
       const cacheCustomers = configuration.get("cache-customers") ?? DEFAULT_CACHE_CUSTOMERS;
-      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS }, engineEnvironment(io, log), stats);
+      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions }, engineEnvironment(io, log), stats);
       monitor.started(engine);
       log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash });
       await Promise.race([engine.ended, aborted(ending.signal)]);

@@ -18,6 +18,8 @@ export interface CommitPlace {
   readonly anew: readonly string[];
   /** Ids of outputs that were published before the store went back. */
   readonly suppress: ReadonlySet<string>;
+  /** What records up to this sequence cause was published before, whatever its id. */
+  readonly quiet: number;
 }
 
 /**
@@ -45,7 +47,7 @@ export function buildCommit(
   const outputs: Output[] = [];
   let number = place.nextOutput;
   for (const { message, cause } of pending.messages) {
-    if (place.suppress.has(message.id)) continue;
+    if (cause <= place.quiet || place.suppress.has(message.id)) continue;
     outputs.push({ number: number++, subject: message.subject, id: message.id, cause, body: message.body });
   }
   return {

@@ -3,9 +3,11 @@ import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
 import { readMeta, type Anchor } from "./meta.js";
 import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
-import { LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
-import { StoreMoved, ownCommits } from "./ownership.js";
-import { CannotContinue, checkLog, goingOn, planLayouts, planOutputs } from "./recovery.js";
+import { LogMissing, LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
+import { StoreMoved, ownCommits, takenOver } from "./ownership.js";
+import { cannotContinue, outputsMissing } from "./continuity.js";
+import { planOutputs, type OutputPlan } from "./output-plan.js";
+import { CannotContinue, checkLog, goingOn, planLayouts } from "./recovery.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import type { EngineStats } from "./stats.js";
 import { startWorker, type Worker, type WorkerLimits } from "./worker.js";
@@ -20,6 +22,8 @@ export interface EngineOptions {
   /** Customers kept in memory, over all partitions. */
   readonly cacheCustomers: number;
   readonly limits: WorkerLimits;
+  /** For how many partitions log and store were set up: a log of another number is another log. */
+  readonly partitions?: number;
   /** Other than usual in simulations only. */
   readonly sizes?: Sizes;
 }
@@ -42,6 +46,9 @@ export interface Shared {
   readonly unread: () => number;
 }
 
+/** A stream that is not found this often in a row, with growing pauses (some seconds in all), is gone. */
+const MISSING_ATTEMPTS = 8;
+
 /** Failures that pass: the same may be asked again. */
 export const passes = (error: unknown): boolean => error instanceof StoreUnavailable || error instanceof LogUnavailable;
 
@@ -55,8 +62,9 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
   const meta = readMeta(claim.meta);
   // Asked anew: until the claim another process may have worked off events that this one had not heard of.
-  await ask("comparing the event log", async () => checkLog(index, meta, await ports.log.info(), ports.log)).catch(certain);
-  const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs, sizes)).catch(certain);
+  await ask("comparing the event log", () => checkLog(index, meta, ports)).catch(certain);
+  const outputPlan = await comparedOutputs().catch(certain);
+  const number = await renumbered(outputPlan);
   if (meta.program !== "" && meta.program !== compiled.program.hash) {
     environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });
   }
@@ -72,7 +80,7 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   }
   return startWorker({
     partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
-    signal: shared.lifetime, writer: claim.writer, number: claim.number, meta, logIdentity: info.identity,
+    signal: shared.lifetime, writer: claim.writer, number, meta, logIdentity: info.identity,
     layouts, outputPlan, seen: shared.seen, unread: shared.unread,
   });
 
@@ -82,6 +90,28 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
     const number = await ownCommits({ partition: { options: { index } }, store: ports.store, environment, signal: stopping, writer: claim.writer });
     if (number !== claim.number) throw new StoreMoved(`partition ${index}: the store went back while the partition was opened`);
     throw error;
+  }
+
+  async function comparedOutputs(): Promise<OutputPlan> {
+    let missing = 0;
+    // A cluster that starts may not know a stream at first.
+    const comesYet = (error: unknown): boolean => passes(error) || (error instanceof LogMissing && ++missing < MISSING_ATTEMPTS);
+    try {
+      return await insist(environment, stopping, "comparing the outputs", comesYet, () => planOutputs(index, meta, ports.store, ports.outputs, sizes));
+    } catch (error) {
+      throw error instanceof LogMissing ? cannotContinue(index, outputsMissing(index)) : error;
+    }
+  }
+
+  /** The number of the last commit, when outputs that need it have new numbers. */
+  async function renumbered({ notes, renumbered: change }: OutputPlan): Promise<number> {
+    for (const note of notes) environment.log("warn", note, { partition: index });
+    if (change === null) return claim.number;
+    const commit = { partition: index, writer: claim.writer, number: claim.number + 1, states: [], wakes: [], segments: [], forget: 0, ...change };
+    const answer = await ask("giving outputs new numbers", () => ports.store.commit(commit));
+    if (answer === "lost") throw takenOver(index);
+    if (answer === "moved") throw new StoreMoved(`partition ${index}: the store went back while the partition was opened`);
+    return commit.number;
   }
 
   async function countSegments(): Promise<void> {

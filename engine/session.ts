@@ -9,7 +9,7 @@ import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
 import { MetaCorrupt, type Anchor } from "./meta.js";
 import { openPartition, passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
-import type { ConnectionState, LogReader, LogRecord } from "./ports.js";
+import { LogChanged, type ConnectionState, type LogReader, type LogRecord } from "./ports.js";
 import { EvaluationFailed } from "./partition.js";
 import { CannotContinue } from "./recovery.js";
 import { StateTooNew } from "./state.js";
@@ -64,6 +64,9 @@ export async function openSession(
 ): Promise<Session | null> {
   try {
     const info = await insist(environment, stopping, "asking the event log how it stands", passes, () => ports.log.info());
+    if (options.partitions !== undefined && info.partitions !== options.partitions) {
+      throw new CannotContinue(`the event log is one of ${info.partitions} partitions, the store one of ${options.partitions}: they do not belong together (was the log made again?)`);
+    }
     const lifetime = new AbortController();
     const s: State = {
       shared: {
@@ -197,6 +200,10 @@ async function readOn(s: State): Promise<void> {
   s.seen = { sequence: from, stamp: 0 };
   const reader = await insist(environment, stopping, "opening the event log", passes, () => ports.log.read(from + 1));
   s.reader = reader;
+  // Between the comparison of each partition and this moment a limit may have removed more.
+  if (from > 0 && (await insist(environment, stopping, "asking the event log how it stands", passes, () => ports.log.info())).first > from + 1) {
+    throw new LogChanged("the log lost its oldest records while it was opened");
+  }
   while (!signal.aborted) {
     if (isEnough(s)) {
       await environment.pause(FULL_PAUSE_MS, signal);

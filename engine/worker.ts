@@ -23,7 +23,8 @@ import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } 
 import { takeFields } from "./population/population.js";
 import type { ClockKind, Commit, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
 import { publishLoop, type Publishing } from "./publishing.js";
-import type { Layouts, OutputPlan } from "./recovery.js";
+import type { OutputPlan } from "./output-plan.js";
+import type { Layouts } from "./recovery.js";
 import { tellOf } from "./reporting.js";
 import type { Sizes } from "./sizes.js";
 import { readCustomer } from "./state.js";
@@ -386,10 +387,11 @@ async function commit(s: State): Promise<void> {
   const prepared = population?.prepared ?? [];
   const built = buildCommit(parts.compiled, pending, {
     partition: partition.options.index, writer: parts.writer, number, layout: parts.layouts.present,
-    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, anew: s.countsAnew,
+    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, quiet: parts.outputPlan.quiet, anew: s.countsAnew,
   }, s.bytes, (next) => ({
     ...writeMeta({
-      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, program: parts.compiled.program.hash,
+      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, outputs: parts.outputPlan.identity, published: s.publishedUpTo,
+      program: parts.compiled.program.hash,
     }),
     ...s.fieldsPending,
     ...(population === null ? {} : takeFields(population)),
