@@ -10,13 +10,13 @@
  *
  * Replies are slices of the received bytes; whoever keeps a state for long should keep what it unpacked.
  */
-import type { Claim, Commit, CommitAnswer, Output, StateStore, Wake } from "../../engine/ports.js";
+import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
 import { writeCommit } from "./commit-command.js";
 import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
 import { connectRedis } from "./connection.js";
 import { askFunction, ensureFunctions } from "./functions/load.js";
-import { customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
+import { MEMBERS_KEY, customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
 import { readClaim, readMeta } from "./meta-fields.js";
 import { unpackOutput } from "./packed-output.js";
 import { IllFormedText, WrittenCommand, wireBuffer, writeCount, writeText, written } from "./resp.js";
@@ -64,6 +64,12 @@ export function redisStore(connection: RedisConnection): StateStore {
   }
 
   return {
+    async beat(member, holds, leaseMs) {
+      if (member === "") throw new StoreRefused("a member's id may not be empty");
+      const reply = await askFunction(connection, (client) => client.fcall("eddy_beat", 1, MEMBERS_KEY, member, leaseMs, holds.join()));
+      return readMembers(reply as string[]);
+    },
+
     async claim(partition, token): Promise<Claim> {
       if (token === "") throw new StoreRefused("a writer's token may not be empty");
       const reply = await askFunction(connection, (client) => client.fcall("eddy_claim", 1, metaKey(partition), token));
@@ -166,6 +172,12 @@ async function readCounts(client: RedisClient, key: string): Promise<[number, nu
     } while (cursor !== "0");
     if (counts.size === await client.hlen(key)) return [...counts];
   }
+}
+
+function readMembers(reply: readonly string[]): Member[] {
+  const members: Member[] = [];
+  for (let i = 0; i + 1 < reply.length; i += 2) members.push({ id: reply[i] ?? "", holds: (reply[i + 1] ?? "").split(",").filter((text) => text !== "").map(Number) });
+  return members.sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
 }
 
 function readWakes(reply: readonly string[]): Wake[] {

@@ -220,6 +220,7 @@ describe("on one server", () => {
     expect(await store.outbox(P, 2, 1)).toEqual([outputOf(2)]);
     expect((await allStates(store, P)).size).toBe(3);
     expect(await store.segmentSizes(P, ["s"])).toEqual([3]);
+    expect(await store.beat("m", [P], 1000)).toEqual([{ id: "m", holds: [P] }]);
   });
 
   test("a user with rights to only some segments is refused before anything is written", async () => {

@@ -11,7 +11,7 @@ import {
 } from "../../engine/ports.js";
 import { cancel, note, schedule, type Scheduler, type Task } from "./scheduler.js";
 import {
-  append, applyCommit, claim, loadStates, logInfo, membersOf, metaOf, outboxFrom, publish, readRecords, recordAt, recordsOf, scanFrom, sent, storedIn,
+  append, applyCommit, beat, claim, loadStates, logInfo, membersOf, metaOf, outboxFrom, publish, readRecords, recordAt, recordsOf, scanFrom, sent, storedIn,
   wakesBehind, type EventServer, type OutputServer, type StoreServer,
 } from "./servers.js";
 
@@ -127,10 +127,10 @@ function answerIn(link: Link, network: Network): number {
   return link.lastAnswerAt - network.scheduler.now;
 }
 
-function call<T>(client: Client, link: Link, what: string, act: () => T, unavailable: () => Error): Promise<T> {
+function call<T>(client: Client, link: Link, what: string, act: () => T, unavailable: () => Error, counts = true): Promise<T> {
   const { network } = client;
   const { scheduler: s, rates } = network;
-  network.calls++;
+  if (counts) network.calls++;
   return new Promise<T>((resolve, reject) => {
     const later = (what: string, ms: number, run: () => void): void => void schedule(s, client, `${client.name} ${what}`, ms, run);
     const giveUp = (ms: number): void => later(`${what}: no answer`, ms, () => reject(unavailable()));
@@ -317,6 +317,8 @@ export function stateStore(client: Client): StateStore {
   const ask = <T>(what: string, act: () => T): Promise<T> => call(client, client.store, what, act, storeUnavailable);
   const at = (partition: number) => storedIn(server, partition);
   return {
+    // No call like others: it is said again and again, and that is no sign that anything happens.
+    beat: (member, holds, leaseMs) => call(client, client.store, `beat ${holds.join()}`, () => beat(server, member, holds, leaseMs, s.now), storeUnavailable, false),
     claim: (partition, token) => ask(`claim ${partition}`, () => claim(at(partition), token)),
     meta: (partition) => ask(`meta ${partition}`, () => metaOf(at(partition))),
     load: (partition, customers) => ask(`load ${partition} ${customers.join()}`, () => loadStates(at(partition), customers)),
