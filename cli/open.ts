@@ -38,16 +38,16 @@ export interface OpenOptions {
 
 /** The log alone. Fails fast where it is not there. */
 export async function openLog(place: Place, options: OpenOptions): Promise<OpenedLog> {
-  return place.k === "embedded" ? openFolder(place.folder, options) : openNats(place);
+  return place.k === "embedded" ? openFolder(place.folder, options) : openNats(place, "appends");
 }
 
 /** All three ports. Fails fast where one is not there; throws ConfigurationError where they do not belong together. */
 export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedPorts> {
   if (place.k === "embedded") return openFolder(place.folder, options);
   const [{ natsOutputLog }, { openRedisStore }] = await Promise.all([import("../connectors/nats/output-log.js"), import("../connectors/redis/store.js")]);
-  const opened = await openNats(place);
+  const opened = await openNats(place, "reads");
   try {
-    const { store, partitions, warnings } = await openRedisStore({ url: place.redis });
+    const { store, partitions, warnings } = await openRedisStore(place.redis);
     const outputs = natsOutputLog(opened.link);
     const close = async (): Promise<void> => {
       await outputs.close();
@@ -84,9 +84,9 @@ async function openFolder(folder: string, { now, create = false, engine = false,
   return { log, store, outputs, partitions, warnings: [], where: folder, close };
 }
 
-async function openNats(place: Extract<Place, { k: "servers" }>): Promise<OpenedLog & { readonly link: NatsLink }> {
-  const [{ connectNats }, { natsEventLog }] = await Promise.all([import("../connectors/nats/connect.js"), import("../connectors/nats/event-log.js")]);
-  const link = await connectNats({ servers: place.nats, ...(place.natsCreds === undefined ? {} : { credsFile: place.natsCreds }) });
+async function openNats(place: Extract<Place, { k: "servers" }>, purpose: "reads" | "appends"): Promise<OpenedLog & { readonly link: NatsLink }> {
+  const [{ connectNats, INBOX, PUBLISHER_INBOX }, { natsEventLog }] = await Promise.all([import("../connectors/nats/connect.js"), import("../connectors/nats/event-log.js")]);
+  const link = await connectNats({ ...place.nats, inbox: purpose === "reads" ? INBOX : PUBLISHER_INBOX });
   const log = natsEventLog(link);
   return {
     log,

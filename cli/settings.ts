@@ -135,7 +135,14 @@ export const settings = {
   rules: setting("RULES", "folder of *.eddy files, one such file, or - for standard input", path, { path: true }),
   nats: setting("URL", "address of NATS, several with commas (nats://127.0.0.1:4222)", natsAddresses, { alsoFrom: ["NATS_URL"] }),
   "nats-creds": setting("FILE", "credentials file for NATS", path, { path: true }),
+  "nats-nkey": setting("FILE", "file with the seed of an nkey for NATS", path, { path: true }),
+  "nats-ca": setting("FILE", "certificates (PEM) of the authorities to trust for NATS instead of the system's; means TLS", path, { path: true }),
+  "nats-cert": setting("FILE", "own certificate (PEM) for NATS, with --nats-key", path, { path: true }),
+  "nats-key": setting("FILE", "key (PEM) of --nats-cert", path, { path: true }),
   redis: setting("URL", "address of Redis (redis://127.0.0.1:6379)", redisAddress, { alsoFrom: ["REDIS_URL"] }),
+  "redis-ca": setting("FILE", "certificates (PEM) of the authorities to trust for rediss:// instead of the system's", path, { path: true }),
+  "redis-cert": setting("FILE", "own certificate (PEM) for rediss://, with --redis-key", path, { path: true }),
+  "redis-key": setting("FILE", "key (PEM) of --redis-cert", path, { path: true }),
   embedded: setting("DIR", "keep log and state in this folder, without servers", path, { path: true }),
   http: setting("ADDR", "where metrics, health and POST /events are served; off for nowhere", listenAddress),
   partitions: setting("N", "shares into which the customers are divided; fixed at set-up", whole(1, 1024)),
@@ -165,6 +172,10 @@ export const settings = {
 
 export type SettingName = keyof typeof settings;
 export type SettingValue<Name extends SettingName> = z.output<(typeof settings)[Name]["schema"]>;
+
+/** How one gets in at the servers, beside their addresses. */
+export const NATS_ACCESS = ["nats-creds", "nats-nkey", "nats-ca", "nats-cert", "nats-key"] as const satisfies readonly SettingName[];
+export const REDIS_ACCESS = ["redis-ca", "redis-cert", "redis-key"] as const satisfies readonly SettingName[];
 
 export const settingNames = Object.keys(settings) as readonly SettingName[];
 

@@ -20,7 +20,7 @@
  * 8 x 256: 414,000). This reader, into `take`, with headers on every event, spends 2.2 to 2.7 microseconds of processor
  * time a record here and 2.7 in the server, of which the library's parser is the largest part (bench/nats-read.ts).
  */
-import { createInbox, type Msg, type StreamInfo, type Subscription } from "nats";
+import type { Msg, StreamInfo, Subscription } from "nats";
 
 import { LogChanged, LogClosed, LogMissing, type LogReader, type LogRecord } from "../../engine/ports.js";
 import {
@@ -375,7 +375,7 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
   }
 
   function openSlot(): Slot {
-    const inbox = createInbox();
+    const inbox = link.newInbox();
     const subscription = link.nc.subscribe(inbox, {
       callback: (error, message) => {
         if (slots.includes(slot)) {

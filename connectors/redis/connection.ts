@@ -9,6 +9,8 @@
  * Address: `redis://user:password@host:port/database`, `rediss://` for TLS (certificates are always checked), or
  * `redis://user:password@host:port,host:port` for a cluster. User and password are percent-encoded where needed.
  */
+import { readFileSync } from "node:fs";
+
 import { Cluster, Redis } from "ioredis";
 import type { ClusterOptions, RedisOptions } from "ioredis";
 import type { ConnectionState } from "../../engine/ports.js";
@@ -21,8 +23,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
   readonly maxRetriesPerRequest?: number;
   readonly silenceMs?: number;
-  /** Certificates (PEM) to trust instead of the system's authorities, for `rediss://`. */
-  readonly ca?: string;
+  /** Files in PEM for `rediss://`: whom to trust instead of the system's authorities, and who we are, where the server asks. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 
 export type RedisClient = Redis | Cluster;
@@ -106,7 +108,7 @@ function optionsOf(place: Place, options: ConnectionOptions): RedisOptions {
   return {
     ...(place.username === undefined ? {} : { username: place.username }),
     ...(place.password === undefined ? {} : { password: place.password }),
-    ...(place.tls ? { tls: options.ca === undefined ? {} : { ca: options.ca } } : {}),
+    ...(place.tls ? { tls: readTlsFiles(options.tls ?? {}) } : {}),
     db: place.db,
     commandTimeout,
     socketTimeout: commandTimeout,
@@ -118,6 +120,26 @@ function optionsOf(place: Place, options: ConnectionOptions): RedisOptions {
     keepAlive: 10_000,
     disableClientInfo: true,
   };
+}
+
+function readTlsFiles({ caFile, certFile, keyFile }: NonNullable<ConnectionOptions["tls"]>): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  return {
+    ...(caFile === undefined ? {} : { ca: readPem(caFile, "certificates of authorities") }),
+    ...(certFile === undefined ? {} : { cert: readPem(certFile, "certificate") }),
+    ...(keyFile === undefined ? {} : { key: readPem(keyFile, "key") }),
+  };
+}
+
+function readPem(file: string, what: string): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new StoreRefused(`cannot read the ${what} for Redis, ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  // Node takes what is no PEM for a list of no authorities, and then trusts nobody without saying why.
+  if (!bytes.includes("-----BEGIN ")) throw new StoreRefused(`the ${what} for Redis, ${file}, is no PEM file`);
+  return bytes;
 }
 
 function openClient(place: Place, options: ConnectionOptions): RedisClient {

@@ -25,6 +25,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   WRONGTYPE: "a key that belongs to Eddy holds something else: another program uses the same names in this database",
 };
 
+/** Behind what Node says when two ends cannot agree on TLS. */
+const TLS_ADVICE = " (--redis-ca names the authorities to trust, --redis-cert and --redis-key are what the server may ask of us)";
+
 const NO_FUNCTION = /^ERR Function not found/;
 const TOO_MANY_CLIENTS = /^ERR max number of clients/;
 
@@ -38,7 +41,7 @@ export function storeFailure(error: unknown, address: string): StoreUnavailable 
   if (!(error instanceof Error)) return new StoreUnavailable(`Redis at ${address}: ${String(error)}`);
   const message = innermost(error).message;
   const code = /^[A-Z]+/.exec(message)?.[0] ?? "";
-  if (!isReply(error)) return new StoreUnavailable(`no answer from Redis at ${address}: ${message}`);
+  if (!isReply(error)) return new StoreUnavailable(`no answer from Redis at ${address}: ${message}${/certificate|SSL|TLS|altnames/i.test(message) ? TLS_ADVICE : ""}`);
   if (PASSING.has(code) || TOO_MANY_CLIENTS.test(message)) {
     return new StoreUnavailable(`Redis at ${address} cannot answer now: ${message}`);
   }
