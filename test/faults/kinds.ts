@@ -39,15 +39,13 @@ const running = ({ engines, random }: Scene): Seat => pick(random, engines.worki
 // ---------------------------------------------------------------------------------------------------- engines
 
 async function engineKilled(scene: Scene, mended: () => void): Promise<void> {
-  const dying = scene.engines.kill(running(scene));
+  await scene.engines.kill(running(scene));
   mended();
-  await dying;
 }
 
 async function engineTerminated(scene: Scene, mended: () => void): Promise<void> {
-  const ending = scene.engines.terminate(running(scene));
+  await scene.engines.terminate(running(scene));
   mended();
-  await ending;
 }
 
 async function enginePaused(scene: Scene, mended: () => void): Promise<void> {
