@@ -20,8 +20,10 @@ export interface CustomerCache {
   put(customer: Customer): void;
   /** All commits up to this number are acknowledged. */
   acknowledged(commit: number): void;
-  /** Customers with changes that the store does not have yet. */
-  pinned(): IterableIterator<Customer>;
+  /** The number of the last commit that is acknowledged. */
+  readonly through: number;
+  /** Customers with changes that the store does not have yet, or did not have when that commit was the last acknowledged. */
+  pinned(through?: number): IterableIterator<Customer>;
   all(): IterableIterator<Customer>;
 }
 
@@ -69,7 +71,8 @@ export function customerCache(capacity: number): CustomerCache {
       use(customer);
     },
     acknowledged(commit) { acknowledged = commit; },
-    *pinned() { for (const customer of customers.values()) if (isPinned(customer)) yield customer; },
+    get through() { return acknowledged; },
+    *pinned(through = acknowledged) { for (const customer of customers.values()) if (customer.dirty || customer.commit > through) yield customer; },
     all: () => customers.values(),
   };
 }

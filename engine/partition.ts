@@ -101,6 +101,8 @@ export interface Partition {
   causeStamp: number;
   /** Deadlines of the wakes that ran since they were last looked at, for the lateness metric. */
   readonly lateWakes: number[];
+  /** Wakes in a row after which the customer was to be woken again at once. */
+  again: number;
   /** The newest stamp of the partition's own events. */
   newestStamp: number;
   /** Dead letters since they were last looked at. */
@@ -122,7 +124,7 @@ export function createPartition(
     cache: customerCache(options.cacheCustomers),
     wakes: inMemory ? allWakesInMemory() : unreadWakes(options.sizes),
     population: createPopulation(compiled, place, fields),
-    clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [], newestStamp: -Infinity, buried: new Map<DeadReason, Buried>(),
+    clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [], again: 0, newestStamp: -Infinity, buried: new Map<DeadReason, Buried>(),
   };
   const own = sinkOf(parts);
   // The sink writes into the very object that is the partition.
@@ -243,15 +245,23 @@ function runWakes(p: Partition, upTo: number): Progress {
       if (wake.at > p.clock) p.clock = wake.at;
       p.lateWakes.push(wake.at);
       p.pending.wakes++;
-      const now = p.clock > wake.at ? p.clock : wake.at;
-      try {
-        processWake(p.evaluator, customer, now);
-      } catch (error) {
-        throw evaluationFailed(p, customer, error);
-      }
+      wakeUp(p, customer, p.clock > wake.at ? p.clock : wake.at);
       if (p.population !== null) markSettled(p.population, customer);
     }
     reindex(p, customer);
+  }
+}
+
+/** So often in a row somebody may ask, when woken, to be woken at once: without a bound a fault of ours would never end. */
+const MOST_AGAIN = 100;
+
+function wakeUp(p: Partition, customer: Customer, now: number): void {
+  try {
+    processWake(p.evaluator, customer, now);
+    p.again = customer.wake > now ? 0 : p.again + 1;
+    if (p.again > MOST_AGAIN) throw new Error(`woken at ${now}, they are to be woken at ${customer.wake}, over and over`);
+  } catch (error) {
+    throw evaluationFailed(p, customer, error);
   }
 }
 
@@ -389,10 +399,10 @@ function passInMemory(p: Partition, population: Population, today: number): Prog
 function settleUnder(p: Partition, tables: Tables, customer: Customer): void {
   try {
     processFigures(p.evaluator, customer, tables.at, tables.day);
-    while (customer.wake <= p.clock) processWake(p.evaluator, customer, Math.max(customer.wake, tables.at));
   } catch (error) {
     throw evaluationFailed(p, customer, error);
   }
+  while (customer.wake <= p.clock) wakeUp(p, customer, Math.max(customer.wake, tables.at));
   if (customer.extras !== null) customer.extras.figuresOf = tables.day;
 }
 
@@ -491,14 +501,15 @@ export function wantsWakes(p: Partition, upTo: number): Wake | null | undefined 
 
 /**
  * A page of the wake index, as the store had it. Entries of customers with changes on their way are as memory has them,
- * not as the store does; those that lie within the page's reach are added.
+ * not as the store does; those that lie within the page's reach are added. `asked`: what `cache.through` was when the page
+ * was asked for, since a commit may be acknowledged while a page from before it is on its way.
  */
-export function supplyWakes(p: Partition, page: readonly Wake[], complete: boolean): void {
+export function supplyWakes(p: Partition, page: readonly Wake[], complete: boolean, asked = p.cache.through): void {
   const before = p.wakes.horizon;
   addPage(p.wakes, page, complete);
   const after = p.wakes.horizon;
   const within = (at: number): boolean => (before === null || at >= before.at) && (after === null || at <= after.at);
-  for (const customer of p.cache.pinned()) {
+  for (const customer of p.cache.pinned(asked)) {
     if (customer.indexed !== Infinity && within(customer.indexed)) addWake(p.wakes, { at: customer.indexed, customer: customer.id });
   }
 }

@@ -336,8 +336,9 @@ async function readWakes(s: State, upTo: number): Promise<void> {
   for (;;) {
     const after = wantsWakes(partition, upTo);
     if (after === undefined) return;
+    const { through } = partition.cache;
     const page = await insist(environment, signal, "reading the wake index", passes, () => store.wakes(partition.options.index, after, sizes.wakePage));
-    supplyWakes(partition, page, page.length < sizes.wakePage);
+    supplyWakes(partition, page, page.length < sizes.wakePage, through);
   }
 }
 

@@ -2,7 +2,8 @@
  * What one simulated process has of the world: ports to the servers, a clock, pauses. Everything that it waits for is a
  * step of the scheduler, and on the way to a server and back all can happen that happens in networks: a request is lost,
  * is executed though its answer is lost, or long after its sender has given up, or twice; connections break. What is asked
- * of a server in a row over one connection arrives in that order, and so do the answers.
+ * of a server in a row over one connection arrives in that order, and so do the answers; where there are several
+ * connections (`isPooled`), both may overtake each other.
  */
 import type { Ports } from "../../engine/engine.js";
 import type { Environment } from "../../engine/environment.js";
@@ -36,6 +37,8 @@ export interface Network {
   readonly store: StoreServer;
   readonly outputs: OutputServer;
   rates: Rates;
+  /** To each server a process has several connections. */
+  isPooled: boolean;
   /** The broker's clock, against the world's. */
   brokerSkewMs: number;
   isEventLogFull: boolean;
@@ -66,7 +69,7 @@ export interface Link {
 
 export function newNetwork(scheduler: Scheduler, events: EventServer, store: StoreServer, outputs: OutputServer): Network {
   return {
-    scheduler, events, store, outputs, rates: NO_FAULTS, brokerSkewMs: 0, isEventLogFull: false, isOutputLogFull: false,
+    scheduler, events, store, outputs, rates: NO_FAULTS, isPooled: false, brokerSkewMs: 0, isEventLogFull: false, isOutputLogFull: false,
     calls: 0, faults: new Map(), shuffle: 0, tokens: 0, readers: new Set(), committed: () => undefined,
   };
 }
@@ -118,11 +121,13 @@ const PATIENCE_MS = 200;
 const NEXT_MS = 1 / 1024;
 
 function requestIn(link: Link, network: Network): number {
+  if (network.isPooled) return latency(network);
   link.lastRequestAt = Math.max(network.scheduler.now + latency(network), link.lastRequestAt + NEXT_MS);
   return link.lastRequestAt - network.scheduler.now;
 }
 
 function answerIn(link: Link, network: Network): number {
+  if (network.isPooled) return latency(network);
   link.lastAnswerAt = Math.max(network.scheduler.now + latency(network), link.lastAnswerAt + NEXT_MS);
   return link.lastAnswerAt - network.scheduler.now;
 }

@@ -100,6 +100,7 @@ export interface Only {
   readonly faults?: readonly string[];
   readonly rates?: Partial<Rates>;
   readonly sizes?: Partial<Sizes>;
+  readonly isPooled?: boolean;
 }
 
 export async function simulate(seed: number, planted: Planted = {}, only: Only = {}): Promise<Story> {
@@ -304,6 +305,7 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
 
 async function live(world: World, until: number, faults: number): Promise<void> {
   const { scheduler: s, random, network } = world;
+  network.isPooled = world.only.isPooled ?? random() < 0.25;
   network.rates = random() < 0.2 && world.only.rates === undefined ? NO_FAULTS : { lostRequest: 0.02, lostAnswer: 0.03, late: 0.02, twice: 0.05, slow: 0, ...world.only.rates };
   start(world);
   let remaining = faults;
