@@ -123,4 +123,13 @@ const setup: Command = {
   load: async () => (await import("./setup.js")).setupCommand,
 };
 
-export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect, explain];
+const recover: Command = {
+  name: "recover",
+  summary: "show which partitions cannot go on and what each choice costs; decide",
+  arguments: [{ name: "PARTITION", description: "one partition (all that cannot go on)", required: false }],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "accept-data-loss", "rebuild", "json"],
+  examples: ["eddy recover --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy recover 3 --accept-data-loss", "eddy recover --rebuild --embedded .eddy"],
+  load: async () => (await import("./recover.js")).recoverCommand,
+};
+
+export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect, explain, recover];

@@ -11,7 +11,12 @@ import type { Meta } from "./meta.js";
 import type { EventLog, LogInfo, OutputLog } from "./ports.js";
 
 /** The partition cannot go on without a person's decision; the message says what happened and what can be done. */
-export class CannotContinue extends Error { override readonly name = "CannotContinue"; }
+export class CannotContinue extends Error {
+  override readonly name = "CannotContinue";
+  constructor(message: string, readonly fault: Fault | null = null) {
+    super(message);
+  }
+}
 
 export type FaultKind =
   /** Another event log than the one that the position belongs to. */
@@ -49,10 +54,12 @@ const BRING_BACK: Readonly<Record<FaultKind, string>> = {
 };
 
 /** What a person can do, after the fault itself. */
-export function cannotContinue(partition: number, { kind, what }: Fault): CannotContinue {
+export function cannotContinue(partition: number, fault: Fault): CannotContinue {
+  const { kind, what } = fault;
   return new CannotContinue(
     `partition ${partition}: ${what}. Either ${BRING_BACK[kind]}, or decide with 'eddy recover': it shows what is lost if the partition ` +
     "keeps its state and goes on (--accept-data-loss), or begins anew from the oldest event (--rebuild). Then start again",
+    fault,
   );
 }
 

@@ -112,7 +112,7 @@ export function writeMeta(meta: Omit<Meta, "quiet" | "began" | "layouts" | "sinc
     offset: String(meta.offset),
     clock: String(meta.clock),
     log: meta.log,
-    anchors: meta.anchors.slice(0, ANCHORS_KEPT).map((anchor) => `${anchor.sequence}:${anchor.stamp}`).join(" "),
+    anchors: anchorsField(meta.anchors),
     next: String(meta.next),
     surplus: surplusField(meta.surplus),
     outputs: meta.outputs,
@@ -120,6 +120,8 @@ export function writeMeta(meta: Omit<Meta, "quiet" | "began" | "layouts" | "sinc
     program: meta.program,
   };
 }
+
+export const anchorsField = (anchors: readonly Anchor[]): string => anchors.slice(0, ANCHORS_KEPT).map(({ sequence, stamp }) => `${sequence}:${stamp}`).join(" ");
 
 export const surplusField = (surplus: Surplus | null): string => (surplus === null ? "" : `${surplus.from}:${surplus.to}`);
 

@@ -9,6 +9,9 @@ export const PARTITIONS_KEY = "eddy:partitions";
 /** Hash: a member's id to the end of its lease and the partitions that it holds (functions/beat.ts). */
 export const MEMBERS_KEY = "eddy:members";
 
+/** Matches all keys of a partition, in the words of SCAN. */
+export const partitionPattern = (partition: number): string => `eddy:{${partition}}:*`;
+
 /** Hash: the fields of meta-fields.ts. */
 export const metaKey = (partition: number): string => `eddy:{${partition}}:meta`;
 /** Hash: customer id to packed state. */

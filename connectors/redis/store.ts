@@ -12,6 +12,7 @@
  */
 import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
+import { clearPartition } from "./clear.js";
 import { writeCommit } from "./commit-command.js";
 import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
 import { connectRedis } from "./connection.js";
@@ -30,6 +31,8 @@ export interface OpenedStore {
   readonly partitions: number | null;
   /** Sentences about settings that are unwise. */
   readonly warnings: readonly string[];
+  /** Removes a partition's state (clear.ts). */
+  clear(partition: number): Promise<void>;
 }
 
 /** Connects, checks the server, loads the functions. Throws StoreUnavailable or StoreRefused, and then keeps nothing open. */
@@ -38,7 +41,7 @@ export async function openRedisStore(options: ConnectionOptions): Promise<Opened
   try {
     const warnings = await Promise.race([checkServers(connection), connection.firstFailure]);
     await ensureFunctions(connection);
-    return { store: redisStore(connection), partitions: await readPartitions(connection), warnings };
+    return { store: redisStore(connection), partitions: await readPartitions(connection), warnings, clear: (partition) => clearPartition(connection, partition) };
   } catch (error) {
     await connection.close();
     throw error;
