@@ -16,7 +16,7 @@ import { LogClosed, LogFull, type Output, type OutputLog } from "../../engine/po
 import { getMessage, isFull, MAX_SUBJECT_LENGTH, streamInfo, unavailable, WRONG_LAST_SEQUENCE, type StoredMessage } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import { headerValue, readHeaderValue } from "./header-value.js";
-import { outputStream } from "./streams.js";
+import { identityOf, outputStream } from "./streams.js";
 import { NO_RESPONDERS, openWindow, type Ending, type Refusal } from "./window.js";
 
 export interface NatsOutputLogOptions {
@@ -43,7 +43,7 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
   return {
     identity: async (partition) => {
       checkOpen();
-      return String((await streamInfo(link, outputStream(partition))).created);
+      return identityOf(await streamInfo(link, outputStream(partition)));
     },
 
     last: async (partition) => {
