@@ -7,11 +7,16 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { shown, startEngineProcess, type EngineProcess, type LogLine } from "../system/engine-process.js";
-import type { Links, Stage } from "./stage.js";
+import type { Links } from "./stage.js";
 
-export interface Seat {
+/** What an engine is told of its place. */
+interface Way {
+  readonly flags: readonly string[];
+}
+
+export interface Seat<Its extends Way = Links> {
   readonly name: string;
-  readonly links: Links;
+  readonly links: Its;
   engine: EngineProcess | null;
   /** To be started again when it ends. */
   wanted: boolean;
@@ -19,28 +24,28 @@ export interface Seat {
   starts: number;
 }
 
-export interface Engines {
-  readonly seats: readonly Seat[];
+export interface Engines<Its extends Way = Links> {
+  readonly seats: readonly Seat<Its>[];
   /** Seats whose engine is to run. */
-  readonly working: readonly Seat[];
+  readonly working: readonly Seat<Its>[];
   /** Why engines ended by themselves, and errors that they logged. */
   readonly findings: readonly string[];
   /** Starts that were made again after an end without fault. */
   readonly restarts: number;
   /** One more engine. */
-  add(): Promise<Seat>;
-  kill(seat: Seat): Promise<void>;
+  add(): Promise<Seat<Its>>;
+  kill(seat: Seat<Its>): Promise<void>;
   /** SIGTERM; answers how long it took. */
-  terminate(seat: Seat): Promise<number>;
+  terminate(seat: Seat<Its>): Promise<number>;
   /** It is not started again. */
-  retire(seat: Seat): void;
+  retire(seat: Seat<Its>): void;
   /** The last lines of all engines. */
   lastLines(): string;
   endAll(): Promise<void>;
 }
 
-export interface EnginesOptions {
-  readonly stage: Stage;
+export interface EnginesOptions<Its extends Way> {
+  readonly openLinks: () => Promise<Its>;
   readonly rules: string;
   readonly folder: string;
   readonly more?: readonly string[];
@@ -52,14 +57,14 @@ export interface EnginesOptions {
 
 const AGAIN_AFTER_MS = 100;
 
-export function engines(options: EnginesOptions): Engines {
-  const { stage, rules, folder } = options;
-  const seats: Seat[] = [];
+export function engines<Its extends Way>(options: EnginesOptions<Its>): Engines<Its> {
+  const { openLinks, rules, folder } = options;
+  const seats: Seat<Its>[] = [];
   const findings: string[] = [];
   let restarts = 0;
   let over = false;
 
-  function start(seat: Seat): void {
+  function start(seat: Seat<Its>): void {
     seat.starts++;
     const engine = startEngineProcess({ rules, place: seat.links.flags, folder, more: options.more ?? [], keepLines: 2_000, onLine: (line) => heard(seat, line) });
     seat.engine = engine;
@@ -73,19 +78,19 @@ export function engines(options: EnginesOptions): Engines {
     });
   }
 
-  function heard(seat: Seat, line: LogLine): void {
+  function heard(seat: Seat<Its>, line: LogLine): void {
     options.keepLog?.(seat.name, line);
     if (line.level === "" && !/building/.test(line.message)) findings.push(`${seat.name} said: ${line.message}`);
     if (line.level === "error" && !options.expected.test(line.message)) findings.push(`${seat.name} logged an error: ${JSON.stringify(line)}`);
   }
 
-  const self: Engines = {
+  return {
     seats, findings,
     get working() { return seats.filter(({ wanted }) => wanted); },
     get restarts() { return restarts; },
     async add() {
       const free = seats.find(({ wanted, engine }) => !wanted && engine === null);
-      const seat: Seat = free ?? { name: `engine ${seats.length + 1}`, links: await stage.openLinks(), engine: null, wanted: true, paused: false, starts: 0 };
+      const seat: Seat<Its> = free ?? { name: `engine ${seats.length + 1}`, links: await openLinks(), engine: null, wanted: true, paused: false, starts: 0 };
       seat.wanted = true;
       if (free === undefined) seats.push(seat);
       start(seat);
@@ -109,5 +114,4 @@ export function engines(options: EnginesOptions): Engines {
       await Promise.all(seats.map(({ engine }) => engine?.kill()));
     },
   };
-  return self;
 }

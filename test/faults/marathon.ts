@@ -4,21 +4,16 @@
  *
  * The seed decides which faults come, in which order and with which measures; what they meet is decided by the machine.
  */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { compileProgram } from "../../dsl/compile.js";
-import { renderAll } from "../../dsl/diagnostics/render.js";
-import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { readMeta } from "../../engine/meta.js";
 import { LogUnavailable, StoreUnavailable } from "../../engine/ports.js";
 import { encodeToken, eventSubject, partition as partitionOf } from "../../engine/subjects.js";
-import { PROJECT } from "../cli/eddy.js";
+import { folderWith } from "../cli/eddy.js";
 import { randomOf } from "../retail/random.js";
 import { consumed } from "../system/places.js";
 import { engines as superviseEngines } from "./engines.js";
 import { FAULTS, ZOMBIE_FOR_A_MINUTE, type Fault, type Scene } from "./kinds.js";
+import { RULE_TEXTS, marathonRules } from "./rules.js";
 import { startSender, type Sender } from "./sender.js";
 import { openStage, writeLine, type Stage, type StageOptions } from "./stage.js";
 import { compareWithTruth, type Truth } from "./truth.js";
@@ -65,16 +60,6 @@ export interface MarathonReport {
   readonly seconds: number;
 }
 
-/** Rules with windows, segments, caps and waits of days, and such that are due within seconds. */
-const RULES = ["bench/rules/shop.eddy", "test/faults/rules/timers.eddy"].map((name) => join(PROJECT, name));
-
-export function marathonRules(): Compiled {
-  const files = RULES.map((file) => ({ file, text: readFileSync(file, "utf8") }));
-  const { program, diagnostics } = compileProgram(files);
-  if (program === null) throw new Error(renderAll(diagnostics, new Map(files.map(({ file, text }) => [file, text]))));
-  return compile(program);
-}
-
 /** What faults account for. */
 const EXPECTED = /another Eddy process has taken it over/;
 const RECOVERS_WITHIN_MS = 60_000;
@@ -86,15 +71,14 @@ const SECONDS_PER_FAULT = 4;
 export async function marathon(options: MarathonOptions): Promise<MarathonReport> {
   const random = randomOf(options.seed);
   const began = performance.now();
-  const folder = mkdtempSync(join(tmpdir(), "eddy-faults-"));
+  const folder = folderWith(RULE_TEXTS);
   const say = (line: string): void => {
     writeLine(options.diary ?? null, line);
     options.tell?.(line);
   };
-  for (const file of RULES) copyFileSync(file, join(folder, basename(file)));
   const stage = await openStage(options);
   const keepLog = options.diary === undefined ? null : (seat: string, line: object): void => writeLine(options.diary ?? null, `${seat}: ${JSON.stringify(line)}`);
-  const engines = superviseEngines({ stage, rules: folder, folder, keepLog, expected: EXPECTED });
+  const engines = superviseEngines({ openLinks: stage.openLinks, rules: folder.path, folder: folder.path, keepLog, expected: EXPECTED });
   let sender: Sender | null = null;
   const findings: string[] = [];
   const recovered: Recovered[] = [];
@@ -122,7 +106,7 @@ export async function marathon(options: MarathonOptions): Promise<MarathonReport
     await engines.endAll();
     await sender?.close();
     await stage.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    folder.remove();
   }
   return {
     faults: recovered, sent: sender?.sent ?? 0, repeated: sender?.repeated ?? 0, copies: sender?.copies ?? 0, bad: sender?.bad ?? {}, restarts: engines.restarts,

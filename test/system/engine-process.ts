@@ -24,6 +24,7 @@ export interface EngineProcess {
   /** The exit code, or null after a signal. */
   readonly exited: Promise<number | null>;
   readonly running: boolean;
+  readonly pid: number;
   /** kill -9. */
   kill(): Promise<void>;
   /** SIGTERM; answers with the exit code and how long it took. */
@@ -109,6 +110,7 @@ export function startEngineProcess({ rules, place, folder, more = [], keepLines 
     http: async () => String((await said("metrics, health and POST /events"))["url"]),
     exited,
     get running() { return running; },
+    pid: child.pid ?? 0,
     async kill() {
       child.kill("SIGKILL");
       await exited;
