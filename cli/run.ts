@@ -52,11 +52,14 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
       monitor.ending();
       await engine.stop();
       log.info("ended");
-      return EXIT.ok;
-    } finally {
+    } catch (error) {
       monitor.ending();
-      await ports.close();
+      // That closing goes wrong too, on a full disk, comes of the same; the reason to tell is the first.
+      await ports.close().catch(() => undefined);
+      throw error;
     }
+    await ports.close();
+    return EXIT.ok;
   } catch (error) {
     const reason = explain(error);
     if (reason === null) throw error;

@@ -26,7 +26,7 @@ import { clearPartition } from "./clear.js";
 import { lockForEngine } from "./engine-lock.js";
 import type { EmbeddedEventLog } from "./event-log.js";
 import { embeddedEventLog } from "./event-log.js";
-import { logFlushFailure, storeFlushFailure } from "./failures.js";
+import { FolderRefused, logFlushFailure, storeFlushFailure } from "./failures.js";
 import { openFolder } from "./folder.js";
 import type { EmbeddedOutputLog } from "./output-log.js";
 import { embeddedOutputLog } from "./output-log.js";
@@ -108,7 +108,8 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
         try {
           unlock?.();
         } finally {
-          await folder.close();
+          // All that was acknowledged is written; the last of it is not known to survive a power cut.
+          await folder.close().catch((error: unknown) => { throw error instanceof FolderRefused ? error : logFlushFailure(error, dir); });
         }
       })()),
     };

@@ -56,6 +56,8 @@ export interface EnginesOptions<Its extends Way> {
 }
 
 const AGAIN_AFTER_MS = 100;
+/** Not the engine's own words: the build before the first start, LMDB on a full disk. */
+const SAID_BY_OTHERS = /building|mdb_|Write error: /;
 
 export function engines<Its extends Way>(options: EnginesOptions<Its>): Engines<Its> {
   const { openLinks, rules, folder } = options;
@@ -80,7 +82,7 @@ export function engines<Its extends Way>(options: EnginesOptions<Its>): Engines<
 
   function heard(seat: Seat<Its>, line: LogLine): void {
     options.keepLog?.(seat.name, line);
-    if (line.level === "" && !/building/.test(line.message)) findings.push(`${seat.name} said: ${line.message}`);
+    if (line.level === "" && !SAID_BY_OTHERS.test(line.message)) findings.push(`${seat.name} said: ${line.message}`);
     if (line.level === "error" && !options.expected.test(line.message)) findings.push(`${seat.name} logged an error: ${JSON.stringify(line)}`);
   }
 
