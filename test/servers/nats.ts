@@ -63,6 +63,14 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   const folder = mkdtempSync(join(tmpdir(), "eddy-nats-"));
   let config = options.config ?? "";
   let running: ChildProcess | null = null;
+  // A test run that is broken off leaves no server behind; vitest ends its workers with SIGTERM.
+  const endWithProcess = (): void => void running?.kill("SIGKILL");
+  const endOnSignal = (): void => {
+    endWithProcess();
+    process.kill(process.pid, "SIGTERM");
+  };
+  process.once("exit", endWithProcess);
+  process.once("SIGTERM", endOnSignal);
 
   const start = async (newConfig?: string): Promise<void> => {
     if (running !== null) throw new Error("the server is running already");
@@ -103,6 +111,8 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     },
     resume: () => void running?.kill("SIGCONT"),
     dispose: async () => {
+      process.off("exit", endWithProcess);
+      process.off("SIGTERM", endOnSignal);
       await end("SIGKILL");
       rmSync(folder, { recursive: true, force: true });
     },
