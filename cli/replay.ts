@@ -5,6 +5,7 @@
 import { compile } from "../engine/compile/compiled.js";
 import { MAX_EVENT_BYTES } from "../engine/decode.js";
 import { createReplay, type Replay } from "../engine/replay.js";
+import { segmentSizes } from "../engine/stats.js";
 import type { CommandCall } from "./commands.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print, say, type Io } from "./io.js";
@@ -77,7 +78,7 @@ function figures(replay: Replay, dead: number): object {
     events: replay.lines, dead, clock: new Date(replay.clock).toISOString(), customers: replay.customers,
     actions: count([...stats.actions.values()].flatMap((byTemplate) => [...byTemplate.values()])),
     changes: count([...stats.segmentChanges.values()].map(({ entered, left }) => entered + left)),
-    segments: Object.fromEntries(stats.segmentCustomers),
+    segments: Object.fromEntries(segmentSizes(stats)),
   };
 }
 

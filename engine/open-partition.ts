@@ -1,6 +1,7 @@
 /** From a claim to a worker: what must be read and compared before a partition may go on. */
 import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
+import type { Identity, Sharing } from "./membership.js";
 import { readMeta, type Anchor } from "./meta.js";
 import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
 import { LogMissing, LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
@@ -22,6 +23,10 @@ export interface EngineOptions {
   /** Customers kept in memory, over all partitions. */
   readonly cacheCustomers: number;
   readonly limits: WorkerLimits;
+  /** Other than usual in simulations only. */
+  readonly sharing?: Sharing;
+  /** What is known of this process and others beside the store. */
+  readonly identity?: Identity;
   /** For how many partitions log and store were set up: a log of another number is another log. */
   readonly partitions?: number;
   /** Other than usual in simulations only. */
@@ -38,11 +43,15 @@ export interface Shared {
   readonly info: LogInfo;
   /** Ends patience while opening. */
   readonly stopping: AbortSignal;
-  /** Ends the workers at once. */
-  readonly lifetime: AbortSignal;
-  /** The newest record that was handed to anybody. */
+}
+
+/** What is one partition's own. */
+export interface Holding {
+  /** Ends the worker at once. */
+  readonly signal: AbortSignal;
+  /** The newest record up to which the log was handed out to it. */
   readonly seen: () => Anchor;
-  /** Records of the log that have not been handed to anybody. */
+  /** Records of the log that have not been handed to it. */
   readonly unread: () => number;
 }
 
@@ -53,7 +62,7 @@ const MISSING_ATTEMPTS = 8;
 export const passes = (error: unknown): boolean => error instanceof StoreUnavailable || error instanceof LogUnavailable;
 
 /** Rejects with CannotContinue, StateTooNew and their like where the partition must stand still. */
-export async function openPartition(shared: Shared, index: number): Promise<Worker> {
+export async function openPartition(shared: Shared, index: number, holding: Holding): Promise<Worker> {
   const { compiled, ports, options, environment, stats, info, stopping } = shared;
   const { sizes = SIZES } = options;
   const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, stopping, what, passes, attempt);
@@ -80,8 +89,8 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   }
   return startWorker({
     partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
-    signal: shared.lifetime, writer: claim.writer, number, meta, logIdentity: info.identity,
-    layouts, outputPlan, seen: shared.seen, unread: shared.unread,
+    ...holding, writer: claim.writer, number, meta, logIdentity: info.identity,
+    layouts, outputPlan,
   });
 
   /** Nobody is called before it is sure that the store still says what the claim found. */
@@ -117,6 +126,6 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   async function countSegments(): Promise<void> {
     const names = compiled.segments.map((segment) => segment.name);
     const sizes = await ask("counting segments", () => ports.store.segmentSizes(index, names));
-    names.forEach((name, i) => stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (sizes[i] ?? 0)));
+    stats.segmentCustomers.set(index, new Map(names.map((name, i) => [name, sizes[i] ?? 0])));
   }
 }

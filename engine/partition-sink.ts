@@ -33,6 +33,8 @@ export const both = (a: Sink, b: Sink): Sink => ({
 
 export function sinkOf(p: Told): Sink {
   const { stats } = p;
+  const members = stats.segmentCustomers.get(p.options.index) ?? new Map<string, number>();
+  stats.segmentCustomers.set(p.options.index, members);
   const add = (message: Message, isAction: boolean): void => {
     say(p, { message, cause: p.causeSequence, stamp: p.causeStamp, isAction });
   };
@@ -61,7 +63,7 @@ export function sinkOf(p: Told): Sink {
       stats.segmentChanges.set(name, counted);
       if (change.entered) counted.entered++;
       else counted.left++;
-      stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (change.entered ? 1 : -1));
+      members.set(name, (members.get(name) ?? 0) + (change.entered ? 1 : -1));
     },
     suppressed({ channel, rule, reason }) {
       let byRule = stats.suppressed.get(channel);

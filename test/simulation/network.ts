@@ -137,7 +137,7 @@ function call<T>(client: Client, link: Link, what: string, act: () => T, unavail
   const { scheduler: s, rates } = network;
   if (counts) network.calls++;
   return new Promise<T>((resolve, reject) => {
-    const later = (what: string, ms: number, run: () => void): void => void schedule(s, client, `${client.name} ${what}`, ms, run);
+    const later = (what: string, ms: number, run: () => void): void => void schedule(s, client, `${client.name} ${what}`, ms, run, false, !counts);
     const giveUp = (ms: number): void => later(`${what}: no answer`, ms, () => reject(unavailable()));
     if (link.isDown) return giveUp(latency(network));
     const { epoch } = link;
@@ -160,7 +160,7 @@ function call<T>(client: Client, link: Link, what: string, act: () => T, unavail
         return { failure: error as Error };
       }
     };
-    const execute = (ms: number, then: (answer: T | Failure | undefined) => void): void => void schedule(s, null, `${client.name} ${what}`, ms, () => then(arrive()));
+    const execute = (ms: number, then: (answer: T | Failure | undefined) => void): void => void schedule(s, null, `${client.name} ${what}`, ms, () => then(arrive()), false, !counts);
     if (falls(rates.lostRequest, "lost request")) return giveUp(PATIENCE_MS);
     if (falls(rates.lostAnswer, "lost answer")) {
       execute(requestIn(link, network), () => undefined);

@@ -129,7 +129,7 @@ function newWorld(subject: Subject, clock: ClockKind, random: () => number, plan
   const world: World = {
     network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null, loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
     options: {
-      cacheCustomers: 1, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
+      cacheCustomers: 1, sharing: { beatMs: 100, leaseMs: 500 }, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
       sizes: { ...someSmall(random), ...only.sizes },
     },
   };
@@ -289,17 +289,17 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
   let naps = 0;
   while (world.trouble === null) {
     each();
-    const isAwake = s.tasks.some(({ isNap, owner }) => !isNap && !(owner as Client | null)?.isPaused);
+    const isAwake = s.tasks.some(({ isNap, isBeat, owner }) => !isNap && !isBeat && !(owner as Client | null)?.isPaused);
     if (!isAwake && naps >= QUIET_NAPS) return;
     const task = next(s, (owner) => (owner as Client).isPaused);
     if (task === undefined) return;
-    if (s.steps++ > MAX_STEPS) return fail(world, "it does not come to rest");
+    if (!task.isBeat && s.steps++ > MAX_STEPS) return fail(world, "it does not come to rest");
     if (task.at > s.now) s.now = task.at;
-    if (!task.isNap || task.owner === null) note(s, task.what);
+    if (!task.isBeat && (!task.isNap || task.owner === null)) note(s, task.what);
     const { calls } = network;
     task.run();
     await turn();
-    naps = task.isNap && network.calls === calls && task.owner !== null ? naps + 1 : 0;
+    if (!task.isBeat || network.calls !== calls) naps = task.isNap && network.calls === calls && task.owner !== null ? naps + 1 : 0;
   }
 }
 
