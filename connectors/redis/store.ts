@@ -22,8 +22,9 @@ import { readClaim, readMeta } from "./meta-fields.js";
 import { unpackOutput } from "./packed-output.js";
 import { IllFormedText, WrittenCommand, wireBuffer, writeCount, writeText, written } from "./resp.js";
 import type { WireBuffer } from "./resp.js";
+import { checkKeys } from "./key-check.js";
 import { checkServers } from "./server-check.js";
-import { readPartitions } from "./setup.js";
+import { checkPartitions, readPartitions } from "./setup.js";
 
 export interface OpenedStore {
   readonly store: StateStore;
@@ -41,7 +42,9 @@ export async function openRedisStore(options: ConnectionOptions): Promise<Opened
   try {
     const warnings = await Promise.race([checkServers(connection), connection.firstFailure]);
     await ensureFunctions(connection);
-    return { store: redisStore(connection), partitions: await readPartitions(connection), warnings, clear: (partition) => clearPartition(connection, partition) };
+    const partitions = await readPartitions(connection);
+    if (partitions !== null) await checkKeys(connection, partitions);
+    return { store: redisStore(connection, partitions), partitions, warnings, clear: (partition) => clearPartition(connection, partition) };
   } catch (error) {
     await connection.close();
     throw error;
@@ -54,8 +57,11 @@ const MEMBERS_PER_PAGE = 1000;
 const STATES_PER_PAGE = 200;
 const COUNTS_PER_PAGE = 2000;
 
-/** A store on a connection that has been checked already. Closing the store closes the connection. */
-export function redisStore(connection: RedisConnection): StateStore {
+/**
+ * A store on a connection that has been checked already. Closing the store closes the connection. With the number of
+ * partitions it makes sure at each claim that Redis is still the one that was set up for them.
+ */
+export function redisStore(connection: RedisConnection, partitions: number | null = null): StateStore {
   // Commits are of similar size, so the next buffer begins as large as the last one became.
   let usualCommitBytes = 64 * 1024;
 
@@ -75,6 +81,7 @@ export function redisStore(connection: RedisConnection): StateStore {
 
     async claim(partition, token): Promise<Claim> {
       if (token === "") throw new StoreRefused("a writer's token may not be empty");
+      if (partitions !== null) await checkPartitions(connection, partitions);
       const reply = await askFunction(connection, (client) => client.fcall("eddy_claim", 1, metaKey(partition), token));
       return readClaim(reply as string[], token);
     },

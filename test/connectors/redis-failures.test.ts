@@ -341,7 +341,7 @@ describe("on one server", () => {
     expect((await store.outbox(P, 0, 100)).map(({ number }) => number)).toEqual(there.slice(58));
   });
 
-  test("an older library is replaced, a newer one left alone", async () => {
+  test("an older library is replaced, a newer one is refused and left alone", async () => {
     await admin.flushall();
     const library = (version: number): string => `#!lua name=eddy
 redis.register_function{ function_name = 'eddy_version', callback = function() return ${version} end, flags = { 'no-writes' } }`;
@@ -349,7 +349,7 @@ redis.register_function{ function_name = 'eddy_version', callback = function() r
     const store = await opened(server.url);
     expect((await store.claim(P, "w")).number).toBe(0);
     await admin.function("LOAD", "REPLACE", library(1_000_000));
-    await opened(server.url);
+    await expect(opened(server.url)).rejects.toThrow(/functions of a newer Eddy \(version 1000000.*FUNCTION DELETE eddy/);
     expect(await admin.fcall("eddy_version", 0)).toBe(1_000_000);
     await admin.function("DELETE", "eddy");
   });
