@@ -137,7 +137,9 @@ function call<T>(client: Client, link: Link, what: string, act: () => T, unavail
   const { scheduler: s, rates } = network;
   if (counts) network.calls++;
   return new Promise<T>((resolve, reject) => {
-    const later = (what: string, ms: number, run: () => void): void => void schedule(s, client, `${client.name} ${what}`, ms, run, false, !counts);
+    const later = (what: string, ms: number, run: () => void): void => {
+      if (!client.isDead) schedule(s, client, `${client.name} ${what}`, ms, run, false, !counts);
+    };
     const giveUp = (ms: number): void => later(`${what}: no answer`, ms, () => reject(unavailable()));
     if (link.isDown) return giveUp(latency(network));
     const { epoch } = link;

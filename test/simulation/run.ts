@@ -303,6 +303,13 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
   }
 }
 
+/** In which nothing happens but that those who live say so. */
+function passTime({ scheduler: s, network: { store }, processes }: World, to: number): void {
+  const isAwake = (id: string): boolean => processes.some(({ client }) => !client.isPaused && id.includes(` ${client.name} `));
+  for (const member of store.members.values()) if (isAwake(member.id)) member.ends += to - s.now;
+  s.now = to;
+}
+
 async function live(world: World, until: number, faults: number): Promise<void> {
   const { scheduler: s, random, network } = world;
   network.isPooled = world.only.isPooled ?? random() < 0.25;
@@ -319,7 +326,7 @@ async function live(world: World, until: number, faults: number): Promise<void> 
     const coming = Math.min(until, nextDue(world), ...s.tasks.filter(({ owner }) => owner === null).map(({ at }) => at));
     if (coming <= s.now && s.now >= until) return;
     idle = coming <= s.now ? idle + 1 : 0;
-    s.now = Math.max(coming, s.now + 100 * 2 ** Math.min(idle, 10));
+    passTime(world, Math.max(coming, s.now + 100 * 2 ** Math.min(idle, 10)));
     if (idle > 100) return fail(world, "time stands still");
   }
 }
@@ -351,7 +358,7 @@ async function finish(world: World): Promise<void> {
     const missing = unfinished(world);
     if (missing === null) break;
     if (tries > 60) return fail(world, `it does not finish: ${missing}`);
-    s.now += 500 * (1 + tries);
+    passTime(world, s.now + 500 * (1 + tries));
   }
   if (random() < 0.3) return;
   for (const { engine } of world.processes) engine.stop().catch(() => undefined);

@@ -94,7 +94,7 @@ export interface Stored {
 export interface StoreServer {
   partitions: Stored[];
   /** By id: the end of the lease. */
-  readonly members: Map<string, Member & { readonly ends: number }>;
+  readonly members: Map<string, Member & { ends: number }>;
   readonly weaknesses: Weaknesses;
 }
 
