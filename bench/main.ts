@@ -4,6 +4,7 @@
  *
  *   npm run bench [-- throughput|core|latency|memory|tests|check …]
  *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
+ *   npm run bench -- pressure|timers [--customers 1000000]      minutes; only when named
  *   npm run bench -- faults [--faults 220] [--events 100000] …  see faults.ts; only when named
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -18,11 +19,12 @@ import { memory } from "./memory.js";
 import { simulate } from "./simulate.js";
 import { tests } from "./tests.js";
 import { throughput } from "./throughput.js";
+import { timers } from "./timers.js";
 
 const { values, positionals: asked } = parseArgs({
   allowPositionals: true,
   options: {
-    minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" },
+    minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" },
     engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
   },
 });
@@ -39,6 +41,7 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
 const ONLY_WHEN_NAMED: typeof BENCHES = {
   fuzz: () => fuzz(minutes(5), Number(values.seed)),
   simulate: () => simulate(minutes(5), Number(values.seed)),
+  timers: () => timers(Number(values.customers)),
   faults: () => faults({
     minutes: minutes(120), seed: Number(values.seed), faults: Number(values.faults), events: Number(values.events), engines: Number(values.engines),
     fsync: values.fsync === "always" ? "always" : "everysec", sync: values.sync, only: values.only,

@@ -2,7 +2,7 @@
  * Orders and visits of many customers, with rules by which every single one shows: each order is answered with its place in
  * its customer's history. So what the engine has published says whether anything was lost, done twice, or out of order.
  */
-import { expect } from "vitest";
+import { deepStrictEqual } from "node:assert/strict";
 import { encodeToken, eventSubject, partition } from "../../engine/subjects.js";
 import type { NewRecord } from "../../engine/ports.js";
 import type { Place } from "../system/places.js";
@@ -65,7 +65,7 @@ interface Answer {
   readonly data: { readonly n: number; readonly order: string; readonly note?: string };
 }
 
-/** What was published: every order answered once, in the order of its customer's history, and all memberships right. */
+/** Throws an AssertionError where it is not so. What was published: every order answered once, in the order of its customer's history, and all memberships right. */
 export async function expectAllRight(place: Place, sent: Orders): Promise<void> {
   const answered = new Map<string, string[]>();
   const wrong: string[] = [];
@@ -83,8 +83,8 @@ export async function expectAllRight(place: Place, sent: Orders): Promise<void> 
       if (data.n !== list.length && wrong.length < 5) wrong.push(`${subject}: order ${data.order} is said to be number ${data.n}, it is ${list.length}`);
     }
   }
-  expect(wrong).toEqual([]);
-  expect(published - ids.size).toBe(0);
+  if (wrong.length > 0) throw new Error(wrong.join("; "));
+  deepStrictEqual({ twice: published - ids.size }, { twice: 0 });
   let lost = 0;
   let surplus = 0;
   for (const [customer, placed] of sent.placed) {
@@ -93,7 +93,7 @@ export async function expectAllRight(place: Place, sent: Orders): Promise<void> 
     if (list.length > placed.length) surplus += list.length - placed.length;
     if (list.join() !== placed.join() && wrong.length < 5) wrong.push(`${customer}: ${list.join()} instead of ${placed.join()}`);
   }
-  expect({ lost, surplus, wrong }).toEqual({ lost: 0, surplus: 0, wrong: [] });
+  deepStrictEqual({ lost, surplus, wrong }, { lost: 0, surplus: 0, wrong: [] });
   const members: string[] = [];
   for (let p = 0; p < place.partitions; p++) {
     for (let cursor: string | null = null; ;) {
@@ -103,7 +103,7 @@ export async function expectAllRight(place: Place, sent: Orders): Promise<void> 
     }
   }
   const regulars = [...sent.placed].filter(([, placed]) => placed.length >= 3).map(([customer]) => customer);
-  expect([...new Set(members)].filter((customer) => sent.placed.has(customer)).sort()).toEqual(regulars.sort());
+  deepStrictEqual([...new Set(members)].filter((customer) => sent.placed.has(customer)).sort(), regulars.sort());
 }
 
 /** The partition of a customer. */

@@ -48,9 +48,10 @@ export interface PlaceOptions {
   readonly clock: ClockKind;
 }
 
-export async function embeddedPlace(options: PlaceOptions): Promise<Place> {
+/** `now` gives the stamps of what is appended through the place's own ports. */
+export async function embeddedPlace(options: PlaceOptions, now: () => number = Date.now): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), "eddy-place-"));
-  const ports = await openEmbedded(folder, { create: true, now: Date.now, ...options });
+  const ports = await openEmbedded(folder, { create: true, now, ...options });
   return {
     ports,
     partitions: options.partitions,
