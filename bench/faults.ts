@@ -6,10 +6,13 @@
  *   npm run bench -- faults --fsync always       Redis writes everything to the disk before it answers
  *   npm run bench -- faults --sync               NATS too (nats-server 2.10 and newer; NATS_SERVER_BIN names another one)
  *   npm run bench -- faults --only "Redis"       kinds with that in their names
+ *   npm run bench -- faults --embedded           the embedded store: killed, stopped, without room
  *
  * What happened, and all that engines logged, is written to bench/out/faults.log.
  */
 import { mkdirSync, rmSync } from "node:fs";
+import { embeddedMarathon } from "../test/faults/embedded.js";
+import type { Truth } from "../test/faults/truth.js";
 import { marathon, type MarathonReport, type Recovered } from "../test/faults/marathon.js";
 import { natsServerVersion } from "../test/servers/nats.js";
 import { redisServerVersion } from "../test/servers/redis.js";
@@ -25,10 +28,9 @@ export interface FaultsOptions {
   readonly only: readonly string[];
 }
 
-export interface FaultsFigures extends Omit<MarathonReport, "faults"> {
+export interface FaultsFigures extends Pick<MarathonReport, "sent" | "truth" | "findings"> {
   readonly seed: number;
-  readonly nats: string;
-  readonly redis: string;
+  readonly servers: string;
   readonly kinds: readonly KindFigures[];
 }
 
@@ -45,22 +47,38 @@ const DIARY = "bench/out/faults.log";
 
 export async function faults(options: FaultsOptions): Promise<FaultsFigures> {
   const { seed, events, minutes, engines, fsync, sync, only } = options;
-  const servers = { nats: `${natsServerVersion()}${sync ? ", sync_interval always" : ""}`, redis: `${redisServerVersion()}, appendfsync ${fsync}` };
-  console.log(`faults: seed ${seed}, ${options.faults} faults, ${events} events, ${engines} engine(s), nats-server ${servers.nats}, redis-server ${servers.redis}`);
+  const servers = `nats-server ${natsServerVersion()}${sync ? ", sync_interval always" : ""}; redis-server ${redisServerVersion()}, appendfsync ${fsync}`;
+  console.log(`faults: seed ${seed}, ${options.faults} faults, ${events} events, ${engines} engine(s), ${servers}`);
   mkdirSync("bench/out", { recursive: true });
   rmSync(DIARY, { force: true });
   const report = await marathon({
     seed, events, minutes, engines, faults: options.faults, customers: CUSTOMERS, partitions: PARTITIONS, patience: 1, minute: options.faults >= 100,
     appendfsync: fsync, natsSyncsAlways: sync, diary: DIARY, tell: console.log, ...(only.length === 0 ? {} : { only }),
   });
-  const kinds = byKind(report.faults);
-  for (const { kind, times, medianMs, longestMs } of kinds) console.log(`${String(times).padStart(5)} × ${kind.padEnd(50)} median ${shownMs(medianMs)}, longest ${shownMs(longestMs)}`);
   const { truth, findings, sent, repeated, copies, restarts, seconds } = report;
-  console.log(`${report.faults.length} faults, ${sent} events (and ${copies} copies; ${repeated} appends made again), ${restarts} engine starts made again, ${Math.round(seconds)} s`);
+  console.log(`${copies} events sent twice, ${repeated} appends made again, ${restarts} engine starts made again, ${Math.round(seconds)} s`);
+  return { servers, seed, sent, truth, findings, kinds: shown(report.faults, sent, truth, findings) };
+}
+
+const EMBEDDED_PER_SECOND = 200;
+
+export async function embeddedFaults({ seed, faults: count }: Pick<FaultsOptions, "seed" | "faults">): Promise<FaultsFigures> {
+  console.log(`faults of the embedded store: seed ${seed}, ${count} faults`);
+  const { faults: happened, sent, truth, findings, endsForRoom } = await embeddedMarathon({
+    seed, partitions: PARTITIONS, faults: count, customers: CUSTOMERS, perSecond: EMBEDDED_PER_SECOND, tell: console.log,
+  });
+  console.log(`engines ended ${endsForRoom} times since the disk was full`);
+  return { servers: "embedded", seed, sent, truth, findings, kinds: shown(happened, sent, truth, findings) };
+}
+
+function shown(faults: readonly Recovered[], sent: number, truth: Truth | null, findings: readonly string[]): KindFigures[] {
+  const kinds = byKind(faults);
+  for (const { kind, times, medianMs, longestMs } of kinds) console.log(`${String(times).padStart(5)} × ${kind.padEnd(50)} median ${shownMs(medianMs)}, longest ${shownMs(longestMs)}`);
+  console.log(`${faults.length} faults, ${sent} events`);
   if (truth !== null) console.log(`${truth.records} records (${truth.ticks} of them ticks), ${truth.customers} customers, ${truth.memberships} memberships, ${truth.outputs} outputs, dead letters ${JSON.stringify(truth.deadLetters)}`);
   for (const finding of findings) console.log(`FINDING: ${finding}`);
   console.log(findings.length === 0 ? "nothing lost, nothing twice, every segment equal" : `${findings.length} findings; ${DIARY} has the rest`);
-  return { ...report, ...servers, seed, kinds };
+  return kinds;
 }
 
 const shownMs = (ms: number | null): string => (ms === null ? "-" : `${(ms / 1000).toFixed(2)} s`);

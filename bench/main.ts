@@ -12,7 +12,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { check } from "./check.js";
 import { core } from "./core.js";
-import { faults } from "./faults.js";
+import { embeddedFaults, faults } from "./faults.js";
 import { fuzz } from "./fuzz.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
@@ -25,7 +25,7 @@ const { values, positionals: asked } = parseArgs({
   allowPositionals: true,
   options: {
     minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" },
-    engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
+    engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, embedded: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
   },
 });
 const minutes = (unlessGiven: number): number => Number(values.minutes ?? unlessGiven);
@@ -42,10 +42,10 @@ const ONLY_WHEN_NAMED: typeof BENCHES = {
   fuzz: () => fuzz(minutes(5), Number(values.seed)),
   simulate: () => simulate(minutes(5), Number(values.seed)),
   timers: () => timers(Number(values.customers)),
-  faults: () => faults({
+  faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults) }) : faults({
     minutes: minutes(120), seed: Number(values.seed), faults: Number(values.faults), events: Number(values.events), engines: Number(values.engines),
     fsync: values.fsync === "always" ? "always" : "everysec", sync: values.sync, only: values.only,
-  }),
+  })),
 };
 
 const all = { ...BENCHES, ...ONLY_WHEN_NAMED };

@@ -12,6 +12,7 @@ import { randomOf } from "../retail/random.js";
 import { embeddedPlace, type Place } from "../system/places.js";
 import { committed, published, until } from "../system/progress.js";
 import { engines as supervise, type Engines } from "./engines.js";
+import type { Recovered } from "./marathon.js";
 import { RULE_TEXTS, marathonRules } from "./rules.js";
 import { allRecords, compareWithTruth, lastOwn, type Truth } from "./truth.js";
 
@@ -26,7 +27,7 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedReport {
-  readonly faults: readonly string[];
+  readonly faults: readonly Recovered[];
   readonly sent: number;
   /** How often engines ended since the disk was full. */
   readonly endsForRoom: number;
@@ -56,8 +57,8 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
       if (level === "error" && NO_ROOM.test(message)) endsForRoom++;
     },
   });
-  const kinds = canFillDisk() ? [killed, killed, ended, stoodStill, diskFull, diskFull] : [killed, killed, ended, stoodStill];
-  const happened: string[] = [];
+  const kinds = [KILLED, KILLED, ENDED, STOOD_STILL, ...(canFillDisk() ? [DISK_FULL, DISK_FULL] : [])];
+  const happened: Recovered[] = [];
   let sending = true;
   let sent = 0;
   try {
@@ -68,14 +69,18 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
     for (let n = 0; n < options.faults; n++) {
       await delay(100 + random() * 500);
       // The first ones are each of another kind.
-      const kind = kinds[n < kinds.length ? n : Math.floor(random() * kinds.length)] ?? killed;
-      happened.push(kind.name);
+      const kind = kinds[n < kinds.length ? n : Math.floor(random() * kinds.length)] ?? KILLED;
       const { last } = await place.ports.log.info();
-      await kind(engines, random);
-      if (random() < 0.3) continue;
+      await kind.happen(engines, random);
+      if (random() < 0.3) {
+        happened.push({ kind: kind.title, ms: null });
+        continue;
+      }
       const since = performance.now();
-      await until(`the engine is over "${kind.name}" (fault ${n + 1}):\n${engines.lastLines()}`, () => cameTo(place, last), RECOVERS_WITHIN_MS, 20);
-      tell(`fault ${n + 1}: ${kind.name}, over after ${Math.round(performance.now() - since)} ms, ${sent} events sent`);
+      await until(`the engine is over "${kind.title}" (fault ${n + 1}):\n${engines.lastLines()}`, () => cameTo(place, last), RECOVERS_WITHIN_MS, 20);
+      const ms = performance.now() - since;
+      happened.push({ kind: kind.title, ms });
+      tell(`fault ${n + 1}: ${kind.title}, over after ${Math.round(ms)} ms, ${sent} events sent`);
     }
     sending = false;
     await feeding;
@@ -103,28 +108,35 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
 const workingOf = (engines: Engines<Way>) => engines.working[0] ?? raise("no engine is wanted");
 const raise = (what: string): never => { throw new Error(what); };
 
-async function killed(engines: Engines<Way>): Promise<void> {
-  await engines.kill(workingOf(engines));
+interface Kind {
+  readonly title: string;
+  readonly happen: (engines: Engines<Way>, random: () => number) => Promise<void>;
 }
 
-async function ended(engines: Engines<Way>): Promise<void> {
-  await engines.terminate(workingOf(engines));
-}
+const KILLED: Kind = { title: "engine killed with -9", happen: (engines) => engines.kill(workingOf(engines)) };
 
-async function stoodStill(engines: Engines<Way>, random: () => number): Promise<void> {
-  const { engine } = workingOf(engines);
-  engine?.pause();
-  await delay(200 + random() * 1_000);
-  engine?.resume();
-}
+const ENDED: Kind = { title: "engine ended with SIGTERM", happen: async (engines) => void (await engines.terminate(workingOf(engines))) };
 
-async function diskFull(engines: Engines<Way>, random: () => number): Promise<void> {
-  const { engine } = workingOf(engines);
-  if (engine === null) return;
-  limit(engine.pid, String(FULL_AT_BYTES));
-  await delay(100 + random() * 700);
-  if (engine.running) limit(engine.pid, "unlimited");
-}
+const STOOD_STILL: Kind = {
+  title: "engine stands still",
+  async happen(engines, random) {
+    const { engine } = workingOf(engines);
+    engine?.pause();
+    await delay(200 + random() * 1_000);
+    engine?.resume();
+  },
+};
+
+const DISK_FULL: Kind = {
+  title: "disk full",
+  async happen(engines, random) {
+    const { engine } = workingOf(engines);
+    if (engine === null) return;
+    limit(engine.pid, String(FULL_AT_BYTES));
+    await delay(100 + random() * 700);
+    if (engine.running) limit(engine.pid, "unlimited");
+  },
+};
 
 const limit = (pid: number, bytes: string): void => void spawnSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}:unlimited`]);
 
