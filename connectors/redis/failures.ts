@@ -29,6 +29,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 const TLS_ADVICE = " (--redis-ca names the authorities to trust, --redis-cert and --redis-key are what the server may ask of us)";
 
 const NO_FUNCTION = /^ERR Function not found/;
+/** How Redis 7.0 says within a function what is NOPERM outside of one. */
+const SCRIPT_DENIED = /^ERR The user executing the script can't (?:run|access)/;
 const TOO_MANY_CLIENTS = /^ERR max number of clients/;
 
 export function isFunctionMissing(error: unknown): boolean {
@@ -45,7 +47,7 @@ export function storeFailure(error: unknown, address: string): StoreUnavailable 
   if (PASSING.has(code) || TOO_MANY_CLIENTS.test(message)) {
     return new StoreUnavailable(`Redis at ${address} cannot answer now: ${message}`);
   }
-  const advice = ADVICE[code];
+  const advice = ADVICE[SCRIPT_DENIED.test(message) ? "NOPERM" : code];
   return new StoreRefused(`Redis at ${address} refuses: ${advice === undefined ? message : `${advice} (${message})`}`);
 }
 

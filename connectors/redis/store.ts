@@ -101,7 +101,7 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
       if (limit <= 0) return [];
       const place = after === null ? [] : [after.at, after.customer];
       const reply = await askFunction(connection, (client) =>
-        client.fcall("eddy_wakes", 1, wakesKey(partition), limit, ...place));
+        client.fcall_ro("eddy_wakes", 1, wakesKey(partition), limit, ...place));
       return readWakes(reply as string[]);
     },
 
@@ -117,7 +117,7 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
     async outbox(partition, from, limit) {
       if (limit <= 0) return [];
       const reply = await askFunction(connection, (client) =>
-        client.callBuffer("FCALL", "eddy_outbox", 2, metaKey(partition), outboxKey(partition), from, limit));
+        client.callBuffer("FCALL_RO", "eddy_outbox", 2, metaKey(partition), outboxKey(partition), from, limit));
       return readOutputs(reply as Buffer[]);
     },
 
