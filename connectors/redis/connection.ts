@@ -3,8 +3,8 @@
  *
  * It reconnects by itself, with backoff and without end, and sends unanswered commands again when it is back: every
  * command of ours can safely run twice. A command fails after `commandTimeoutMs`, or after `maxRetriesPerRequest`
- * attempts to reconnect, whichever comes first; a server that stays silent that long is given up and connected anew. One
- * that leaves a ping unanswered for `silenceMs` counts as disconnected before that, until it answers.
+ * attempts to reconnect, whichever comes first. A connection on which a ping stays unanswered for `silenceMs` is given up and
+ * made anew.
  *
  * Address: `redis://user:password@host:port/database`, `rediss://` for TLS (certificates are always checked), or
  * `redis://user:password@host:port,host:port` for a cluster. User and password are percent-encoded where needed.
@@ -216,8 +216,9 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
 }
 
 /**
- * A server whose machine or process stands still closes nothing: only what it leaves unanswered tells. A ping is sent when
- * the one before was answered; none waits for a connection.
+ * A server whose machine or process stands still closes nothing, nor does a network that has forgotten a connection: only
+ * what they leave unanswered tells. The connection is given up then: a new one may work. A ping is sent when the one before
+ * was answered; none waits for a connection.
  */
 function followSilence(client: Redis, silenceMs: number, become: (next: ConnectionState) => void): () => void {
   let asked: number | null = null;
@@ -236,7 +237,11 @@ function followSilence(client: Redis, silenceMs: number, become: (next: Connecti
         if (error.name === "ReplyError") answered();
         else asked = null;
       });
-    } else if (ticks - asked >= PINGS_PER_SILENCE) become("disconnected");
+    } else if (ticks - asked >= PINGS_PER_SILENCE) {
+      become("disconnected");
+      // Not `disconnect`, which waits for the other side's farewell.
+      client.stream.destroy(new Error(`no answer to a ping for ${silenceMs / 1000} s`));
+    }
   }, silenceMs / PINGS_PER_SILENCE);
   timer.unref();
   return () => clearInterval(timer);

@@ -12,6 +12,7 @@ import { wireBuffer, written } from "../../connectors/redis/resp.js";
 import { openRedisStore } from "../../connectors/redis/store.js";
 import { allMembers, allStates, allWakes, commitOf, outputOf } from "../conformance/state-store.js";
 import { startCuttingProxy } from "../servers/cutting-proxy.js";
+import { startFaultyProxy } from "../servers/faulty-proxy.js";
 import { freePort } from "../servers/ports.js";
 import { startRedis } from "../servers/redis.js";
 import type { RedisServer, RedisServerOptions } from "../servers/redis.js";
@@ -431,6 +432,22 @@ describe("servers that die", () => {
     server.resume();
     await turned("connected");
     expect(states).toEqual(["connected", "disconnected", "connected"]);
+  });
+
+  test("a connection that is dead without a word is given up and made anew, long before a command's time is over", async () => {
+    const server = await ownServer();
+    const proxy = await startFaultyProxy(server.port);
+    try {
+      const store = await opened(`redis://127.0.0.1:${proxy.port}`, { silenceMs: 300 });
+      const { writer } = await store.claim(P, "w");
+      proxy.swallow("replies");
+      const before = performance.now();
+      // Without an answer it was done all the same.
+      expect(await store.commit(commitOf(writer, 1))).toBe("already");
+      expect(performance.now() - before).toBeLessThan(5_000);
+    } finally {
+      await proxy.dispose();
+    }
   });
 
   test("after closing, calls fail at once", async () => {
