@@ -46,7 +46,7 @@ export async function planOutputs(partition: number, meta: Meta, store: StateSto
   if (replaced !== null) throw cannotContinue(partition, replaced);
   const published = await outputs.last(partition);
   const committed = meta.next - 1;
-  const diverged = await divergence(partition, Math.min(published, committed), store, outputs, sizes);
+  const diverged = await divergence(partition, Math.min(published, committed), store, outputs);
   if (diverged === "everywhere") throw cannotContinue(partition, foreign(partition, committed));
   const notes: string[] = [];
   let { surplus } = meta;
@@ -91,25 +91,30 @@ function foreign(partition: number, committed: number): Fault {
   return { kind: "outputs replaced", what: `the output stream OUT_${partition} holds nothing of the ${committed} outputs that were committed to it: it is another's` };
 }
 
+/** Outputs that may have been under way at once when somebody else got in between: behind him some may have fitted all the same. */
+export const COMPARED_AT_ONCE = 256;
+
 /**
- * The first number from which stream and outbox hold different outputs; null: they agree, or nobody can tell any more.
+ * The first number under which stream and outbox hold different outputs; null: they agree, or nobody can tell any more.
  * "everywhere": nothing agrees of what the outbox keeps, and it does not keep all.
  */
-async function divergence(partition: number, last: number, store: StateStore, outputs: OutputLog, { outboxPage }: Sizes): Promise<number | "everywhere" | null> {
-  let different: number | null = null;
-  for (let from = last; from >= 1; from = Math.max(1, from - outboxPage)) {
-    const to: number = different === null ? last : different - 1;
-    const [there, kept]: [Output[], Output[]] = await Promise.all([outputs.read(partition, from, to), store.outbox(partition, from, to - from + 1)]);
+async function divergence(partition: number, last: number, store: StateStore, outputs: OutputLog): Promise<number | "everywhere" | null> {
+  let lowest: number | null = null;
+  let agreed = false;
+  for (let to = last; to >= 1; to -= COMPARED_AT_ONCE) {
+    const from = Math.max(1, to - COMPARED_AT_ONCE + 1);
+    const [there, kept] = await Promise.all([outputs.read(partition, from, to), store.outbox(partition, from, to - from + 1)]);
     const ids = new Map(kept.map(({ number, id }) => [number, id]));
-    const both = there.filter(({ number }) => ids.has(number)).reverse();
-    for (const { number, id } of both) {
-      if (ids.get(number) === id) return different;
-      different = number;
-    }
-    if (both.length < to - from + 1) return different === null || different === 1 ? different : "everywhere";
-    if (from === 1) break;
+    const both = there.filter(({ number }) => ids.has(number));
+    const differing = both.filter(({ number, id }) => ids.get(number) !== id);
+    const [oldest, first] = [both[0], differing[0]];
+    if (oldest === undefined || first === undefined) return lowest;
+    lowest = first.number;
+    agreed ||= differing.length < both.length;
+    if (oldest.number < lowest) return lowest;
+    if (oldest.number > from || from === 1) break; // what was before is not kept
   }
-  return different;
+  return lowest === null || agreed || lowest === 1 ? lowest : "everywhere";
 }
 
 const SURPLUS_PAGE = 1000;

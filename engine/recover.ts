@@ -11,7 +11,7 @@
  */
 import { CannotContinue, logFault, outputsMissing, stateFault, type Fault } from "./continuity.js";
 import { anchorsField, readMeta, surplusField, type Meta } from "./meta.js";
-import { planOutputs, type OutputPlan } from "./output-plan.js";
+import { COMPARED_AT_ONCE, planOutputs, type OutputPlan } from "./output-plan.js";
 import { LogMissing, type EventLog, type LogInfo, type MetaFields, type Output, type OutputLog, type StateStore } from "./ports.js";
 import { SIZES } from "./sizes.js";
 
@@ -118,7 +118,7 @@ function ofOutputs({ partition, outputs, published }: Examined): string[] {
     case undefined: return [];
     case "outputs missing": return ["First run 'eddy setup', which makes the stream anew, then decide"];
     case "outputs expired": return [`OUT_${partition} goes on behind ${published}; nothing that events so far bring about is published again`];
-    default: return [`OUT_${partition} goes on behind ${published} with what is not known to be published; what it lost stays lost to readers who had not got there`];
+    default: return [`OUT_${partition} goes on behind ${published} with what is not known to be published (some of it readers may know, by the same ids); what it lost stays lost`];
   }
 }
 
@@ -250,8 +250,10 @@ async function outputsAfter({ partition, meta, info, outputs: fault, plan, publi
     }
   }
   const renumbered = carried.filter(({ number }) => number < meta.next).map((output, i) => ({ ...output, number: published + 1 + i }));
+  // The outbox is to say what the stream says, as far back as an engine compares the two.
+  const there = await outputs.read(partition, Math.max(1, published - COMPARED_AT_ONCE + 1), published);
   return {
-    outputs: renumbered,
+    outputs: [...there, ...renumbered],
     meta: {
       next: String(published + 1 + renumbered.length), outputs: await outputs.identity(partition), published: String(published), surplus: "",
       ...(fault?.kind === "outputs expired" ? { quiet: String(info.last) } : {}),
