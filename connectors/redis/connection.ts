@@ -53,6 +53,7 @@ const MAX_RETRIES_PER_REQUEST = 8;
 const SILENCE_MS = 3_000;
 /** So often within that time a server is asked for a sign of life. */
 const PINGS_PER_SILENCE = 3;
+const LOADING_AGAIN_MS = 200;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
 
@@ -115,6 +116,8 @@ function optionsOf(place: Place, options: ConnectionOptions): RedisOptions {
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: options.maxRetriesPerRequest ?? MAX_RETRIES_PER_REQUEST,
     retryStrategy: backoffMs,
+    // What a starting server reckons it will need is far off at first; ioredis would believe up to ten seconds of it.
+    maxLoadingRetryTime: LOADING_AGAIN_MS,
     // After a failover the old address may lead to the new master.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
     keepAlive: 10_000,

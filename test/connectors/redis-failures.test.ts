@@ -434,6 +434,29 @@ describe("servers that die", () => {
     expect(states).toEqual(["connected", "disconnected", "connected"]);
   });
 
+  test("a server that reads its data while it starts is asked again soon, whatever time it reckons with", async () => {
+    // A millisecond for each command: the small ones take a second, after which all of the rest is thought to take minutes.
+    const server = await ownServer({ settings: ["--key-load-delay", "1000"] });
+    const admin = adminOf(server.url);
+    const small = admin.pipeline();
+    for (let i = 0; i < 2_000; i++) small.set(`small:${i}`, "x");
+    await small.exec();
+    const large = "x".repeat(1_000_000);
+    for (let i = 0; i < 20; i++) await admin.set(`large:${i}`, large);
+    const store = await opened(server.url);
+    const back = new Promise<void>((resolve) => {
+      let gone = false;
+      store.watch((state) => {
+        if (state === "disconnected") gone = true;
+        else if (gone) resolve();
+      });
+    });
+    await server.restart();
+    const before = performance.now();
+    await back;
+    expect(performance.now() - before).toBeLessThan(2_500);
+  });
+
   test("a connection that is dead without a word is given up and made anew, long before a command's time is over", async () => {
     const server = await ownServer();
     const proxy = await startFaultyProxy(server.port);
