@@ -10,13 +10,15 @@ export interface Limits {
   /** Bodies that are being read or appended, all requests together; beyond it the answer is 429. */
   readonly inFlightBytes: number;
   readonly connections: number;
+  /** Requests of one connection that wait for their answers; one more and it is cut. */
+  readonly pipelined: number;
   /** The head of a request must have come by then. */
   readonly headersMs: number;
   /** The whole request must have come by then. */
   readonly requestMs: number;
   readonly keepAliveMs: number;
-  /** A connection on which nothing moves for so long is cut: nobody reads the answer. Longer than an append may take. */
-  readonly stalledMs: number;
+  /** By then a request must have come and its answer been taken. Longer than requestMs and appendMs together. */
+  readonly exchangeMs: number;
   /** How long an append may take before the sender is told to come again. */
   readonly appendMs: number;
 }
@@ -26,9 +28,10 @@ export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 1_000_000,
   inFlightBytes: 16_000_000,
   connections: 1_000,
+  pipelined: 16,
   headersMs: 10_000,
   requestMs: 30_000,
   keepAliveMs: 65_000,
-  stalledMs: 90_000,
+  exchangeMs: 90_000,
   appendMs: 20_000,
 };

@@ -6,7 +6,7 @@
  * What web pages may not do stands in browsers.ts.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 import { LogFull, LogUnavailable, type NewRecord } from "../../engine/ports.js";
 import { answer, answerText, HttpRefusal, refuse } from "./answers.js";
@@ -50,13 +50,19 @@ export class ListenFailed extends Error { override readonly name = "ListenFailed
 export async function startHttp(options: HttpOptions): Promise<HttpPort> {
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const pressure: Pressure = { inFlight: 0 };
+  const waiting = new WeakMap<Socket, number>();
+  const handed = { ...options, metrics: shared(options.metrics) };
   const server = createServer(
     { maxHeaderSize: limits.headBytes, headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs, connectionsCheckingInterval: Math.min(1_000, limits.headersMs) },
-    (request, response) => void handle(request, response, options, limits, pressure),
+    (request, response) => {
+      if (isAmongTooMany(request.socket, response, waiting, limits.pipelined)) request.socket.destroy();
+      else {
+        cutLate(request.socket, response, limits.exchangeMs);
+        void handle(request, response, handed, limits, pressure);
+      }
+    },
   );
   server.maxConnections = limits.connections;
-  // Also where we wait for the client to take its answer, for which Node has no time-out by itself.
-  server.setTimeout(limits.stalledMs);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
     socket.end(`HTTP/1.1 ${CLIENT_ERRORS.get(error.code ?? "") ?? "400 Bad Request"}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
@@ -64,6 +70,29 @@ export async function startHttp(options: HttpOptions): Promise<HttpPort> {
   const port = await listen(server, options);
   const host = options.host;
   return { host, port, url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`, close: (graceMs = 2_000) => close(server, graceMs) };
+}
+
+/**
+ * Node reads all requests that one piece of a connection holds before it waits for the answers to be taken: thousands of
+ * short ones would each have its answer in memory.
+ */
+function isAmongTooMany(socket: Socket, response: ServerResponse, waiting: WeakMap<Socket, number>, most: number): boolean {
+  const before = waiting.get(socket) ?? 0;
+  waiting.set(socket, before + 1);
+  response.once("close", () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+  return before >= most;
+}
+
+/** Node waits for ever for a client that does not take its answer. */
+function cutLate(socket: Socket, response: ServerResponse, exchangeMs: number): void {
+  const timer = setTimeout(() => socket.destroy(), exchangeMs);
+  response.once("close", () => clearTimeout(timer));
+}
+
+/** Who asks while an answer is being made gets that one. */
+function shared<T>(make: () => Promise<T>): () => Promise<T> {
+  let making: Promise<T> | null = null;
+  return () => (making ??= make().finally(() => { making = null; }));
 }
 
 function listen(server: Server, { host, port }: HttpOptions): Promise<number> {
