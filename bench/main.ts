@@ -4,20 +4,31 @@
  *
  *   npm run bench [-- throughput|core|latency|memory|tests|check …]
  *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
+ *   npm run bench -- pressure|timers [--customers 1000000]      minutes; only when named
+ *   npm run bench -- faults [--faults 220] [--events 100000] …  see faults.ts; only when named
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { check } from "./check.js";
 import { core } from "./core.js";
+import { embeddedFaults, faults } from "./faults.js";
 import { fuzz } from "./fuzz.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
 import { simulate } from "./simulate.js";
 import { tests } from "./tests.js";
 import { throughput } from "./throughput.js";
+import { timers } from "./timers.js";
 
-const { values, positionals: asked } = parseArgs({ allowPositionals: true, options: { minutes: { type: "string", default: "5" }, seed: { type: "string", default: "1" } } });
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" },
+    engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, embedded: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
+  },
+});
+const minutes = (unlessGiven: number): number => Number(values.minutes ?? unlessGiven);
 
 const BENCHES: Readonly<Record<string, () => unknown>> = {
   throughput: () => throughput(400_000, 100_000, 300_000),
@@ -28,8 +39,13 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
   check: () => check(10_000),
 };
 const ONLY_WHEN_NAMED: typeof BENCHES = {
-  fuzz: () => fuzz(Number(values.minutes), Number(values.seed)),
-  simulate: () => simulate(Number(values.minutes), Number(values.seed)),
+  fuzz: () => fuzz(minutes(5), Number(values.seed)),
+  simulate: () => simulate(minutes(5), Number(values.seed)),
+  timers: () => timers(Number(values.customers)),
+  faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults) }) : faults({
+    minutes: minutes(120), seed: Number(values.seed), faults: Number(values.faults), events: Number(values.events), engines: Number(values.engines),
+    fsync: values.fsync === "always" ? "always" : "everysec", sync: values.sync, only: values.only,
+  })),
 };
 
 const all = { ...BENCHES, ...ONLY_WHEN_NAMED };

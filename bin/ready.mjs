@@ -170,7 +170,7 @@ function parsed(stamp) {
 function stamp(home) {
   const settings = createHash("sha256").update(SETTINGS.map((name) => readFileSync(join(home, name), "utf8")).join("\0")).digest("hex");
   const { include } = JSON.parse(readFileSync(join(home, "tsconfig.build.json"), "utf8"));
-  const files = include.flatMap((folder) => filesBelow(join(home, folder))).filter((path) => path.endsWith(".ts")).sort();
+  const files = include.flatMap((folder) => filesBelow(join(home, folder))).filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts")).sort();
   return JSON.stringify({ settings, files: Object.fromEntries(files.map((path) => [relative(home, path), stateOf(path)])) });
 }
 

@@ -5,7 +5,7 @@
 import type { Configuration } from "./config.js";
 import type { ExitCode } from "./exit.js";
 import type { Io } from "./io.js";
-import type { SettingName } from "./settings.js";
+import { NATS_ACCESS, REDIS_ACCESS, type SettingName } from "./settings.js";
 
 export interface CommandCall {
   readonly io: Io;
@@ -68,7 +68,7 @@ const send: Command = {
   name: "send",
   summary: "publish a file of events, one CloudEvent a line",
   arguments: [{ name: "FILE", description: "the events; - is standard input, .gz is gzip", required: false }],
-  flags: ["nats", "nats-creds", "embedded", "clock"],
+  flags: ["nats", ...NATS_ACCESS, "embedded", "clock"],
   meanings: { clock: { placeholder: "TIME", description: "afterwards, move the clock of a stream on the events' clock on to this instant" } },
   examples: ["eddy send events.ndjson", "eddy send --embedded .eddy history.ndjson.gz --clock 2026-03-01", "eddy send --clock 2026-06-01T00:00:00Z"],
   load: async () => (await import("./send.js")).sendCommand,
@@ -78,7 +78,7 @@ const run: Command = {
   name: "run",
   summary: "run the rules on the stream of events",
   arguments: [rulesArgument],
-  flags: ["nats", "nats-creds", "redis", "embedded", "take-over", "http", "cache-customers"],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "take-over", "http", "cache-customers"],
   examples: ["eddy run", "eddy run rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy run --embedded .eddy --http off"],
   load: async () => (await import("./run.js")).runCommand,
 };
@@ -96,7 +96,7 @@ const inspect: Command = {
   name: "inspect",
   summary: "show what is known about a customer",
   arguments: [{ name: "CUSTOMER", description: "the customer's id", required: true }],
-  flags: ["rules", "nats", "nats-creds", "redis", "embedded", "json"],
+  flags: ["rules", "nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "json"],
   examples: ["eddy inspect c0042 --embedded .eddy", "eddy inspect c42 --rules rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 --json"],
   load: async () => (await import("./inspect.js")).inspectCommand,
 };
@@ -108,7 +108,7 @@ const explain: Command = {
     { name: "CUSTOMER", description: "the customer's id", required: true },
     { name: "NAME", description: "the name of a segment, a rule, a trait, points, a tier or a channel", required: true },
   ],
-  flags: ["rules", "nats", "nats-creds", "redis", "embedded", "json"],
+  flags: ["rules", "nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "json"],
   examples: ["eddy explain c0042 vip --embedded .eddy", "eddy explain c42 cart_recovery --rules rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379"],
   load: async () => (await import("./explain.js")).explainCommand,
 };
@@ -117,10 +117,19 @@ const setup: Command = {
   name: "setup",
   summary: "create the streams and prepare the store; safe to repeat",
   arguments: [],
-  flags: ["nats", "nats-creds", "redis", "embedded", "partitions", "clock", "replicas", "max-age", "max-bytes"],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "partitions", "clock", "replicas", "max-age", "max-bytes"],
   meanings: { clock: { placeholder: "KIND", description: "what moves the clock: broker, or event for history and tests; fixed once set up" } },
   examples: ["eddy setup --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy setup --embedded .eddy --clock event"],
   load: async () => (await import("./setup.js")).setupCommand,
 };
 
-export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect, explain];
+const recover: Command = {
+  name: "recover",
+  summary: "show which partitions cannot go on and what each choice costs; decide",
+  arguments: [{ name: "PARTITION", description: "one partition (all that cannot go on)", required: false }],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "accept-data-loss", "rebuild", "json"],
+  examples: ["eddy recover --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy recover 3 --accept-data-loss", "eddy recover --rebuild --embedded .eddy"],
+  load: async () => (await import("./recover.js")).recoverCommand,
+};
+
+export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect, explain, recover];

@@ -14,7 +14,7 @@ import { z } from "zod";
 import { didYouMean, nearest } from "../dsl/diagnostics/suggest.js";
 import { ConfigurationError } from "./exit.js";
 import type { Io } from "./io.js";
-import { redactUrl } from "./redact.js";
+import { redactText } from "./redact.js";
 import { flagOf, parseSetting, settingNames, settings, variableOf, type SettingName, type SettingValue } from "./settings.js";
 
 export const CONFIGURATION_FILE = "eddy.yaml";
@@ -82,8 +82,13 @@ export function readConfiguration(io: Pick<Io, "environment" | "folder">, flags:
 }
 
 function fault(name: SettingName, found: Found, message: string): string {
-  const shown = typeof found.raw === "object" && found.raw !== null ? "a list or group" : JSON.stringify(redactUrl(String(found.raw)));
+  const shown = typeof found.raw === "object" && found.raw !== null ? "a list or group" : JSON.stringify(redactText(harmless(name, String(found.raw))));
   return `${flagOf(name)}: ${message}, not ${shown} (${found.origin.words})`;
+}
+
+/** An address that makes no sense may hold its password anywhere before its last @; of that only scheme and user are shown. */
+function harmless(name: SettingName, raw: string): string {
+  return name === "nats" || name === "redis" ? raw.replace(/^([a-z]+:\/\/(?:[^\s:@/]*:)?)?[\s\S]*@/i, "$1***@") : raw;
 }
 
 function narrow<Value>(value: unknown, name: SettingName, found: Found | undefined, schema: z.ZodType<Value>, others: z.ZodType | undefined): Value | undefined {

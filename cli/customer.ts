@@ -14,6 +14,7 @@ import type { Io } from "./io.js";
 import { say } from "./io.js";
 import { openPorts, type OpenedPorts } from "./open.js";
 import { findPlace } from "./place.js";
+import { visible } from "./visible.js";
 
 export interface FoundCustomer {
   readonly customer: Customer;
@@ -45,7 +46,7 @@ export async function withCustomer<T>(io: Io, configuration: Configuration, prog
     const meta = readMeta(fields);
     const [bytes] = await ports.store.load(index, [id]);
     if (bytes === undefined || bytes === null) {
-      say(io, `nothing is known about a customer "${id}" in ${ports.where}`);
+      say(io, `nothing is known about a customer "${visible(id)}" in ${ports.where}`);
       return null;
     }
     const customer = readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);

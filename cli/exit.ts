@@ -31,7 +31,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
  */
 const SURROUNDINGS: ReadonlySet<string> = new Set([
   "LogUnavailable", "LogFull", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
-  "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "OwnershipLost",
+  "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "OwnershipLost", "CannotContinue", "CannotRecover",
   "InvalidToken", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
 

@@ -9,6 +9,7 @@ import { lengthText } from "../dsl/spell.js";
 import { dateText, timeText } from "../engine/compile/runtime.js";
 import { shownInstant, shownValue } from "../engine/testing/show.js";
 import type { Zone } from "../engine/zone.js";
+import { visible } from "./visible.js";
 
 /** Who is explained, and the present on their clock. */
 export interface Who {
@@ -48,7 +49,7 @@ function changes({ holds, turns, changedBy, readsStanding, parts }: Part, zone: 
 
 export function segmentReport(of: SegmentExplanation, who: Who): string {
   return [
-    `${who.customer} is ${of.member ? "in" : "not in"} ${titled(of.segment, of.label)}, ${asOf(who)}`,
+    `${visible(who.customer)} is ${of.member ? "in" : "not in"} ${titled(of.segment, of.label)}, ${asOf(who)}`,
     ...(of.unsettled ? [`! ${of.member ? "in, though the condition does not hold" : "out, though the condition holds"}: the rules changed${of.standing ? ", or figures of all customers were drawn up," : ""} after the customer was last looked at; the next event or wake will settle it`] : []),
     `${future(of, who)}${of.standing ? "; but where customers stand among all is drawn up each midnight UTC, and may change it" : ""}`,
     "",
@@ -94,7 +95,7 @@ const section = (title: string, lines: readonly string[]): string[] => (lines.le
 export function ruleReport(of: RuleExplanation, history: History | null, who: Who): string {
   const running = of.runs.length === 0 ? "not under way" : of.runs.length === 1 ? "under way" : `under way ${of.runs.length} times`;
   return [
-    `${titled(of.rule, of.label)} is ${running} for ${who.customer}, ${asOf(who)}`,
+    `${titled(of.rule, of.label)} is ${running} for ${visible(who.customer)}, ${asOf(who)}`,
     ...of.runs.flatMap((run) => ["", ...runLines(run, who)]),
     ...section("starts", [...of.starts.map((start) => startLine(start, who)), ...(of.ignoresStarts ? ["✗ a start would be ignored now: a run is under way, and the rule does not say `repeat restart`"] : [])]),
     ...section("only when", of.when === null ? [] : partLines(of.when, who)),
@@ -116,7 +117,7 @@ function runLines(run: RunExplanation, who: Who): string[] {
     ? [`stands at \`${run.standsAt}\`, ${until}`]
     : [`its channel holds \`${run.standsAt}\` since ${shownInstant(run.heldSince, zone)}${run.until === null ? "" : `, ${until} at least`}`, ...indented(held)];
   return [
-    `run${forKey(run.per)} since ${shownInstant(run.startedAt, zone)}, started by ${run.cause}`,
+    `run${forKey(run.per)} since ${shownInstant(run.startedAt, zone)}, started by ${visible(run.cause)}`,
     ...indented([...stands, ...(run.endsBy.length === 0 ? [] : [`ends by ${listed(run.endsBy)}`]), ...run.conditions.flatMap((part) => ["ends when", ...indented(partLines(part, who))])]),
   ];
 }
@@ -134,7 +135,7 @@ const quietLine = ({ text, isQuiet, until, policy }: QuietExplanation, own: stri
 const ofPolicy = (policy: string, own: string): string => (policy === own ? "" : `  (of ${policy})`);
 
 export const channelReport = (channel: ChannelExplanation, who: Who): string =>
-  [`${channel.channel} for ${who.customer}, ${asOf(who)}`, ...channelSection(channel, who)].join("\n");
+  [`${channel.channel} for ${visible(who.customer)}, ${asOf(who)}`, ...channelSection(channel, who)].join("\n");
 
 function channelSection(channel: ChannelExplanation, who: Who): string[] {
   const own = channel.channel;
@@ -166,7 +167,7 @@ function historyLines(history: History, who: Who): string[] {
   return [
     ...changedLines(history, who),
     ...(isWhole ? [] : [from === null ? "the log holds no events of the customer any more" : `the log holds the customer's events from ${shownInstant(from, zone)} on: what was before counts for nothing here`]),
-    ...(refused === null ? [] : [`${counted(refused.count, "event")} of the customer did not fit the program and changed nothing; the last: ${refused.last}`]),
+    ...(refused === null ? [] : [`${counted(refused.count, "event")} of the customer did not fit the program and changed nothing; the last: ${visible(refused.last)}`]),
     ...(agrees ? [] : ["by these events and the present rules the rule would stand elsewhere than it does: rules were edited, events are missing, or others moved the clock"]),
     ...(told.length === 0 ? ["nothing that the events of the log tell of"] : []),
     ...(more ? ["…"] : []), ...told.flatMap((one, i) => [...turnLine(told, i), ...toldLines(one, who)]),
@@ -192,7 +193,7 @@ function turnLine(told: readonly Told[], i: number): string[] {
 
 function toldLines(one: Told, who: Who): string[] {
   const { zone } = one;
-  const line = `${shownInstant(one.at, zone)}  ${one.wouldHave && one.k !== "acted" ? "would have been: " : ""}${toldText(one)}${forKey(one.per)}${one.times === 1 ? "" : `, ${one.times} times in a row`}${one.cause === "time" ? "" : `  (${one.cause})`}`;
+  const line = `${shownInstant(one.at, zone)}  ${one.wouldHave && one.k !== "acted" ? "would have been: " : ""}${toldText(one)}${forKey(one.per)}${one.times === 1 ? "" : `, ${one.times} times in a row`}${one.cause === "time" ? "" : `  (${visible(one.cause)})`}`;
   const part = one.k === "not started" || one.k === "went" ? one.part : null;
   return part === null ? [line] : [line, ...indented(partLines(part, { ...who, zone }), 4)];
 }

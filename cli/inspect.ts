@@ -10,6 +10,7 @@ import { withCustomer, type FoundCustomer } from "./customer.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print } from "./io.js";
 import { needProgram } from "./program.js";
+import { visible } from "./visible.js";
 
 const ACTIONS_SHOWN = 10;
 
@@ -45,7 +46,7 @@ const labelled = (name: string, label: string | null): string => (label === null
 function runLine(run: Portrait["runs"][number], on: (instant: string) => string): string {
   const which = run.per === null ? run.rule : `${run.rule} for ${JSON.stringify(run.per)}`;
   const stands = run.message === null ? "waits" : `its message ${run.message.channel} ${JSON.stringify(run.message.template)} is held`;
-  return `${labelled(which, run.label)}: since ${on(run.since)} (${run.cause}), ${stands}${run.waitsUntil === null ? "" : ` until ${on(run.waitsUntil)}`}`;
+  return `${labelled(which, run.label)}: since ${on(run.since)} (${visible(run.cause)}), ${stands}${run.waitsUntil === null ? "" : ` until ${on(run.waitsUntil)}`}`;
 }
 
 /** Instants stand on the customer's wall clock, as in `eddy explain`. */
@@ -59,10 +60,10 @@ function readable(known: Portrait, actions: readonly LastAction[], program: Prog
   const declared = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : section(title, lines));
   const table = (values: { readonly [name: string]: unknown }): string[] => {
     const width = Math.max(0, ...Object.keys(values).map((name) => name.length));
-    return Object.entries(values).map(([name, value]) => `${name.padEnd(width)}  ${value === null ? "–" : typeof value === "string" ? value : JSON.stringify(value)}`);
+    return Object.entries(values).map(([name, value]) => `${name.padEnd(width)}  ${value === null ? "–" : typeof value === "string" ? visible(value) : JSON.stringify(value)}`);
   };
   return [
-    `${known.customer}, first seen ${known.firstSeen === null ? "never" : on(known.firstSeen)}`,
+    `${visible(known.customer)}, first seen ${known.firstSeen === null ? "never" : on(known.firstSeen)}`,
     ...section("profile", table(inZone(known.profile, (name) => program.profile.some((field) => field.name === name && field.type.k === "time")))),
     ...section(`traits, as of ${on(known.at)} (${known.timezone})`, table(inZone(known.traits, (name) => program.traits.some((trait) => trait.name === name && trait.value.type.k === "time")))),
     ...section("segments", known.segments.map(({ name, label }) => labelled(name, label))),
@@ -70,7 +71,7 @@ function readable(known: Portrait, actions: readonly LastAction[], program: Prog
     ...declared("tiers", table(known.tiers)),
     ...declared("experiments", known.experiments.map(({ name, variant, since }) => `${name}  ${variant}${since === null ? ", not exposed" : `, exposed since ${on(since)}`}`)),
     ...section("rules under way", known.runs.map((run) => runLine(run, on))),
-    ...section("last actions, newest first", actions.map((action) => `${on(action.time)}  ${action.type}  by ${action.rule} (${action.cause})  ${JSON.stringify(action.data)}`)),
+    ...section("last actions, newest first", actions.map((action) => `${on(action.time)}  ${visible(action.type)}  by ${action.rule} (${visible(action.cause)})  ${JSON.stringify(action.data)}`)),
     ...(known.nextWake === null ? [] : ["", `next change by time alone: ${on(known.nextWake)} at the earliest`]),
   ].join("\n");
 }

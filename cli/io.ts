@@ -4,6 +4,8 @@
  */
 import type { Readable, Writable } from "node:stream";
 
+import { visibleLines } from "./visible.js";
+
 export interface Io {
   readonly stdin: Readable;
   readonly stdout: Writable;
@@ -24,12 +26,12 @@ export interface Io {
   onHangUp?(listener: () => void): void;
 }
 
-/** Writes a line of data. */
+/** Writes a line of data. No text from outside in it steers a terminal. */
 export function print(io: Io, text: string): void {
-  io.stdout.write(`${text}\n`);
+  io.stdout.write(`${visibleLines(text)}\n`);
 }
 
-/** Writes a line for the person who called. */
+/** Writes a line for the person who called, likewise. */
 export function say(io: Io, text: string): void {
-  io.stderr.write(`${text}\n`);
+  io.stderr.write(`${visibleLines(text)}\n`);
 }

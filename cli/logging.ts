@@ -7,8 +7,9 @@
 import type { Writable } from "node:stream";
 import { pino } from "pino";
 
-import { redact, redactUrl } from "./redact.js";
+import { redactField, redactText } from "./redact.js";
 import type { LogLevel } from "./settings.js";
+import { visible, visibleLines } from "./visible.js";
 
 /** More about what is said; an error stands under `err`. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -46,7 +47,7 @@ export function createLog({ level, to, readable, stacks }: LoggingOptions): Log 
   );
   const build = (always: Fields): Log => {
     const write = (at: Exclude<LogLevel, "silent">) => (message: string, fields: Fields = {}): void => {
-      if (logger.isLevelEnabled(at)) logger[at](clean({ ...always, ...fields }, stacks), redactUrl(message));
+      if (logger.isLevelEnabled(at)) logger[at](clean({ ...always, ...fields }, stacks), redactText(message));
     };
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error"), with: (fields) => build({ ...always, ...fields }) };
   };
@@ -55,18 +56,15 @@ export function createLog({ level, to, readable, stacks }: LoggingOptions): Log 
 
 function clean(fields: Fields, stacks: boolean): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(redact(fields) as Record<string, unknown>).map(([name, value]) => [
-      name,
-      value instanceof Error ? plainError(value, stacks) : value,
-    ]),
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? plainError(value, stacks) : redactField(name, value)]),
   );
 }
 
 function plainError(error: Error, stacks: boolean): Record<string, unknown> {
   return {
     name: error.name,
-    message: redactUrl(error.message),
-    ...(stacks && error.stack !== undefined ? { stack: redactUrl(error.stack) } : {}),
+    message: redactText(error.message),
+    ...(stacks && error.stack !== undefined ? { stack: redactText(error.stack) } : {}),
   };
 }
 
@@ -90,12 +88,7 @@ export function readableLine(json: string): string {
   const clock = String(time).slice(11, 23);
   const failure = typeof err === "object" && err !== null ? (err as { readonly message?: unknown; readonly stack?: unknown }) : null;
   const text = [message, failure?.message].filter((part) => part !== undefined && part !== "").join(": ");
-  const rest = Object.entries(fields).map(([name, value]) => ` ${DIM}${name}=${RESET}${visible(typeof value === "string" && !/[\s"]/.test(value) ? value : JSON.stringify(value))}`);
-  const stack = typeof failure?.stack === "string" ? `\n${failure.stack}` : "";
+  const rest = Object.entries(fields).map(([name, value]) => ` ${DIM}${name}=${RESET}${visible((typeof value === "string" && !/[\s"]/.test(value) ? value : JSON.stringify(value)) ?? "")}`);
+  const stack = typeof failure?.stack === "string" ? `\n${visibleLines(failure.stack)}` : "";
   return `${DIM}${clock}${RESET} ${colour}${String(level).padEnd(5)}${colour === "" ? "" : RESET} ${visible(text)}${rest.join("")}${stack}\n`;
-}
-
-/** What comes from outside must not steer the terminal. */
-function visible(text: string | undefined): string {
-  return (text ?? "").replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

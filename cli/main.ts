@@ -9,7 +9,7 @@ import { readConfiguration } from "./config.js";
 import { EXIT, explain, type ExitCode } from "./exit.js";
 import { version } from "./home.js";
 import { say, type Io } from "./io.js";
-import { redactUrl } from "./redact.js";
+import { redactText } from "./redact.js";
 import { settings, variableOf, type SettingName } from "./settings.js";
 
 /** `argv` without the program's own name. Never throws. */
@@ -33,12 +33,12 @@ export function report(error: unknown, io: Io): ExitCode {
   const stacks = io.environment["EDDY_DEBUG"] === "1";
   const message = explain(error);
   if (message !== null) {
-    for (const line of redactUrl(message).split("\n")) say(io, `eddy: ${line}`);
-    if (stacks && error instanceof Error) say(io, error.stack ?? "");
+    for (const line of redactText(message).split("\n")) say(io, `eddy: ${line}`);
+    if (stacks && error instanceof Error) say(io, redactText(error.stack ?? ""));
     return EXIT.usage;
   }
-  say(io, `eddy: internal error: ${redactUrl(error instanceof Error ? error.message : String(error))}`);
-  if (stacks && error instanceof Error) say(io, redactUrl(error.stack ?? ""));
+  say(io, `eddy: internal error: ${redactText(error instanceof Error ? error.message : String(error))}`);
+  if (stacks && error instanceof Error) say(io, redactText(error.stack ?? ""));
   say(io, `eddy: this is a bug in Eddy ${version()}. Please report it, with the command and what it printed${stacks ? "" : " with EDDY_DEBUG=1 set"}.`);
   return EXIT.bug;
 }

@@ -21,6 +21,8 @@ export interface OpenedPorts extends OpenedLog {
   readonly outputs: OutputLog;
   /** The same in log and store. */
   readonly partitions: number;
+  /** Removes all that the store has of a partition but its row of fields; for `eddy recover` alone. */
+  clear(partition: number): Promise<void>;
   /** Sentences about settings of the servers that are unwise. */
   readonly warnings: readonly string[];
 }
@@ -38,16 +40,16 @@ export interface OpenOptions {
 
 /** The log alone. Fails fast where it is not there. */
 export async function openLog(place: Place, options: OpenOptions): Promise<OpenedLog> {
-  return place.k === "embedded" ? openFolder(place.folder, options) : openNats(place);
+  return place.k === "embedded" ? openFolder(place.folder, options) : openNats(place, "appends");
 }
 
 /** All three ports. Fails fast where one is not there; throws ConfigurationError where they do not belong together. */
 export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedPorts> {
   if (place.k === "embedded") return openFolder(place.folder, options);
   const [{ natsOutputLog }, { openRedisStore }] = await Promise.all([import("../connectors/nats/output-log.js"), import("../connectors/redis/store.js")]);
-  const opened = await openNats(place);
+  const opened = await openNats(place, "reads");
   try {
-    const { store, partitions, warnings } = await openRedisStore({ url: place.redis });
+    const { store, partitions, warnings, clear } = await openRedisStore(place.redis);
     const outputs = natsOutputLog(opened.link);
     const close = async (): Promise<void> => {
       await outputs.close();
@@ -57,7 +59,7 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
     try {
       const { partitions: wanted } = await opened.log.info();
       if (partitions !== wanted) throw apart(opened.where, wanted, partitions);
-      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings, close };
+      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings, clear, close };
     } catch (error) {
       await outputs.close();
       await store.close();
@@ -79,14 +81,14 @@ function apart(where: string, wanted: number, found: number | null): Configurati
 
 async function openFolder(folder: string, { now, create = false, engine = false, takeOver = false }: OpenOptions): Promise<OpenedPorts> {
   const { openEmbedded } = await import("../connectors/embedded/open.js");
-  const { log, store, outputs, close } = await openEmbedded(folder, { create, now, engine, takeOver });
+  const { log, store, outputs, clear, close } = await openEmbedded(folder, { create, now, engine, takeOver });
   const { partitions } = await log.info();
-  return { log, store, outputs, partitions, warnings: [], where: folder, close };
+  return { log, store, outputs, partitions, warnings: [], clear, where: folder, close };
 }
 
-async function openNats(place: Extract<Place, { k: "servers" }>): Promise<OpenedLog & { readonly link: NatsLink }> {
-  const [{ connectNats }, { natsEventLog }] = await Promise.all([import("../connectors/nats/connect.js"), import("../connectors/nats/event-log.js")]);
-  const link = await connectNats({ servers: place.nats, ...(place.natsCreds === undefined ? {} : { credsFile: place.natsCreds }) });
+async function openNats(place: Extract<Place, { k: "servers" }>, purpose: "reads" | "appends"): Promise<OpenedLog & { readonly link: NatsLink }> {
+  const [{ connectNats, INBOX, PUBLISHER_INBOX }, { natsEventLog }] = await Promise.all([import("../connectors/nats/connect.js"), import("../connectors/nats/event-log.js")]);
+  const link = await connectNats({ ...place.nats, inbox: purpose === "reads" ? INBOX : PUBLISHER_INBOX });
   const log = natsEventLog(link);
   return {
     log,

@@ -5,12 +5,14 @@
 import { compile } from "../engine/compile/compiled.js";
 import { MAX_EVENT_BYTES } from "../engine/decode.js";
 import { createReplay, type Replay } from "../engine/replay.js";
+import { segmentSizes } from "../engine/stats.js";
 import type { CommandCall } from "./commands.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print, say, type Io } from "./io.js";
 import { readLines, refuseSharedOutput, writeLines, type LineSink } from "./lines.js";
 import { needProgram } from "./program.js";
 import { showProgress, whole } from "./progress.js";
+import { visible } from "./visible.js";
 
 const MOST_REPORTED = 20;
 
@@ -57,7 +59,7 @@ export async function replayCommand({ io, configuration }: CommandCall): Promise
 
 function showDead(io: Io, body: string): void {
   const { data } = JSON.parse(body) as { data: { reason: string; detail: string; subject: string } };
-  say(io, `${data.subject}: ${data.reason}: ${data.detail}`);
+  say(io, visible(`${data.subject}: ${data.reason}: ${data.detail}`));
 }
 
 const percent = (share: number | null): string => (share === null ? "" : `, ${Math.floor(share * 100)} %`);
@@ -76,7 +78,7 @@ function figures(replay: Replay, dead: number): object {
     events: replay.lines, dead, clock: new Date(replay.clock).toISOString(), customers: replay.customers,
     actions: count([...stats.actions.values()].flatMap((byTemplate) => [...byTemplate.values()])),
     changes: count([...stats.segmentChanges.values()].map(({ entered, left }) => entered + left)),
-    segments: Object.fromEntries(stats.segmentCustomers),
+    segments: Object.fromEntries(segmentSizes(stats)),
   };
 }
 

@@ -45,18 +45,21 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     monitor.opened(ports);
     try {
       const cacheCustomers = configuration.get("cache-customers") ?? DEFAULT_CACHE_CUSTOMERS;
-      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS }, engineEnvironment(io, log), stats);
+      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions }, engineEnvironment(io, log), stats);
       monitor.started(engine);
       log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash });
       await Promise.race([engine.ended, aborted(ending.signal)]);
       monitor.ending();
       await engine.stop();
       log.info("ended");
-      return EXIT.ok;
-    } finally {
+    } catch (error) {
       monitor.ending();
-      await ports.close();
+      // That closing goes wrong too, on a full disk, comes of the same; the reason to tell is the first.
+      await ports.close().catch(() => undefined);
+      throw error;
     }
+    await ports.close();
+    return EXIT.ok;
   } catch (error) {
     const reason = explain(error);
     if (reason === null) throw error;

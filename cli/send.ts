@@ -19,6 +19,7 @@ import { openLog } from "./open.js";
 import { findPlace } from "./place.js";
 import { showProgress, whole } from "./progress.js";
 import { clockInstant, clockKind } from "./settings.js";
+import { visible } from "./visible.js";
 
 export async function sendCommand({ io, configuration, arguments: given }: CommandCall): Promise<ExitCode> {
   const file = given.get("FILE");
@@ -107,7 +108,7 @@ export async function sendLines({ log, source, io }: Sending): Promise<Sent> {
         const record = recordOfLine(each);
         if (isRefusal(record)) {
           count.bad++;
-          if (count.bad <= MOST_REPORTED) say(io, `line ${each.number}: ${record.refused}`);
+          if (count.bad <= MOST_REPORTED) say(io, visible(`line ${each.number}: ${record.refused}`));
           continue;
         }
         batch.push(record);

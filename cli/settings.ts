@@ -53,13 +53,13 @@ const whole = (least: number, most: number) =>
 const oneOf = <const Word extends string>(...words: readonly [Word, ...Word[]]) =>
   z.enum(words, { error: `it must be ${words.slice(0, -1).join(", ")}${words.length > 1 ? " or " : ""}${words.at(-1) ?? ""}` });
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, second: 1000, m: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000 };
+const UNIT_MS: ReadonlyMap<string, number> = new Map(Object.entries({ s: 1000, second: 1000, m: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000 }));
 
 /** `30 days`, `12h`, or `forever` (0): milliseconds. */
 const duration = text.transform((value, context) => {
   if (value.toLowerCase() === "forever") return 0;
   const parts = /^(\d{1,9})\s*([a-z]+?)s?$/i.exec(value.trim());
-  const unit = UNIT_MS[(parts?.[2] ?? "").toLowerCase()];
+  const unit = UNIT_MS.get((parts?.[2] ?? "").toLowerCase());
   if (parts !== null && unit !== undefined && Number(parts[1]) > 0) return Number(parts[1]) * unit;
   context.addIssue({ code: "custom", message: 'it must be a duration such as "30 days", or forever' });
   return z.NEVER;
@@ -135,7 +135,14 @@ export const settings = {
   rules: setting("RULES", "folder of *.eddy files, one such file, or - for standard input", path, { path: true }),
   nats: setting("URL", "address of NATS, several with commas (nats://127.0.0.1:4222)", natsAddresses, { alsoFrom: ["NATS_URL"] }),
   "nats-creds": setting("FILE", "credentials file for NATS", path, { path: true }),
+  "nats-nkey": setting("FILE", "file with the seed of an nkey for NATS", path, { path: true }),
+  "nats-ca": setting("FILE", "certificates (PEM) of the authorities to trust for NATS instead of the system's; means TLS", path, { path: true }),
+  "nats-cert": setting("FILE", "own certificate (PEM) for NATS, with --nats-key", path, { path: true }),
+  "nats-key": setting("FILE", "key (PEM) of --nats-cert", path, { path: true }),
   redis: setting("URL", "address of Redis (redis://127.0.0.1:6379)", redisAddress, { alsoFrom: ["REDIS_URL"] }),
+  "redis-ca": setting("FILE", "certificates (PEM) of the authorities to trust for rediss:// instead of the system's", path, { path: true }),
+  "redis-cert": setting("FILE", "own certificate (PEM) for rediss://, with --redis-key", path, { path: true }),
+  "redis-key": setting("FILE", "key (PEM) of --redis-cert", path, { path: true }),
   embedded: setting("DIR", "keep log and state in this folder, without servers", path, { path: true }),
   http: setting("ADDR", "where metrics, health and POST /events are served; off for nowhere", listenAddress),
   partitions: setting("N", "shares into which the customers are divided; fixed at set-up", whole(1, 1024)),
@@ -159,12 +166,18 @@ export const settings = {
   only: setting("TEXT", "run only tests with this text in their name, in any case", text),
   watch: setting(null, "begin again whenever a rule file changes, until Ctrl-C", toggle),
   "cache-customers": setting("N", "customers kept in memory; the others are read from the store when they are needed (50000)", whole(1000, 100_000_000)),
+  "accept-data-loss": setting(null, "a partition that cannot go on keeps its state and goes on from where the log does", toggle),
+  rebuild: setting(null, "a partition that cannot go on drops its state and begins anew from the oldest event", toggle),
   "take-over": setting(null, "take the embedded folder over from an engine on another host that is gone", toggle),
   "log-level": setting("LEVEL", `how much is logged: ${LOG_LEVELS.join(", ")}`, oneOf(...LOG_LEVELS)),
 } as const;
 
 export type SettingName = keyof typeof settings;
 export type SettingValue<Name extends SettingName> = z.output<(typeof settings)[Name]["schema"]>;
+
+/** How one gets in at the servers, beside their addresses. */
+export const NATS_ACCESS = ["nats-creds", "nats-nkey", "nats-ca", "nats-cert", "nats-key"] as const satisfies readonly SettingName[];
+export const REDIS_ACCESS = ["redis-ca", "redis-cert", "redis-key"] as const satisfies readonly SettingName[];
 
 export const settingNames = Object.keys(settings) as readonly SettingName[];
 

@@ -49,12 +49,12 @@ async function setupServers(place: Extract<Place, { k: "servers" }>, asked: Aske
     import("../connectors/nats/connect.js"), import("../connectors/nats/setup.js"),
     import("../connectors/redis/connection.js"), import("../connectors/redis/server-check.js"), import("../connectors/redis/setup.js"),
   ]);
-  const redis = connectRedis({ url: place.redis });
+  const redis = connectRedis(place.redis);
   try {
     // Both must answer before anything is made in either.
     const warnings = await checkServers(redis);
     const stored = await readPartitions(redis);
-    const link = await connectNats({ servers: place.nats, ...(place.natsCreds === undefined ? {} : { credsFile: place.natsCreds }) });
+    const link = await connectNats(place.nats);
     try {
       // What is there already counts where nothing else was asked for: a repeated set-up needs no flags.
       const settled = await describeStreams(link);

@@ -1,5 +1,6 @@
 /**
- * The customers in memory: at most `capacity` beside those that must stay.
+ * The customers in memory: at most `capacity` beside those that must stay. One whose state is large counts as several, so
+ * that memory is bounded and not only their number.
  *
  * Most of them lie there as the bytes that the store has of them (engine/arena.ts): hundreds of bytes instead of thousands,
  * and close together. Who is asked for is unpacked, stays so while the batch lasts, and is bytes again when their commit
@@ -30,8 +31,10 @@ export interface CustomerCache {
   rest(): void;
   /** All commits up to this number are acknowledged. */
   acknowledged(commit: number): void;
-  /** Customers with changes that the store does not have yet. */
-  pinned(): IterableIterator<Customer>;
+  /** The number of the last commit that is acknowledged. */
+  readonly through: number;
+  /** Customers with changes that the store does not have yet, or did not have when that commit was the last acknowledged. */
+  pinned(through?: number): IterableIterator<Customer>;
   all(): IterableIterator<Customer>;
   /** Of customers as bytes: what they take, with the holes between them. */
   readonly heldBytes: number;
@@ -50,6 +53,10 @@ interface Entry extends Resident {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+/** Bytes of a customer who counts as one. */
+const USUAL_BYTES = 4096;
+
+const places = ({ length, customer }: Entry): number => 1 + Math.floor(Math.max(length, customer?.packedBytes ?? 0) / USUAL_BYTES);
 
 export function customerCache(capacity: number, unpack: Unpack = neverPacked): CustomerCache {
   const customers = new Map<string, Entry>();
@@ -60,12 +67,14 @@ export function customerCache(capacity: number, unpack: Unpack = neverPacked): C
   let generation = 0;
   let used = 0;
   let acknowledged = 0;
-  const isPinned = ({ customer, commit }: Entry): boolean => (customer === null ? commit > acknowledged : customer.dirty || customer.commit > acknowledged);
+  const isPinned = ({ customer, commit }: Entry, through = acknowledged): boolean =>
+    (customer === null ? commit > through : customer.dirty || customer.commit > through);
 
   function use(entry: Entry): void {
     if (entry.generation === generation) return;
     entry.generation = generation;
-    if (++used > half) endGeneration(entry);
+    used += places(entry);
+    if (used > half) endGeneration(entry);
   }
 
   /** `latest` begins the next one. */
@@ -77,7 +86,7 @@ export function customerCache(capacity: number, unpack: Unpack = neverPacked): C
     }
     generation++;
     latest.generation = generation;
-    used = 1;
+    used = places(latest);
   }
 
   function read({ id, slab, from, length, commit }: Entry): Customer {
@@ -151,7 +160,8 @@ export function customerCache(capacity: number, unpack: Unpack = neverPacked): C
       if (unpacked.every(({ slab }) => slab === null)) bytes.reuse();
     },
     acknowledged(commit) { acknowledged = commit; },
-    *pinned() { for (const entry of customers.values()) if (isPinned(entry)) yield entry.customer ?? read(entry); },
+    get through() { return acknowledged; },
+    *pinned(through = acknowledged) { for (const entry of customers.values()) if (isPinned(entry, through)) yield entry.customer ?? read(entry); },
     *all() { for (const entry of customers.values()) yield entry.customer ?? read(entry); },
   };
 }

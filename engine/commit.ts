@@ -21,6 +21,8 @@ export interface CommitPlace {
   readonly anew: readonly string[];
   /** Ids of outputs that were published before the store went back. */
   readonly suppress: ReadonlySet<string>;
+  /** What records up to this sequence cause was published before, whatever its id. */
+  readonly quiet: number;
 }
 
 /**
@@ -34,7 +36,9 @@ export function buildCommit(
   const ends: number[] = [];
   for (const customer of pending.customers) {
     // Of whom nothing is known any more, or was ever known, there is no state to keep.
+    const from = w.at;
     if (isKnown(customer)) writeCustomer(w, customer, place.layout, compiled);
+    customer.packedBytes = w.at - from;
     ends.push(w.at);
   }
   // Only now do the bytes stand still: the buffer may have grown while they were written.
@@ -46,7 +50,7 @@ export function buildCommit(
   const outputs: Output[] = [];
   let number = place.nextOutput;
   for (const { message, cause } of pending.messages) {
-    if (place.suppress.has(message.id)) continue;
+    if (cause <= place.quiet || place.suppress.has(message.id)) continue;
     outputs.push({ number: number++, subject: message.subject, id: message.id, cause, body: message.body });
   }
   const wakes = [...pending.reindexed].map((customer) => [customer.id, customer.indexed === Infinity ? null : customer.indexed] as const);

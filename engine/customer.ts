@@ -174,6 +174,8 @@ export interface Customer {
   dirty: boolean;
   /** Number of the newest commit that holds the customer's state; the cache keeps them until it is acknowledged. */
   commit: number;
+  /** Bytes of the state as it was read or written last. */
+  packedBytes: number;
   /** The cache's: when the customer was used last. */
   generation: number;
 }
@@ -185,7 +187,7 @@ export function newCustomer(id: string, zone: Zone): Customer {
   return {
     id, packed: null, firstSeen: Infinity, base: NaN, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
     extras: null,
-    seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, generation: -1,
+    seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, packedBytes: 0, generation: -1,
   };
 }
 

@@ -1,13 +1,16 @@
 /**
  * One process at work, through as many sessions as it takes.
  *
- * When the store went back, everything in memory is dropped and a new session opens from what the store says. When
- * another process has claimed a partition, or the log is no longer the one it was, the engine ends and says so.
+ * When the store went back, or the log is no longer the one it was, everything in memory is dropped and a new session opens
+ * from what the store says: partitions that cannot go on stand still there. A partition that another process has claimed is
+ * dropped, and the others are gone on with.
  */
 import type { Compiled } from "./compile/compiled.js";
 import type { Environment } from "./environment.js";
 import type { EngineOptions, Ports } from "./open-partition.js";
+import { SHARING, joinMembers } from "./membership.js";
 import { StoreMoved } from "./ownership.js";
+import { LogChanged } from "./ports.js";
 import { report, type Report } from "./population/report.js";
 import { openSession, type Session } from "./session.js";
 import type { EngineStats } from "./stats.js";
@@ -21,7 +24,7 @@ export interface Engine {
   figures(): Report;
   /** Stops reading, commits, publishes, and ends. */
   stop(): Promise<void>;
-  /** Settles when the engine has ended; rejects with OwnershipLost, LogChanged, or a failure that nobody foresaw. */
+  /** Settles when the engine has ended; rejects with CannotContinue where log and store do not belong together, or a failure that nobody foresaw. */
   readonly ended: Promise<void>;
 }
 
@@ -29,24 +32,27 @@ const BEGIN_AGAIN_AFTER_MS = 100;
 
 export function startEngine(compiled: Compiled, ports: Ports, options: EngineOptions, environment: Environment, stats: EngineStats): Engine {
   const stopping = new AbortController();
+  const membership = joinMembers(ports.store, environment, compiled.program.hash, options.sharing ?? SHARING, options.identity);
   let session: Session | null = null;
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       session = null;
       try {
-        session = await openSession(compiled, ports, options, environment, stats, stopping.signal);
+        session = await openSession(compiled, ports, options, environment, stats, membership, stopping.signal);
         return await session?.run();
       } catch (error) {
         session?.abandon();
-        if (!(error instanceof StoreMoved)) throw error;
-        environment.log("warn", "the store is older than this process's memory: beginning again from what the store says", { reason: error.message });
+        // What a log that is no longer what it was means for each partition, is found out where it is opened.
+        if (!(error instanceof StoreMoved || error instanceof LogChanged)) throw error;
+        const what = error instanceof LogChanged ? "the event log is not what it was" : "the store is older than this process's memory";
+        environment.log("warn", `${what}: beginning again from what the store says`, { reason: error.message });
         await environment.pause(BEGIN_AGAIN_AFTER_MS, stopping.signal);
       }
     }
   }
 
-  const ended = run();
+  const ended = run().finally(() => membership.leave());
   ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
   return {
     notReady: () => (session === null ? ["the event log and the store are not connected yet"] : session.notReady()),

@@ -35,6 +35,12 @@ export interface Meta {
   /** Number of the next output. */
   readonly next: number;
   readonly surplus: Surplus | null;
+  /** Identity of the output log that the numbers belong to; empty: a store from before this was noted, or no commit yet. */
+  readonly outputs: string;
+  /** Outputs up to this number were known to be published when the last commit was built. */
+  readonly published: number;
+  /** What records up to this sequence cause has been said already, or is never to be said (after a decision to rebuild). */
+  readonly quiet: number;
   /** Hash of the program that ran last; empty before the first commit. */
   readonly program: string;
   /** How far the partition had come when that program took it over; null: a store from before this was noted. */
@@ -71,6 +77,9 @@ export function readMeta(fields: MetaFields): Meta {
     }),
     next: wholeNumber(fields, "next", 1),
     surplus: surplus === undefined ? null : { from: surplus[0] ?? 0, to: surplus[1] ?? 0 },
+    outputs: fields["outputs"] ?? "",
+    published: wholeNumber(fields, "published", 0),
+    quiet: wholeNumber(fields, "quiet", 0),
     program: fields["program"] ?? "",
     began: readBegan(fields),
     layouts,
@@ -97,18 +106,24 @@ function wholeNumber(fields: MetaFields, name: string, otherwise: number): numbe
   return value;
 }
 
-export function writeMeta(meta: Omit<Meta, "began" | "layouts" | "since" | "fields">): MetaFields {
+export function writeMeta(meta: Omit<Meta, "quiet" | "began" | "layouts" | "since" | "fields">): MetaFields {
   return {
     format: String(STATE_VERSION),
     offset: String(meta.offset),
     clock: String(meta.clock),
     log: meta.log,
-    anchors: meta.anchors.slice(0, ANCHORS_KEPT).map((anchor) => `${anchor.sequence}:${anchor.stamp}`).join(" "),
+    anchors: anchorsField(meta.anchors),
     next: String(meta.next),
-    surplus: meta.surplus === null ? "" : `${meta.surplus.from}:${meta.surplus.to}`,
+    surplus: surplusField(meta.surplus),
+    outputs: meta.outputs,
+    published: String(meta.published),
     program: meta.program,
   };
 }
+
+export const anchorsField = (anchors: readonly Anchor[]): string => anchors.slice(0, ANCHORS_KEPT).map(({ sequence, stamp }) => `${sequence}:${stamp}`).join(" ");
+
+export const surplusField = (surplus: Surplus | null): string => (surplus === null ? "" : `${surplus.from}:${surplus.to}`);
 
 export function sinceField(since: ReadonlyMap<string, number>): MetaFields {
   return { since: since.size === 0 ? "" : JSON.stringify(Object.fromEntries(since)) };

@@ -1,11 +1,14 @@
 /** From a claim to a worker: what must be read and compared before a partition may go on. */
 import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
+import type { Identity, Sharing } from "./membership.js";
 import { readMeta, type Anchor } from "./meta.js";
 import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
-import { LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
-import { StoreMoved, ownCommits } from "./ownership.js";
-import { CannotContinue, checkLog, goingOn, planLayouts, planOutputs } from "./recovery.js";
+import { LogMissing, LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
+import { StoreMoved, ownCommits, takenOver } from "./ownership.js";
+import { cannotContinue, outputsMissing } from "./continuity.js";
+import { planOutputs, type OutputPlan } from "./output-plan.js";
+import { CannotContinue, checkLog, goingOn, planLayouts } from "./recovery.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import { unpackCustomer } from "./state.js";
 import type { EngineStats } from "./stats.js";
@@ -22,6 +25,12 @@ export interface EngineOptions {
   readonly cacheCustomers: number;
   readonly limits: WorkerLimits;
   /** Other than usual in simulations only. */
+  readonly sharing?: Sharing;
+  /** What is known of this process and others beside the store. */
+  readonly identity?: Identity;
+  /** For how many partitions log and store were set up: a log of another number is another log. */
+  readonly partitions?: number;
+  /** Other than usual in simulations only. */
   readonly sizes?: Sizes;
 }
 
@@ -35,19 +44,26 @@ export interface Shared {
   readonly info: LogInfo;
   /** Ends patience while opening. */
   readonly stopping: AbortSignal;
-  /** Ends the workers at once. */
-  readonly lifetime: AbortSignal;
-  /** The newest record that was handed to anybody. */
+}
+
+/** What is one partition's own. */
+export interface Holding {
+  /** Ends the worker at once. */
+  readonly signal: AbortSignal;
+  /** The newest record up to which the log was handed out to it. */
   readonly seen: () => Anchor;
-  /** Records of the log that have not been handed to anybody. */
+  /** Records of the log that have not been handed to it. */
   readonly unread: () => number;
 }
+
+/** A stream that is not found this often in a row, with growing pauses (some seconds in all), is gone. */
+const MISSING_ATTEMPTS = 8;
 
 /** Failures that pass: the same may be asked again. */
 export const passes = (error: unknown): boolean => error instanceof StoreUnavailable || error instanceof LogUnavailable;
 
 /** Rejects with CannotContinue, StateTooNew and their like where the partition must stand still. */
-export async function openPartition(shared: Shared, index: number): Promise<Worker> {
+export async function openPartition(shared: Shared, index: number, holding: Holding): Promise<Worker> {
   const { compiled, ports, options, environment, stats, info, stopping } = shared;
   const { sizes = SIZES } = options;
   const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, stopping, what, passes, attempt);
@@ -56,8 +72,9 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
   const meta = readMeta(claim.meta);
   // Asked anew: until the claim another process may have worked off events that this one had not heard of.
-  await ask("comparing the event log", async () => checkLog(index, meta, await ports.log.info(), ports.log)).catch(certain);
-  const outputPlan = await ask("comparing the outputs", () => planOutputs(index, meta, ports.store, ports.outputs, sizes)).catch(certain);
+  await ask("comparing the event log", () => checkLog(index, meta, ports)).catch(certain);
+  const outputPlan = await comparedOutputs().catch(certain);
+  const number = await renumbered(outputPlan);
   if (meta.program !== "" && meta.program !== compiled.program.hash) {
     environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });
   }
@@ -73,8 +90,8 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
   }
   return startWorker({
     partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
-    signal: shared.lifetime, writer: claim.writer, number: claim.number, meta, logIdentity: info.identity,
-    layouts, outputPlan, seen: shared.seen, unread: shared.unread,
+    ...holding, writer: claim.writer, number, meta, logIdentity: info.identity,
+    layouts, outputPlan,
   });
 
   /** Nobody is called before it is sure that the store still says what the claim found. */
@@ -85,9 +102,31 @@ export async function openPartition(shared: Shared, index: number): Promise<Work
     throw error;
   }
 
+  async function comparedOutputs(): Promise<OutputPlan> {
+    let missing = 0;
+    // A cluster that starts may not know a stream at first.
+    const comesYet = (error: unknown): boolean => passes(error) || (error instanceof LogMissing && ++missing < MISSING_ATTEMPTS);
+    try {
+      return await insist(environment, stopping, "comparing the outputs", comesYet, () => planOutputs(index, meta, ports.store, ports.outputs, sizes));
+    } catch (error) {
+      throw error instanceof LogMissing ? cannotContinue(index, outputsMissing(index)) : error;
+    }
+  }
+
+  /** The number of the last commit, when outputs that need it have new numbers. */
+  async function renumbered({ notes, renumbered: change }: OutputPlan): Promise<number> {
+    for (const note of notes) environment.log("warn", note, { partition: index });
+    if (change === null) return claim.number;
+    const commit = { partition: index, writer: claim.writer, number: claim.number + 1, states: [], wakes: [], segments: [], forget: 0, ...change };
+    const answer = await ask("giving outputs new numbers", () => ports.store.commit(commit));
+    if (answer === "lost") throw takenOver(index);
+    if (answer === "moved") throw new StoreMoved(`partition ${index}: the store went back while the partition was opened`);
+    return commit.number;
+  }
+
   async function countSegments(): Promise<void> {
     const names = compiled.segments.map((segment) => segment.name);
     const sizes = await ask("counting segments", () => ports.store.segmentSizes(index, names));
-    names.forEach((name, i) => stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (sizes[i] ?? 0)));
+    stats.segmentCustomers.set(index, new Map(names.map((name, i) => [name, sizes[i] ?? 0])));
   }
 }

@@ -5,7 +5,7 @@
 import type { Action, Change, Sink } from "./evaluate.js";
 import { SILENT } from "./evaluate.js";
 import { actionMessage, changeMessage, deadMessage, type Message } from "./outputs.js";
-import type { Partition } from "./partition.js";
+import type { Partition, Pending } from "./partition.js";
 import { contributed, experimented, read } from "./population/population.js";
 
 /** Largest output: what a broker takes that has not been set up otherwise (1 MiB), less room for headers. */
@@ -33,8 +33,10 @@ export const both = (a: Sink, b: Sink): Sink => ({
 
 export function sinkOf(p: Told): Sink {
   const { stats } = p;
+  const members = stats.segmentCustomers.get(p.options.index) ?? new Map<string, number>();
+  stats.segmentCustomers.set(p.options.index, members);
   const add = (message: Message, isAction: boolean): void => {
-    p.pending.messages.push({ message, cause: p.causeSequence, stamp: p.causeStamp, isAction });
+    say(p, { message, cause: p.causeSequence, stamp: p.causeStamp, isAction });
   };
   return {
     ...SILENT,
@@ -61,7 +63,7 @@ export function sinkOf(p: Told): Sink {
       stats.segmentChanges.set(name, counted);
       if (change.entered) counted.entered++;
       else counted.left++;
-      stats.segmentCustomers.set(name, (stats.segmentCustomers.get(name) ?? 0) + (change.entered ? 1 : -1));
+      members.set(name, (members.get(name) ?? 0) + (change.entered ? 1 : -1));
     },
     suppressed({ channel, rule, reason }) {
       let byRule = stats.suppressed.get(channel);
@@ -85,6 +87,12 @@ export function sinkOf(p: Told): Sink {
   };
 }
 
+/** It goes out with the next commit. */
+export function say(p: Pick<Partition, "pending">, said: Pending["messages"][number]): void {
+  p.pending.messages.push(said);
+  p.pending.weight += said.message.body.length;
+}
+
 /** One output too large for the broker would stop all behind it. */
 function buryAction(p: Told, message: Message, bytes: number): void {
   p.stats.deadLetters.too_large++;
@@ -93,5 +101,5 @@ function buryAction(p: Told, message: Message, bytes: number): void {
     detail: `the action ${message.id} has ${bytes} bytes; ${MAX_OUTPUT_BYTES} are allowed. Put less of the event into its payload`,
   };
   p.buried.set("too_large", { detail: dead.detail, subject: dead.subject, sequence: dead.sequence });
-  p.pending.messages.push({ message: deadMessage(p.options.index, dead, p.clock, message.id), cause: p.causeSequence, stamp: p.causeStamp, isAction: false });
+  say(p, { message: deadMessage(p.options.index, dead, p.clock, message.id), cause: p.causeSequence, stamp: p.causeStamp, isAction: false });
 }

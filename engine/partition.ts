@@ -22,7 +22,7 @@ import { isKnown } from "./erasure.js";
 import { evaluator, processEvent, processFigures, processWake, zoneOfProfile, type Evaluator, type Sink } from "./evaluate.js";
 import { hash64 } from "./hash.js";
 import { deadMessage, type Message } from "./outputs.js";
-import { both, sinkOf } from "./partition-sink.js";
+import { both, say, sinkOf } from "./partition-sink.js";
 import {
   completes, createPopulation, drawUpInMemory, figuresOf, isStale, markSettled, receive, type CountsPending, type Population, type Tables,
 } from "./population/population.js";
@@ -71,6 +71,10 @@ export interface Pending {
   /** By ranking and value: how many customers more stand there. */
   readonly counts: CountsPending;
   records: number;
+  /** Wakes that ran. */
+  wakes: number;
+  /** About how much it weighs: bytes of the customers' states as they were last, characters of what is said. */
+  weight: number;
   /** When the broker took each record. */
   readonly arrivals: number[];
 }
@@ -100,6 +104,8 @@ export interface Partition {
   causeStamp: number;
   /** Deadlines of the wakes that ran since they were last looked at, for the lateness metric. */
   readonly lateWakes: number[];
+  /** Wakes in a row after which the customer was to be woken again at once. */
+  again: number;
   /** The newest stamp of the partition's own events. */
   newestStamp: number;
   /** Dead letters since they were last looked at. */
@@ -107,7 +113,7 @@ export interface Partition {
 }
 
 function emptyPending(): Pending {
-  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], counts: new Map(), records: 0, arrivals: [] };
+  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], counts: new Map(), records: 0, wakes: 0, weight: 0, arrivals: [] };
 }
 
 /** `watch` is told all that the evaluation says, as it is said: tests look on through it. */
@@ -121,7 +127,7 @@ export function createPartition(
     cache: customerCache(options.cacheCustomers, (id, bytes, from, to) => (from === to || unpack === undefined ? nobodyYet(compiled, id) : unpack(id, bytes, from, to))),
     wakes: inMemory ? allWakesInMemory() : unreadWakes(options.sizes),
     population: createPopulation(compiled, place, fields),
-    clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [], newestStamp: -Infinity, buried: new Map<DeadReason, Buried>(),
+    clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [], again: 0, newestStamp: -Infinity, buried: new Map<DeadReason, Buried>(),
   };
   const own = sinkOf(parts);
   // The sink writes into the very object that is the partition.
@@ -154,7 +160,8 @@ const MAX_COMMIT_MESSAGES = 4000;
 
 export function isFull(p: Partition): boolean {
   const { pending, options: { sizes = SIZES } } = p;
-  return pending.customers.length >= sizes.commitCustomers || pending.records >= MAX_COMMIT_RECORDS || pending.messages.length >= MAX_COMMIT_MESSAGES;
+  return pending.customers.length >= sizes.commitCustomers || pending.records >= MAX_COMMIT_RECORDS || pending.messages.length >= MAX_COMMIT_MESSAGES ||
+    pending.wakes >= sizes.commitWakes || pending.weight >= sizes.commitMost;
 }
 
 /**
@@ -240,15 +247,24 @@ function runWakes(p: Partition, upTo: number): Progress {
     if (customer.wake <= wake.at) {
       if (wake.at > p.clock) p.clock = wake.at;
       p.lateWakes.push(wake.at);
-      const now = p.clock > wake.at ? p.clock : wake.at;
-      try {
-        processWake(p.evaluator, customer, now);
-      } catch (error) {
-        throw evaluationFailed(p, customer, error);
-      }
+      p.pending.wakes++;
+      wakeUp(p, customer, p.clock > wake.at ? p.clock : wake.at);
       if (p.population !== null) markSettled(p.population, customer);
     }
     reindex(p, customer);
+  }
+}
+
+/** So often in a row somebody may ask, when woken, to be woken at once: without a bound a fault of ours would never end. */
+const MOST_AGAIN = 100;
+
+function wakeUp(p: Partition, customer: Customer, now: number): void {
+  try {
+    processWake(p.evaluator, customer, now);
+    p.again = customer.wake > now ? 0 : p.again + 1;
+    if (p.again > MOST_AGAIN) throw new Error(`woken at ${now}, they are to be woken at ${customer.wake}, over and over`);
+  } catch (error) {
+    throw evaluationFailed(p, customer, error);
   }
 }
 
@@ -310,7 +326,7 @@ function bury(p: Partition, work: Extract<Work, { k: "dead" }>): void {
   p.stats.deadLetters[work.reason]++;
   countEvent(p.stats, p.compiled.events.get(work.type)?.name ?? "other", "dead");
   p.buried.set(work.reason, { detail: work.detail, subject: work.subject, sequence: work.sequence });
-  p.pending.messages.push({ message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
+  say(p, { message: deadMessage(p.options.index, work, p.clock), cause: work.sequence, stamp: work.arrived, isAction: false });
 }
 
 export function countEvent(stats: EngineStats, type: string, outcome: EventOutcome): void {
@@ -323,6 +339,7 @@ function touch(p: Partition, customer: Customer): void {
   if (customer.dirty) return;
   customer.dirty = true;
   p.pending.customers.push(customer);
+  p.pending.weight += customer.packedBytes;
 }
 
 /** Keeps the index no later than the wake. A later wake leaves an early entry behind, which is a hint and no harm. */
@@ -388,10 +405,10 @@ function passInMemory(p: Partition, population: Population, today: number): Prog
 function settleUnder(p: Partition, tables: Tables, customer: Customer): void {
   try {
     processFigures(p.evaluator, customer, tables.at, tables.day);
-    while (customer.wake <= p.clock) processWake(p.evaluator, customer, Math.max(customer.wake, tables.at));
   } catch (error) {
     throw evaluationFailed(p, customer, error);
   }
+  while (customer.wake <= p.clock) wakeUp(p, customer, Math.max(customer.wake, tables.at));
   if (customer.extras !== null) customer.extras.figuresOf = tables.day;
 }
 
@@ -491,14 +508,15 @@ export function wantsWakes(p: Partition, upTo: number): Wake | null | undefined 
 
 /**
  * A page of the wake index, as the store had it. Entries of customers with changes on their way are as memory has them,
- * not as the store does; those that lie within the page's reach are added.
+ * not as the store does; those that lie within the page's reach are added. `asked`: what `cache.through` was when the page
+ * was asked for, since a commit may be acknowledged while a page from before it is on its way.
  */
-export function supplyWakes(p: Partition, page: readonly Wake[], complete: boolean): void {
+export function supplyWakes(p: Partition, page: readonly Wake[], complete: boolean, asked = p.cache.through): void {
   const before = p.wakes.horizon;
   addPage(p.wakes, page, complete);
   const after = p.wakes.horizon;
   const within = (at: number): boolean => (before === null || at >= before.at) && (after === null || at <= after.at);
-  for (const customer of p.cache.pinned()) {
+  for (const customer of p.cache.pinned(asked)) {
     if (customer.indexed !== Infinity && within(customer.indexed)) addWake(p.wakes, { at: customer.indexed, customer: customer.id });
   }
 }

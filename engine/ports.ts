@@ -172,7 +172,21 @@ export interface Commit {
  */
 export type CommitAnswer = "done" | "already" | "lost" | "moved";
 
+/** A process that says that it lives, and which partitions it holds. */
+export interface Member {
+  /** Differs from that of every other process, also of an earlier one of the same name. */
+  readonly id: string;
+  /** In order. */
+  readonly holds: readonly number[];
+}
+
 export interface StateStore {
+  /**
+   * Says that a member lives for `leaseMs` more by the store's own clock, and what it holds; with 0 it leaves. Answers all
+   * whose lease has not run out, itself among them, in order of the bytes of their ids. Nothing else depends on it: claims
+   * and commits are what decides whose a partition is.
+   */
+  beat(member: string, holds: readonly number[], leaseMs: number): Promise<readonly Member[]>;
   /** Takes the partition over: raises its epoch, sets the writer. Every earlier writer's commits are `lost` from now on. */
   claim(partition: number, token: string): Promise<Claim>;
   /** Reads meta without claiming (inspect, plan). */
@@ -210,6 +224,8 @@ export interface StateStore {
 
 /** One stream per partition, appended to in a chain: number n is accepted only behind number n − 1. */
 export interface OutputLog {
+  /** Changes when the partition's stream is deleted and made again. Rejects with LogMissing where there is none. */
+  identity(partition: number): Promise<string>;
   /** The number of the newest output ever accepted for the partition (purges and limits do not lower it); 0: none. */
   last(partition: number): Promise<number>;
   /**

@@ -4,12 +4,17 @@
  */
 import { insist, type Bell } from "./environment.js";
 import { StoreMoved, ownCommits, passes } from "./ownership.js";
-import { LogFull, LogUnavailable, type Output } from "./ports.js";
+import { cannotContinue, outputsMissing } from "./continuity.js";
+import { LogFull, LogMissing, LogUnavailable, type Output } from "./ports.js";
+import type { Sizes } from "./sizes.js";
 import { observe, type PartitionStats } from "./stats.js";
 import type { WorkerParts } from "./worker.js";
 
 /** After a refusal that left the end of the output stream where it was. */
 const REFUSED_PAUSE_MS = 10;
+
+/** A stream that is not found this often in a row, with growing pauses, is gone; a cluster that starts may not know it at first. */
+const MISSING_ATTEMPTS = 8;
 
 /** An output that is committed and not known to be published. */
 export interface Outgoing {
@@ -23,6 +28,8 @@ export interface Publishing {
   readonly parts: WorkerParts;
   /** In order of their numbers. */
   outgoing: Outgoing[];
+  /** Characters of their bodies. */
+  outgoingWeight: number;
   publishedUpTo: number;
   readonly nextOutput: number;
   /** The end of the output stream may have gone back while nothing was written to it. */
@@ -34,6 +41,14 @@ export interface Publishing {
 }
 
 export async function publishLoop(s: Publishing, evaluating: () => boolean): Promise<void> {
+  try {
+    await publishOn(s, evaluating);
+  } catch (error) {
+    throw error instanceof LogMissing ? cannotContinue(s.parts.partition.options.index, outputsMissing(s.parts.partition.options.index)) : error;
+  }
+}
+
+async function publishOn(s: Publishing, evaluating: () => boolean): Promise<void> {
   const { signal, environment, outputs, partition, stats, sizes } = s.parts;
   const index = partition.options.index;
   while (!signal.aborted) {
@@ -44,11 +59,12 @@ export async function publishLoop(s: Publishing, evaluating: () => boolean): Pro
       await s.toPublish.wait();
       continue;
     }
-    const window = s.outgoing.slice(0, sizes.publishAtOnce);
+    const window = firstOf(s.outgoing, sizes);
     const first = (window[0] as Outgoing).output.number;
     const started = environment.seconds();
     // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
-    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull;
+    let missing = 0;
+    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull || (error instanceof LogMissing && ++missing < MISSING_ATTEMPTS);
     const accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable,
       () => outputs.publish(index, window.map(({ output }) => output)));
     const last = first + window.length - 1;
@@ -60,11 +76,19 @@ export async function publishLoop(s: Publishing, evaluating: () => boolean): Pro
   }
 }
 
+/** As many as may be under way at a time; one at least. */
+function firstOf(outgoing: readonly Outgoing[], { publishAtOnce, publishMost }: Sizes): Outgoing[] {
+  let n = 0;
+  for (let weight = 0; n < outgoing.length && n < publishAtOnce && (n === 0 || weight < publishMost); n++) weight += (outgoing[n] as Outgoing).output.body.length;
+  return outgoing.slice(0, n);
+}
+
 function accept(s: Publishing, upTo: number): void {
   const now = s.parts.environment.now();
   let n = 0;
   while (n < s.outgoing.length && (s.outgoing[n] as Outgoing).output.number <= upTo) {
-    const { arrived, isAction } = s.outgoing[n] as Outgoing;
+    const { arrived, isAction, output } = s.outgoing[n] as Outgoing;
+    s.outgoingWeight -= output.body.length;
     if (isAction && arrived > 0) observe(s.parts.stats.actionSeconds, Math.max(0, now - arrived) / 1000);
     n++;
   }
@@ -76,11 +100,36 @@ function accept(s: Publishing, upTo: number): void {
 
 /** With nothing to publish nobody would notice that the output stream lost its end. */
 async function compareEnd(s: Publishing): Promise<void> {
+  await compareIdentity(s);
   const { environment, signal, outputs, partition } = s.parts;
   const { index } = partition.options;
   s.endInDoubt = false;
   const last = await insist(environment, signal, `asking for the end of OUT_${index}`, (error) => error instanceof LogUnavailable, () => outputs.last(index));
   if (last !== s.publishedUpTo) await resume(s, last);
+}
+
+/** A stream that was made again may not be filled from the outbox: its readers would get all that once more. */
+async function compareIdentity(s: Publishing): Promise<void> {
+  const { environment, signal, outputs, partition, outputPlan } = s.parts;
+  const { index } = partition.options;
+  const identity = await insist(environment, signal, `asking what OUT_${index} is`, (error) => error instanceof LogUnavailable, () => outputs.identity(index));
+  if (identity === outputPlan.identity) return;
+  await ownCommits(s.parts);
+  // Opened anew, the partition says what happened and what the choices are.
+  throw new StoreMoved(`partition ${index}: the output stream OUT_${index} was deleted and made again`);
+}
+
+/** What the stream took under the numbers that are to be published may be somebody else's. */
+async function compareOutputs(s: Publishing, last: number): Promise<void> {
+  const { environment, signal, outputs, partition } = s.parts;
+  const { index } = partition.options;
+  const first = s.outgoing[0]?.output.number ?? last + 1;
+  const there = await insist(environment, signal, `reading OUT_${index}`, (error) => error instanceof LogUnavailable, () => outputs.read(index, first, last));
+  for (const { number, id } of there) {
+    if (s.outgoing[number - first]?.output.id === id) continue;
+    await ownCommits(s.parts);
+    throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds another's output under number ${number}`);
+  }
 }
 
 /** After a refusal or a lost reply: goes on from where the output stream really ends. */
@@ -90,8 +139,12 @@ async function resume(s: Publishing, last: number): Promise<void> {
   const first = s.outgoing[0]?.output.number ?? s.publishedUpTo + 1;
   if (last >= s.nextOutput) await ownCommits(s.parts);
   if (last >= s.nextOutput) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds ${last} outputs, of which only ${s.nextOutput - 1} are committed`);
-  if (last >= first) return accept(s, last);
+  if (last >= first) {
+    await compareOutputs(s, last);
+    return accept(s, last);
+  }
   if (last === first - 1) return environment.pause(REFUSED_PAUSE_MS, signal);
+  await compareIdentity(s);
   // The output stream lost its end: what was published before is taken from the outbox again.
   const lost: Outgoing[] = [];
   for (let from = last + 1; from < first; ) {
@@ -101,5 +154,7 @@ async function resume(s: Publishing, last: number): Promise<void> {
     from = (page.at(-1)?.number ?? from) + 1;
   }
   environment.log("warn", `OUT_${index} lost its end; publishing it again from the outbox`, { from: last + 1, to: first - 1 });
-  s.outgoing.unshift(...lost);
+  // One by one: a list of arguments has its limit.
+  s.outgoing = [...lost, ...s.outgoing];
+  for (const { output } of lost) s.outgoingWeight += output.body.length;
 }

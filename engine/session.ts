@@ -1,22 +1,20 @@
 /**
- * One stretch of work: from opening every partition to the end, or to the moment at which all memory must be dropped.
+ * One stretch of work: from finding out which partitions are this process's to the end, or to the moment at which all memory
+ * must be dropped.
  *
- * The log is read once; every record goes to the worker of its partition. A partition that cannot go on stands still
- * with its reason; the others do not notice.
+ * Three things go on: the process says that it lives, and takes and gives up partitions as members come and go (holding.ts);
+ * the log is read for all partitions (reading.ts); and time is told to those that wait for it (ticks.ts).
  */
-import { StateCorrupt } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
-import { MetaCorrupt, type Anchor } from "./meta.js";
-import { openPartition, passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
-import type { ConnectionState, LogReader, LogRecord } from "./ports.js";
-import { EvaluationFailed } from "./partition.js";
+import { startHolding, type Holding } from "./holding.js";
+import { programOf, type Membership, type View } from "./membership.js";
+import { passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
+import type { ConnectionState } from "./ports.js";
+import { startReading, type Reading } from "./reading.js";
 import { CannotContinue } from "./recovery.js";
-import { StateTooNew } from "./state.js";
-import type { EngineStats } from "./stats.js";
-import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "./subjects.js";
+import { forgetPartition, type EngineStats } from "./stats.js";
 import { tick } from "./ticks.js";
-import { ClockAlarm, type Worker } from "./worker.js";
 
 export interface Session {
   /** Works until the signal to stop, then finishes what was read. Rejects with what no partition alone can answer for. */
@@ -26,73 +24,51 @@ export interface Session {
   notReady(): string[];
 }
 
-/** Records handed to a partition and not yet taken: above this, reading pauses. */
-const MAX_BACKLOG = 8192;
-const TAKE_AT_ONCE = 4096;
-const READ_TIMEOUT_MS = 1000;
-const FULL_PAUSE_MS = 1;
-/** What cannot be committed in this time after a signal is done again by whoever takes over. */
-const FINISH_WITHIN_MS = 4000;
 /** Ready means: no more events than this are waiting. */
 const READY_LAG = 10_000;
-/** Every so many records idle partitions are asked whether their position should be recorded. */
-const NUDGE_EVERY = 4096;
+/** While others are to give something up, it asks so much more often. */
+const SOONER = 4;
 
 interface State {
   readonly shared: Shared;
-  /** By partition; null: it stands still. */
-  readonly workers: (Worker | null)[];
-  /** All that were started. */
-  readonly started: Worker[];
-  /** Why partitions stand still. */
-  readonly standing: string[];
-  /** Records of a partition up to here were processed before this session. */
-  readonly offsets: number[];
-  seen: Anchor;
-  sinceNudge: number;
-  /** A server was away and has come back while partitions were opened. */
-  cameBack: boolean;
-  reader: LogReader | null;
+  readonly membership: Membership;
+  readonly reading: Reading;
+  readonly holding: Holding;
+  view: View | null;
   failure: Error | null;
+  /** Aborted when all is done, or dropped. */
   readonly lifetime: AbortController;
   /** Aborted by the order to stop, and by a failure. */
   readonly over: AbortController;
+  /** Ends the pause until the next beat. */
+  napping: AbortController;
+  hasNews: boolean;
 }
 
-/** Null: told to stop before everything was open. */
+/** Null: told to stop before anything was known. */
 export async function openSession(
-  compiled: Compiled, ports: Ports, options: EngineOptions, environment: Environment, stats: EngineStats, stopping: AbortSignal,
+  compiled: Compiled, ports: Ports, options: EngineOptions, environment: Environment, stats: EngineStats, membership: Membership, stopping: AbortSignal,
 ): Promise<Session | null> {
   try {
     const info = await insist(environment, stopping, "asking the event log how it stands", passes, () => ports.log.info());
-    const lifetime = new AbortController();
+    if (options.partitions !== undefined && info.partitions !== options.partitions) {
+      throw new CannotContinue(`the event log is one of ${info.partitions} partitions, the store one of ${options.partitions}: they do not belong together (was the log made again?)`);
+    }
+    for (let index = 0; index < info.partitions; index++) forgetPartition(stats, index);
+    const shared: Shared = { compiled, ports, options, environment, stats, info, stopping };
+    const [lifetime, over] = [new AbortController(), new AbortController()];
+    const failed = (error: Error): void => fail(s, error);
+    const reading = startReading({ ports, options, environment, stats, partitions: info.partitions, signal: over.signal, failed });
+    const holding = startHolding({ shared, reading, id: membership.id, failed, changed: () => wake(s) });
     const s: State = {
-      shared: {
-        compiled, ports, options, environment, stats, info, stopping, lifetime: lifetime.signal,
-        seen: () => s.seen, unread: () => s.reader?.lag ?? 0,
-      },
-      workers: [], started: [], standing: [], offsets: [], seen: { sequence: 0, stamp: 0 }, sinceNudge: 0, cameBack: false, reader: null, failure: null,
-      lifetime, over: new AbortController(),
+      shared, membership, reading, holding, lifetime, over, view: null, failure: null, napping: new AbortController(), hasNews: false,
     };
     // A session that ended must not be held by the signal, with all that it has in memory: there may be many in a process.
     stopping.addEventListener("abort", () => s.over.abort(), { once: true, signal: lifetime.signal });
-    if (stopping.aborted) s.over.abort();
-    stats.segmentCustomers.clear();
-    stats.sums.clear();
-    for (const segment of compiled.segments) stats.segmentCustomers.set(segment.name, 0);
-    try {
-      // Before anything is asked: a server may go away and come back while others are still being opened.
-      for (const port of [ports.log, ports.store]) lifetime.signal.addEventListener("abort", port.watch(comparing(s)), { once: true });
-      s.workers.push(...await allOpen(s));
-    } catch (error) {
-      endWorkers(s);
-      throw error;
-    }
-    s.offsets.push(...s.workers.map((worker) => (worker === null ? Infinity : stats.partitions.get(worker.index)?.offset ?? 0)));
-    for (const worker of atWork(s)) {
-      watch(s, worker);
-      if (s.cameBack) worker.compare();
-    }
+    over.signal.addEventListener("abort", () => wake(s), { once: true });
+    if (stopping.aborted) over.abort();
+    // Before anything is asked: a server may go away and come back while partitions are being opened.
+    for (const port of [ports.log, ports.store]) lifetime.signal.addEventListener("abort", port.watch(comparing(s)), { once: true });
     return { run: () => run(s), abandon: () => abandon(s), notReady: () => notReady(s) };
   } catch (error) {
     if (stopping.aborted) return null;
@@ -100,58 +76,13 @@ export async function openSession(
   }
 }
 
-/** Failures that concern one partition only and need a person. */
-function standsStill(error: unknown): error is Error {
-  return error instanceof CannotContinue || error instanceof StateTooNew || error instanceof StateCorrupt || error instanceof MetaCorrupt ||
-    error instanceof ClockAlarm || error instanceof EvaluationFailed;
-}
-
-/** Waits for all, also where one fails: what is left behind would go on claiming what others have taken over since. */
-async function allOpen(s: State): Promise<(Worker | null)[]> {
-  const opened = await Promise.allSettled(Array.from({ length: s.shared.info.partitions }, (_, index) => openOrStand(s, index)));
-  return opened.map((one) => {
-    if (one.status === "rejected") throw one.reason;
-    return one.value;
-  });
-}
-
-async function openOrStand(s: State, index: number): Promise<Worker | null> {
-  try {
-    const worker = await openPartition(s.shared, index);
-    s.started.push(worker);
-    return worker;
-  } catch (error) {
-    if (!standsStill(error)) throw error;
-    stand(s, index, error);
-    return null;
-  }
-}
-
-function stand(s: State, index: number, error: Error): void {
-  const { stats, environment } = s.shared;
-  environment.log("error", error.message, { partition: index });
-  s.standing.push(error.message);
-  const known = stats.partitions.get(index);
-  if (known === undefined) stats.partitions.set(index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: error.message });
-  else known.stopped = error.message;
-}
-
-function watch(s: State, worker: Worker): void {
-  worker.ended.catch((error: Error) => {
-    if (s.lifetime.signal.aborted) return;
-    if (!standsStill(error)) return fail(s, error);
-    s.workers[worker.index] = null;
-    stand(s, worker.index, error);
-  });
-}
-
 /** A server that was away may have come back without the last of what it had taken. */
 function comparing(s: State): (state: ConnectionState) => void {
   let away = false;
   return (state) => {
     if (state === "connected" && away) {
-      s.cameBack = true;
-      for (const worker of atWork(s)) worker.compare();
+      s.holding.compare();
+      wake(s);
     }
     away = state === "disconnected";
   };
@@ -163,97 +94,87 @@ function fail(s: State, error: Error): void {
 }
 
 async function run(s: State): Promise<void> {
-  const { environment, info, ports } = s.shared;
-  const signal = s.over.signal;
-  const loops = [readOn(s)];
+  const { shared: { environment, info, ports, stopping }, holding, reading, over: { signal } } = s;
+  const loops = [share(s)];
   if (info.clock === "broker") {
-    loops.push(tick({ log: ports.log, environment, workers: () => atWork(s), unread: () => s.reader?.lag ?? 1, signal }));
+    loops.push(tick({ log: ports.log, environment, workers: () => holding.workers, isDelivered: (index) => holding.isDelivered(index), signal }));
   }
   await Promise.all(loops.map((loop) => loop.catch((error: Error) => {
     // Told to stop while a server was away: that is an end like any other.
-    if (!(s.shared.stopping.aborted && passes(error))) fail(s, error);
+    if (!(stopping.aborted && passes(error))) fail(s, error);
   })));
-  await s.reader?.close().catch(() => undefined);
-  if (s.failure === null) {
-    const finished = Promise.all([...atWork(s)].map((worker) => worker.finish().catch((error: Error) => fail(s, error))));
-    await Promise.race([finished, environment.pause(FINISH_WITHIN_MS, s.lifetime.signal)]);
-  }
-  endWorkers(s);
+  await reading.close();
+  if (s.failure === null) await holding.finish();
+  end(s);
   if (s.failure !== null) throw s.failure;
 }
 
-function* atWork(s: State): Generator<Worker> {
-  for (const worker of s.workers) if (worker !== null) yield worker;
-}
-
-async function readOn(s: State): Promise<void> {
-  const { environment, ports, stats, stopping } = s.shared;
-  const { signal } = s.over;
-  const over = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  const from = Math.min(...s.offsets);
-  if (from === Infinity) return over; // every partition stands still
-  s.seen = { sequence: from, stamp: 0 };
-  const reader = await insist(environment, stopping, "opening the event log", passes, () => ports.log.read(from + 1));
-  s.reader = reader;
-  while (!signal.aborted) {
-    if (backlog(s) > MAX_BACKLOG) {
-      await environment.pause(FULL_PAUSE_MS, signal);
-      continue;
-    }
-    await Promise.race([reader.ready(READ_TIMEOUT_MS), over]);
-    if (signal.aborted) return;
-    dispatch(s, reader.take(TAKE_AT_ONCE));
-    for (const [index, counted] of stats.partitions) counted.lag = reader.lag + (s.workers[index]?.backlog ?? 0);
-    stats.cachedCustomers = 0;
-    for (const worker of atWork(s)) stats.cachedCustomers += worker.cachedCustomers;
-  }
-}
-
-function backlog(s: State): number {
-  let most = 0;
-  for (const worker of s.workers) if (worker !== null && worker.backlog > most) most = worker.backlog;
-  return most;
-}
-
-const TICKS = `events.${TICK_TYPE}.`;
-const FIGURES = `events.${POPULATION_TYPE}.`;
-
-function dispatch(s: State, records: readonly LogRecord[]): void {
-  const { partitions } = s.shared.info;
-  for (const record of records) {
-    const { subject } = record;
-    s.seen = { sequence: record.sequence, stamp: record.stamp };
-    if (subject.startsWith(FIGURES)) {
-      for (const worker of atWork(s)) if (record.sequence > (s.offsets[worker.index] ?? Infinity)) worker.offer(record);
-      continue;
-    }
-    const token = subject.slice(subject.lastIndexOf(".") + 1);
-    const index = subject.startsWith(TICKS) ? Number(token) : partitionOf(token, partitions);
-    if (record.sequence > (s.offsets[index] ?? Infinity)) s.workers[index]?.offer(record);
-  }
-  s.sinceNudge += records.length;
-  if (s.sinceNudge < NUDGE_EVERY) return;
-  s.sinceNudge = 0;
-  for (const worker of atWork(s)) if (worker.idle) worker.nudge();
-}
-
-function endWorkers(s: State): void {
+function end(s: State): void {
+  s.holding.abandon();
   s.lifetime.abort();
-  for (const worker of s.started) worker.abandon();
 }
 
 function abandon(s: State): void {
   s.over.abort();
-  endWorkers(s);
-  void s.reader?.close().catch(() => undefined);
+  end(s);
+  void s.reading.close();
 }
 
-function notReady(s: State): string[] {
-  const missing = [...s.standing];
-  if (s.reader === null && [...atWork(s)].length > 0) missing.push("the event log is not open yet");
-  else if ((s.reader?.lag ?? 0) > READY_LAG) missing.push(`${s.reader?.lag ?? 0} events are waiting`);
-  return missing;
+// ---------------------------------------------------------------------------------------------------- sharing
+
+async function share(s: State): Promise<void> {
+  const { shared: { environment, info }, membership, holding, over: { signal } } = s;
+  const { beatMs } = membership.sharing;
+  let programs = "";
+  for (let beat = 1; !signal.aborted; beat++) {
+    s.hasNews = false;
+    const view = await unless(signal, membership.beat(info.partitions, holding.held()));
+    if (signal.aborted) return;
+    let pauseMs = beatMs;
+    if (view !== null) {
+      s.view = view;
+      const next = holding.follow(view, beat);
+      programs = warnOfOthers(s, view, programs);
+      if (next === "now") continue;
+      if (next === "soon") pauseMs /= SOONER;
+    }
+    if (s.hasNews) continue;
+    s.napping = new AbortController();
+    await environment.pause(pauseMs, s.napping.signal);
+  }
+}
+
+function wake(s: State): void {
+  s.hasNews = true;
+  s.napping.abort();
+}
+
+/** While a deployment rolls there are two; for long, it is a mistake. */
+function warnOfOthers({ shared: { environment, compiled: { program } } }: State, { living }: View, told: string): string {
+  const others = [...new Set(living.map(({ id }) => programOf(id)))].filter((hash) => hash !== program.hash).sort().join(", ");
+  if (others !== "" && others !== told) {
+    environment.log("warn", "other members run other rules: what becomes of a customer depends on who has the partition, until all run the same", { here: program.hash, there: others });
+  }
+  return others;
+}
+
+/** Null as soon as the signal is aborted; what was asked goes its way. */
+async function unless<T>(signal: AbortSignal, answer: Promise<T>): Promise<T | null> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<null>((resolve) => { stop = () => resolve(null); });
+  signal.addEventListener("abort", stop, { once: true });
+  answer.catch(() => undefined); // when nobody waits any more
+  try {
+    return signal.aborted ? null : await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function notReady({ view, holding, reading }: State): string[] {
+  const lag = reading.lag();
+  return [
+    ...(view === null ? ["the store has not said yet who else is at work"] : []), ...holding.notReady(),
+    ...(lag === null ? ["the event log is not open yet"] : lag > READY_LAG ? [`${lag} events are waiting`] : []),
+  ];
 }

@@ -20,6 +20,7 @@ import type { Zone } from "./zone.js";
 export interface Parts {
   readonly bytes: Buffer;
   readonly layout: Translation;
+  readonly from: number;
   readonly seenFrom: number;
   readonly slotsFrom: readonly number[];
   readonly profileFrom: number;
@@ -55,6 +56,7 @@ export class PackedCustomer implements Customer, Packed {
   starts: Starts[];
   dirty = false;
   commit = 0;
+  packedBytes: number;
   generation = -1;
   private readProfile: Data | null = null;
   private readRunsAs: Run[] | null = null;
@@ -73,6 +75,7 @@ export class PackedCustomer implements Customer, Packed {
     this.indexed = head.indexed;
     this.seenNext = this.storedNext = head.seenNext;
     this.zoneName = head.zoneName;
+    this.packedBytes = parts.end - parts.from;
     this.segments = segments;
     this.holdings = holdings;
     this.starts = starts;

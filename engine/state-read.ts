@@ -33,9 +33,11 @@ export function unpackCustomer(id: string, bytes: Buffer, from: number, to: numb
   const r = readerOf(bytes, from, to);
   if (readByte(r) === STATE_VERSION) {
     const t = translations.get(readUint(r));
-    if (t?.same === true) return unpack(id, r, t, compiled);
+    if (t?.same === true) return unpack(id, from, r, t, compiled);
   }
-  return readCustomer(id, bytes.subarray(from, to), translations, compiled);
+  const customer = readCustomer(id, bytes.subarray(from, to), translations, compiled);
+  customer.packedBytes = to - from;
+  return customer;
 }
 
 // ---------------------------------------------------------------------------------------------------- version 3
@@ -83,7 +85,7 @@ function readTrailer(id: string, { bytes, at, end }: Reader): Trailer {
   return { slotIds, slotsFrom, runsFrom, extrasFrom, end: from };
 }
 
-function unpack(id: string, r: Reader, t: Translation, compiled: Compiled): PackedCustomer {
+function unpack(id: string, from: number, r: Reader, t: Translation, compiled: Compiled): PackedCustomer {
   const head = readHead(r);
   const seenFrom = r.at;
   r.at += 8 * storedPairs(head);
@@ -94,7 +96,7 @@ function unpack(id: string, r: Reader, t: Translation, compiled: Compiled): Pack
   const { defaultZone } = compiled;
   const zone = defaultZone === null ? UTC : head.zoneName === null ? defaultZone : zoneOf(head.zoneName);
   return new PackedCustomer(id, {
-    bytes: r.bytes, layout: t, seenFrom, slotsFrom, profileFrom: slotsFrom[slotIds.length] as number, runsFrom, extrasFrom, end,
+    bytes: r.bytes, from, layout: t, seenFrom, slotsFrom, profileFrom: slotsFrom[slotIds.length] as number, runsFrom, extrasFrom, end,
   }, slotIds, lists, head, zone);
 }
 

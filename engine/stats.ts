@@ -83,7 +83,10 @@ export interface EngineStats {
   readonly suppressed: Map<string, Map<string, Record<SuppressionReason, number>>>;
   /** Messages that a channel has held, by channel; each once, however long. */
   readonly messagesHeld: Map<string, number>;
-  readonly segmentCustomers: Map<string, number>;
+  /** By partition, then segment. */
+  readonly segmentCustomers: Map<number, Map<string, number>>;
+  /** Processes that work on the same store, as this one has last heard. */
+  members: number;
   readonly segmentChanges: Map<string, { entered: number; left: number }>;
   /** By partition: what its customers add up to, for metrics and experiments. */
   readonly sums: Map<number, Sums>;
@@ -125,6 +128,7 @@ export function engineStats(): EngineStats {
     suppressed: new Map(),
     messagesHeld: new Map(),
     segmentCustomers: new Map(),
+    members: 0,
     segmentChanges: new Map(),
     sums: new Map(),
     figuresDrawnUp: new Map(),
@@ -139,4 +143,16 @@ export function engineStats(): EngineStats {
     cacheMisses: 0,
     commits: 0,
   };
+}
+
+/** Members of each segment, over the partitions that are held. */
+export function segmentSizes({ segmentCustomers }: Pick<EngineStats, "segmentCustomers">): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const of of segmentCustomers.values()) for (const [segment, customers] of of) sizes.set(segment, (sizes.get(segment) ?? 0) + customers);
+  return sizes;
+}
+
+/** A partition that is not held any more is somebody else's to tell of. */
+export function forgetPartition(stats: EngineStats, partition: number): void {
+  for (const of of [stats.partitions, stats.segmentCustomers, stats.sums, stats.figuresDrawnUp]) of.delete(partition);
 }

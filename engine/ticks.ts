@@ -18,8 +18,8 @@ export interface Ticking {
   readonly environment: Environment;
   /** The partitions' workers that are at work. */
   readonly workers: () => Iterable<Worker>;
-  /** Records of the log that have not been handed to anybody. */
-  readonly unread: () => number;
+  /** Whether a partition was handed all that is in the log. */
+  readonly isDelivered: (index: number) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +38,7 @@ export async function tick(t: Ticking): Promise<void> {
       }
       const before = told.get(worker.index);
       const toldAlready = before !== undefined && before.due === due && now < before.at + TICK_AGAIN_MS;
-      if (toldAlready || !worker.idle || t.unread() > 0) continue;
+      if (toldAlready || !worker.idle || !t.isDelivered(worker.index)) continue;
       told.set(worker.index, { at: now, due });
       late.push(worker.index);
     }

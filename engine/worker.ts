@@ -22,7 +22,8 @@ import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } 
 import { takeFields } from "./population/population.js";
 import type { ClockKind, Commit, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
 import { publishLoop, type Publishing } from "./publishing.js";
-import type { Layouts, OutputPlan } from "./recovery.js";
+import type { OutputPlan } from "./output-plan.js";
+import type { Layouts } from "./recovery.js";
 import { tellOf } from "./reporting.js";
 import type { Sizes } from "./sizes.js";
 import { observe, type EngineStats } from "./stats.js";
@@ -66,8 +67,10 @@ export interface Worker {
   readonly index: number;
   /** Hands over a record of this partition, in log order. */
   offer(record: LogRecord): void;
-  /** Records handed over and not yet committed. */
+  /** Records handed over and not yet taken. */
   readonly backlog: number;
+  /** About how many bytes of memory those that are not even decoded hold. */
+  readonly backlogBytes: number;
   readonly cachedCustomers: number;
   /** The instant of the earliest known wake. */
   nextDue(): number;
@@ -88,12 +91,21 @@ export interface Worker {
 /** With work to do, a page of the sweep comes once in so many batches. */
 const BATCHES_PER_PAGE = 4;
 const SCRATCH_BYTES = 4096;
+/** What a record that waits takes beside its body. */
+const RECORD_BYTES = 512;
+/** A clock costs little, and with small records that little counts. */
+const CLOCK_EVERY = 8;
+const HEAVY_BYTES = 16 * 1024;
 
 interface State extends Publishing, Keeping {
-  readonly queue: LogRecord[];
+  /** Null: taken. */
+  readonly queue: (LogRecord | null)[];
   /** Records of the queue before this place are taken. */
   head: number;
+  queueBytes: number;
   works: Work[];
+  /** About how many bytes of records they are. */
+  worksBytes: number;
   readonly work: Bell;
   number: number;
   nextOutput: number;
@@ -127,7 +139,7 @@ interface State extends Publishing, Keeping {
 
 export function startWorker(parts: WorkerParts): Worker {
   const s: State = {
-    parts, queue: [], head: 0, works: [], work: bell(), published: bell(), toPublish: bell(),
+    parts, queue: [], head: 0, queueBytes: 0, works: [], worksBytes: 0, work: bell(), published: bell(), toPublish: bell(),
     number: parts.number, nextOutput: parts.outputPlan.next, suppress: parts.outputPlan.suppress, surplus: parts.outputPlan.surplus,
     anchors: parts.meta.anchors, last: parts.meta.anchors[0] ?? { sequence: parts.meta.offset, stamp: 0 }, committed: parts.meta.offset,
     fieldsPending: { ...firstFields(parts), ...beganField(parts.meta, parts.compiled.program.hash) }, countsAnew: parts.layouts.figures.rankings,
@@ -135,6 +147,7 @@ export function startWorker(parts: WorkerParts): Worker {
     wants: null, sweepCursor: null, sweepAnew: false, batchesSincePage: 0,
     toSay: parts.partition.population?.prepared ?? [], saying: bell(), scratch: writer(SCRATCH_BYTES),
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
+    outgoingWeight: parts.outputPlan.unpublished.reduce((weight, { body }) => weight + body.length, 0),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
     finishing: false, dropped: false, nudged: false, storeInDoubt: false, endInDoubt: false, bytes: writer(parts.sizes.commitBytes),
     stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
@@ -156,9 +169,11 @@ export function startWorker(parts: WorkerParts): Worker {
     index: parts.partition.options.index,
     offer(record) {
       s.queue.push(record);
+      s.queueBytes += record.body.length + RECORD_BYTES;
       s.work.ring();
     },
     get backlog() { return s.queue.length - s.head + s.works.length; },
+    get backlogBytes() { return s.queueBytes; },
     get cachedCustomers() { return parts.partition.cache.size; },
     nextDue: () => nextDue(parts.partition),
     get idle() { return s.queue.length === s.head && s.works.length === 0 && !s.inBatch && (s.commitOnItsWay === null || s.commitIsSweep); },
@@ -185,6 +200,7 @@ export function startWorker(parts: WorkerParts): Worker {
       s.dropped = s.queue.length > s.head || s.works.length > 0;
       s.queue.length = 0;
       s.head = 0;
+      s.queueBytes = 0;
       s.works = [];
       s.nudged = true; // records how far an idle partition has seen
       s.work.ring();
@@ -231,7 +247,7 @@ async function batch(s: State): Promise<void> {
   const { parts } = s;
   const { partition, environment, stats } = parts;
   const started = environment.seconds();
-  gather(s);
+  gather(s, started + parts.sizes.batchMs / 1000);
   const decoded = environment.seconds();
   let upTo = partition.clock;
   for (const work of s.works) if (work.stamp > upTo) upTo = work.stamp;
@@ -240,6 +256,7 @@ async function batch(s: State): Promise<void> {
   const loaded = environment.seconds();
   let done = 0;
   s.wants = null;
+  const until = loaded + parts.sizes.batchMs / 1000;
   while (done < s.works.length) {
     const work = s.works[done] as Work;
     const progress: Progress = take(partition, work);
@@ -248,7 +265,10 @@ async function batch(s: State): Promise<void> {
     if (progress !== "done") break;
     s.last = { sequence: work.sequence, stamp: work.arrived };
     done++;
+    // Where the batches are cut changes nothing of what comes out.
+    if (done % CLOCK_EVERY === 0 && environment.seconds() >= until) break;
   }
+  s.worksBytes *= 1 - done / Math.max(1, s.works.length);
   s.works = done === s.works.length ? [] : s.works.slice(done);
   const evaluated = environment.seconds();
   observe(stats.stageSeconds.decode, decoded - started);
@@ -269,7 +289,7 @@ async function batch(s: State): Promise<void> {
 /** Sends what is pending, when the commit before is done. */
 async function send(s: State): Promise<void> {
   const { parts } = s;
-  while (s.outgoing.length > parts.limits.maxOutbox && !parts.signal.aborted) await s.published.wait();
+  while ((s.outgoing.length > parts.limits.maxOutbox || s.outgoingWeight > parts.sizes.outboxMost) && !parts.signal.aborted) await s.published.wait();
   await s.commitOnItsWay;
   if (parts.signal.aborted) return;
   s.commitIsSweep = parts.partition.pending.records === 0;
@@ -281,12 +301,13 @@ async function send(s: State): Promise<void> {
   });
 }
 
-/** Takes records from the queue and decodes them. */
-function gather(s: State): void {
+/** Takes records from the queue and decodes them; `until` by the clock that measures. */
+function gather(s: State, until: number): void {
   const { compiled, clock, environment, partition, sizes } = s.parts;
   const wall = environment.now();
-  while (s.works.length < sizes.batch && s.head < s.queue.length) {
+  while (s.works.length < sizes.batch && s.worksBytes < sizes.batchBytes && s.head < s.queue.length) {
     const record = s.queue[s.head] as LogRecord;
+    const bytes = record.body.length;
     if (clock === "broker" && record.stamp > wall + MAX_AHEAD_MS) {
       throw new ClockAlarm(
         `partition ${partition.options.index}: event ${record.sequence} is stamped ${new Date(record.stamp).toISOString()} by the broker, more than five minutes ` +
@@ -294,7 +315,10 @@ function gather(s: State): void {
       );
     }
     s.works.push(decode(compiled, clock, record));
-    s.head++;
+    s.queue[s.head++] = null; // the list itself is shortened later
+    s.queueBytes -= bytes + RECORD_BYTES;
+    s.worksBytes += bytes;
+    if ((bytes >= HEAVY_BYTES || s.works.length % CLOCK_EVERY === 0) && environment.seconds() >= until) break;
   }
   if (s.head === s.queue.length) {
     s.queue.length = 0;
@@ -310,8 +334,9 @@ async function readWakes(s: State, upTo: number): Promise<void> {
   for (;;) {
     const after = wantsWakes(partition, upTo);
     if (after === undefined) return;
+    const { through } = partition.cache;
     const page = await insist(environment, signal, "reading the wake index", passes, () => store.wakes(partition.options.index, after, sizes.wakePage));
-    supplyWakes(partition, page, page.length < sizes.wakePage);
+    supplyWakes(partition, page, page.length < sizes.wakePage, through);
   }
 }
 
@@ -321,10 +346,7 @@ async function loadCustomers(s: State): Promise<void> {
   if (ids.length === 0) return;
   stats.cacheMisses += ids.length;
   const states = await insist(environment, signal, "loading customers", passes, () => store.load(partition.options.index, ids));
-  states.forEach((bytes, i) => {
-    const id = ids[i] as string;
-    supply(partition, id, bytes);
-  });
+  ids.forEach((id, i) => supply(partition, id, states[i] ?? null));
 }
 
 // ---------------------------------------------------------------------------------------------------- commit
@@ -350,10 +372,11 @@ async function commit(s: State): Promise<void> {
   const prepared = population?.prepared ?? [];
   const built = buildCommit(parts.compiled, pending, {
     partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present,
-    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, anew: s.countsAnew,
+    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, quiet: parts.outputPlan.quiet, anew: s.countsAnew,
   }, s.bytes, (next) => ({
     ...writeMeta({
-      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, program: parts.compiled.program.hash,
+      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, outputs: parts.outputPlan.identity, published: s.publishedUpTo,
+      program: parts.compiled.program.hash,
     }),
     ...s.fieldsPending,
     ...(population === null ? {} : takeFields(population)),
@@ -408,6 +431,7 @@ function announce(s: State, pending: Pending, built: Commit): void {
     const output = built.outputs[n];
     if (output?.id !== message.id) continue;
     s.outgoing.push({ output, arrived: stamp, isAction });
+    s.outgoingWeight += output.body.length;
     n++;
   }
   s.stats.outboxPending = s.outgoing.length;

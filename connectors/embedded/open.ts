@@ -22,10 +22,11 @@
  */
 import type { ClockKind, StateStore } from "../../engine/ports.js";
 import { bootId } from "./boot.js";
+import { clearPartition } from "./clear.js";
 import { lockForEngine } from "./engine-lock.js";
 import type { EmbeddedEventLog } from "./event-log.js";
 import { embeddedEventLog } from "./event-log.js";
-import { logFlushFailure, storeFlushFailure } from "./failures.js";
+import { FolderRefused, logFlushFailure, storeFlushFailure } from "./failures.js";
 import { openFolder } from "./folder.js";
 import type { EmbeddedOutputLog } from "./output-log.js";
 import { embeddedOutputLog } from "./output-log.js";
@@ -64,6 +65,8 @@ export interface Embedded {
   readonly log: EmbeddedEventLog;
   readonly store: StateStore;
   readonly outputs: EmbeddedOutputLog;
+  /** Removes a partition's state (clear.ts). */
+  clear(partition: number): Promise<void>;
   /** Resolves when all that was written up to now is on the disk and survives a power cut. */
   settled(): Promise<void>;
   /** Closes all three, brings what was written to the disk, lets go of the folder. */
@@ -98,13 +101,15 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
     let closing: Promise<void> | null = null;
     return {
       log, store, outputs,
+      clear: async (partition) => clearPartition(folder, partition),
       settled: () => folder.settled(),
       close: () => (closing ??= (async () => {
         for (const port of [log, store, outputs]) await port.close();
         try {
           unlock?.();
         } finally {
-          await folder.close();
+          // All that was acknowledged is written; the last of it is not known to survive a power cut.
+          await folder.close().catch((error: unknown) => { throw error instanceof FolderRefused ? error : logFlushFailure(error, dir); });
         }
       })()),
     };

@@ -50,6 +50,11 @@ export function embeddedOutputLog(folder: Folder, options: OutputLogOptions): Em
   }
 
   return {
+    async identity() {
+      checkOpen();
+      return folder.format.identity;
+    },
+
     async last(partition) {
       checkOpen();
       folder.refresh();

@@ -1,5 +1,5 @@
 /** The state store in the folder. Everything that changes a partition is in commit.ts; here is what reads. */
-import type { Claim, ConnectionState, Output, StateStore, Wake } from "../../engine/ports.js";
+import type { Claim, ConnectionState, Member, Output, StateStore, Wake } from "../../engine/ports.js";
 import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 import { readSize, writeCommit } from "./commit.js";
 import { storeFailure } from "./failures.js";
@@ -20,6 +20,8 @@ export interface StateStoreOptions {
 export function embeddedStateStore(folder: Folder, options: StateStoreOptions): StateStore {
   const { meta, states, wakes, members, sizes, outbox, counts } = folder.tables;
   let closed = false;
+  /** One process has the folder, so nobody else needs to know its members. By id: when the lease ends, by a clock that never goes back. */
+  const living = new Map<string, Member & { readonly ends: number }>();
 
   /** Reads see the newest there is, by whatever process. */
   function fresh(): void {
@@ -41,6 +43,16 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
   }
 
   return {
+    async beat(id, holds, leaseMs) {
+      if (closed) throw new StoreUnavailable("the store was closed");
+      if (id === "") throw new StoreRefused("a member's id may not be empty");
+      const now = performance.now();
+      if (leaseMs > 0) living.set(id, { id, holds: [...holds], ends: now + leaseMs });
+      else living.delete(id);
+      for (const member of living.values()) if (member.ends <= now) living.delete(member.id);
+      return [...living.values()].map(({ id, holds }) => ({ id, holds })).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
+    },
+
     claim: (partition, token): Promise<Claim> =>
       write(() => folder.write(() => {
         if (token === "") throw new StoreRefused("a writer's token may not be empty");

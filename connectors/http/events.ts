@@ -18,7 +18,7 @@ export const MOST_EVENTS_PER_REQUEST = 10_000;
 
 type Form = "json" | "batch" | "lines" | "binary";
 
-const FORMS: Readonly<Record<string, Form>> = {
+const FORMS: ReadonlyMap<string, Form> = new Map<string, Form>(Object.entries({
   "application/json": "json",
   "application/cloudevents+json": "json",
   "application/cloudevents-batch+json": "batch",
@@ -26,7 +26,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   "application/ndjson": "lines",
   "application/jsonl": "lines",
   "application/x-jsonlines": "lines",
-};
+} as const));
 
 /** The form of a request by its headers. Throws HttpRefusal (415). */
 export function formOf(headers: IncomingHttpHeaders): Form {
@@ -39,9 +39,9 @@ export function formOf(headers: IncomingHttpHeaders): Form {
     if (type === "" || type === "application/json" || type.endsWith("+json")) return "binary";
     throw new HttpRefusal(415, "the data of an event in ce- headers must be application/json");
   }
-  const form = FORMS[type];
+  const form = FORMS.get(type);
   if (form !== undefined) return form;
-  throw new HttpRefusal(415, `Content-Type must be one of ${Object.keys(FORMS).slice(0, 4).join(", ")}${type === "" ? "" : `, not ${type.slice(0, 60)}`}`);
+  throw new HttpRefusal(415, `Content-Type must be one of ${[...FORMS.keys()].slice(0, 4).join(", ")}${type === "" ? "" : `, not ${type.slice(0, 60)}`}`);
 }
 
 /** The records of a request, in order. Throws HttpRefusal (400). */

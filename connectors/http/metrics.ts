@@ -6,7 +6,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 
 import type { Program, Step } from "../../dsl/program.js";
 import { allSteps } from "../../dsl/walk.js";
-import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
+import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, segmentSizes, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
 import { nothingYet, type Report } from "../../engine/population/report.js";
 import { POPULATION_TYPE, TICK_TYPE } from "../../engine/subjects.js";
 import { addHistogram, addSeries, one, type Labels, type Sample } from "./series.js";
@@ -85,7 +85,7 @@ function addOutputs(registry: Registry, { stats, program }: MetricsSource): void
     read: () => suppressedSamples(program(), stats),
   });
   addSeries(registry, { name: "eddy_messages_held_total", help: "Messages that a channel has held until it is quiet no more, by channel; each once.", type: "counter", read: () => counts("channel", program().channels.map(({ name }) => name), stats.messagesHeld) });
-  addSeries(registry, { name: "eddy_segment_customers", help: "Members of each segment.", type: "gauge", read: () => counts("segment", segmentNames(program()), stats.segmentCustomers) });
+  addSeries(registry, { name: "eddy_segment_customers", help: "Members of each segment.", type: "gauge", read: () => counts("segment", segmentNames(program()), segmentSizes(stats)) });
   addSeries(registry, {
     name: "eddy_segment_changes_total", help: "Customers who entered or left, by segment.", type: "counter",
     read: () => known(segmentNames(program()), stats.segmentChanges.keys())
@@ -119,6 +119,8 @@ function addFigures(registry: Registry, { program, figures }: MetricsSource): vo
 function addPartitions(registry: Registry, stats: EngineStats): void {
   const perPartition = (name: string, help: string, value: (of: PartitionStats) => number): void =>
     addSeries(registry, { name, help, type: "gauge", read: () => [...stats.partitions].map(([partition, of]) => ({ labels: { partition }, value: value(of) })) });
+  addSeries(registry, { name: "eddy_members", help: "Processes that work on the same store, this one among them, as it has last heard; 0: it has not heard yet.", type: "gauge", read: () => one(stats.members) });
+  addSeries(registry, { name: "eddy_partitions_owned", help: "Partitions that this process holds, those that stand still among them.", type: "gauge", read: () => one(stats.partitions.size) });
   perPartition("eddy_partition_lag_events", "Records in the log behind the last one committed.", ({ lag }) => lag);
   perPartition("eddy_partition_offset", "Sequence of the last record committed.", ({ offset }) => offset);
   perPartition("eddy_partition_clock_seconds", "The partition's clock, seconds since 1970.", ({ clock }) => clock / 1000);

@@ -3,13 +3,15 @@
  *
  * What is ready, what the metrics are and where events go is handed in. A request is answered 202 only once the log has
  * all its events. Bounds stand in limits.ts; a client that sends its request slowly is cut off by Node's own time-outs.
+ * What web pages may not do stands in browsers.ts.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 import { LogFull, LogUnavailable, type NewRecord } from "../../engine/ports.js";
 import { answer, answerText, HttpRefusal, refuse } from "./answers.js";
 import { readBody, type Pressure } from "./body.js";
+import { refusePages, refuseStrangeHost } from "./browsers.js";
 import { formOf, readEvents } from "./events.js";
 import { DEFAULT_LIMITS, type Limits } from "./limits.js";
 
@@ -48,18 +50,49 @@ export class ListenFailed extends Error { override readonly name = "ListenFailed
 export async function startHttp(options: HttpOptions): Promise<HttpPort> {
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const pressure: Pressure = { inFlight: 0 };
+  const waiting = new WeakMap<Socket, number>();
+  const handed = { ...options, metrics: shared(options.metrics) };
   const server = createServer(
-    { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs, connectionsCheckingInterval: Math.min(1_000, limits.headersMs) },
-    (request, response) => void handle(request, response, options, limits, pressure),
+    { maxHeaderSize: limits.headBytes, headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs, connectionsCheckingInterval: Math.min(1_000, limits.headersMs) },
+    (request, response) => {
+      if (isAmongTooMany(request.socket, response, waiting, limits.pipelined)) request.socket.destroy();
+      else {
+        cutLate(request.socket, response, limits.exchangeMs);
+        void handle(request, response, handed, limits, pressure);
+      }
+    },
   );
   server.maxConnections = limits.connections;
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-    socket.end(`HTTP/1.1 ${error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request"}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    socket.end(`HTTP/1.1 ${CLIENT_ERRORS.get(error.code ?? "") ?? "400 Bad Request"}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
   });
   const port = await listen(server, options);
   const host = options.host;
   return { host, port, url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`, close: (graceMs = 2_000) => close(server, graceMs) };
+}
+
+/**
+ * Node reads all requests that one piece of a connection holds before it waits for the answers to be taken: thousands of
+ * short ones would each have its answer in memory.
+ */
+function isAmongTooMany(socket: Socket, response: ServerResponse, waiting: WeakMap<Socket, number>, most: number): boolean {
+  const before = waiting.get(socket) ?? 0;
+  waiting.set(socket, before + 1);
+  response.once("close", () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+  return before >= most;
+}
+
+/** Node waits for ever for a client that does not take its answer. */
+function cutLate(socket: Socket, response: ServerResponse, exchangeMs: number): void {
+  const timer = setTimeout(() => socket.destroy(), exchangeMs);
+  response.once("close", () => clearTimeout(timer));
+}
+
+/** Who asks while an answer is being made gets that one. */
+function shared<T>(make: () => Promise<T>): () => Promise<T> {
+  let making: Promise<T> | null = null;
+  return () => (making ??= make().finally(() => { making = null; }));
 }
 
 function listen(server: Server, { host, port }: HttpOptions): Promise<number> {
@@ -82,6 +115,11 @@ function reasonOf(error: NodeJS.ErrnoException): string {
       return error.message;
   }
 }
+
+const CLIENT_ERRORS: ReadonlyMap<string, string> = new Map([
+  ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
+  ["HPE_HEADER_OVERFLOW", "431 Request Header Fields Too Large"],
+]);
 
 const IDLE_CHECK_MS = 20;
 
@@ -116,6 +154,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
   // Without a listener an error of a cut connection would end the process.
   response.on("error", () => undefined);
   try {
+    refuseStrangeHost(request.headers, options.host);
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const route = ROUTES.get(path);
     if (route === undefined) throw new HttpRefusal(404, `there is nothing here; there are ${[...ROUTES.keys()].join(", ")}`);
@@ -145,6 +184,7 @@ function getReadiness(_request: IncomingMessage, response: ServerResponse, optio
 async function postEvents(request: IncomingMessage, response: ServerResponse, options: HttpOptions, limits: Limits, pressure: Pressure): Promise<void> {
   const { append } = options;
   if (append === null) throw new HttpRefusal(404, "this process takes no events");
+  refusePages(request.headers);
   const form = formOf(request.headers);
   const body = await readBody(request, limits, pressure);
   let records: NewRecord[];

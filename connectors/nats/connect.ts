@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs";
 
 import {
   connect,
+  createInbox,
   credsAuthenticator,
   nkeyAuthenticator,
   type ConnectionOptions,
@@ -30,6 +31,11 @@ export interface NatsOptions {
   /** A file that holds an nkey seed. */
   readonly nkeyFile?: string;
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  /**
+   * Where answers come to: `<inbox>.…`, which the user must be allowed to subscribe to. What a client reads from a stream
+   * comes there, so users who may not read each other's must not share it. INBOX unless given.
+   */
+  readonly inbox?: string;
   /** Shown in the server's list of connections; "eddy" unless given. */
   readonly name?: string;
   /** JetStream domain, where the server has one. */
@@ -49,6 +55,8 @@ export interface NatsLink {
   /** "$JS.API" or the domain's. */
   readonly apiPrefix: string;
   readonly requestTimeoutMs: number;
+  /** A subject of its own for answers. */
+  newInbox(): string;
   state(): ConnectionState;
   /** Calls back at once with the present state and then on every change; returns a function that stops it. */
   watch(listener: (state: ConnectionState) => void): () => void;
@@ -59,6 +67,11 @@ export interface NatsLink {
 
 /** The first connection could not be made; the message names the address and what to look at. */
 export class ConnectFailed extends Error { override readonly name = "ConnectFailed"; }
+
+/** Of whoever reads events: the engine, and the commands that look into its state. */
+export const INBOX = "_INBOX.eddy";
+/** Of whoever only appends events. */
+export const PUBLISHER_INBOX = "_INBOX.eddy-send";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -102,8 +115,8 @@ function parseServers(servers: readonly string[]): Target {
     const url = parseUrl(server);
     if (url.protocol === "tls:") tls = true;
     if (url.username !== "") {
-      user = decodeURIComponent(url.username);
-      password = url.password === "" ? null : decodeURIComponent(url.password);
+      user = decodedPart(url.username, url);
+      password = url.password === "" ? null : decodedPart(url.password, url);
     }
     const host = `${url.hostname}:${url.port === "" ? "4222" : url.port}`;
     hosts.push(host);
@@ -126,6 +139,14 @@ function parseUrl(server: string): URL {
   return url;
 }
 
+function decodedPart(text: string, url: URL): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConnectFailed(`user or password in the address of NATS at ${url.host} is not percent-encoded rightly: a % is written as %25`);
+  }
+}
+
 function withoutCredentials(server: string): string {
   return server.replace(/^([a-z]+:\/\/)?[^/]*@/i, "$1");
 }
@@ -136,6 +157,7 @@ function connectionOptions(options: NatsOptions, target: Target, link: { attempt
   const result: ConnectionOptions = {
     servers: target.hosts,
     name: options.name ?? "eddy",
+    inboxPrefix: options.inbox ?? INBOX,
     timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     pingInterval: options.pingIntervalMs ?? PING_INTERVAL_MS,
     maxPingOut: options.maxPingsOut ?? MAX_PINGS_OUT,
@@ -217,6 +239,7 @@ function follow(nc: NatsConnection, address: string, options: NatsOptions, link:
     address,
     apiPrefix: options.domain === undefined ? "$JS.API" : `$JS.${options.domain}.API`,
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    newInbox: () => createInbox(options.inbox ?? INBOX),
     state: () => state,
     watch: (listener) => {
       listeners.add(listener);
@@ -270,7 +293,7 @@ function explain(error: unknown, address: string): string {
     default:
       // Node has a code for each way in which a certificate can be wrong.
       return /TLS|CERT|SIGNATURE|SELF_SIGNED/.test(code)
-        ? `the NATS server at ${address} and this client cannot agree on TLS: ${message(error)}`
+        ? `the NATS server at ${address} and this client cannot agree on TLS: ${message(error)}. --nats-ca names the authorities to trust, --nats-cert and --nats-key are what the server may ask of us`
         : `cannot connect to NATS at ${address}: ${message(error)}`;
   }
 }

@@ -22,7 +22,7 @@ import { getMessage, isFull, MAX_SUBJECT_LENGTH, milliseconds, nextMessage, stor
 import type { NatsLink } from "./connect.js";
 import { headerValue } from "./header-value.js";
 import { openReader } from "./reader.js";
-import { EVENTS_STREAM, readDescription } from "./streams.js";
+import { EVENTS_STREAM, identityOf, readDescription } from "./streams.js";
 import { NO_RESPONDERS, openWindow, type PublishWindow, type Refusal } from "./window.js";
 
 export interface NatsEventLogOptions {
@@ -42,7 +42,8 @@ export function natsEventLog(link: NatsLink, options: NatsEventLogOptions = {}):
 
   async function info(): Promise<LogInfo> {
     checkOpen(closed);
-    const { created, config, state } = await streamInfo(link, EVENTS_STREAM);
+    const found = await streamInfo(link, EVENTS_STREAM);
+    const { config, state } = found;
     const settings = readDescription(config.description);
     if (settings === null) {
       throw new LogMissing(
@@ -51,7 +52,7 @@ export function natsEventLog(link: NatsLink, options: NatsEventLogOptions = {}):
       );
     }
     const first = state.messages === 0 ? state.last_seq + 1 : Math.max(1, state.first_seq);
-    return { identity: String(created), clock: settings.clock, partitions: settings.partitions, first, last: state.last_seq };
+    return { identity: identityOf(found), clock: settings.clock, partitions: settings.partitions, first, last: state.last_seq };
   }
 
   return {

@@ -16,7 +16,7 @@ import { LogClosed, LogFull, type Output, type OutputLog } from "../../engine/po
 import { getMessage, isFull, MAX_SUBJECT_LENGTH, streamInfo, unavailable, WRONG_LAST_SEQUENCE, type StoredMessage } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import { headerValue, readHeaderValue } from "./header-value.js";
-import { outputStream } from "./streams.js";
+import { identityOf, outputStream } from "./streams.js";
 import { NO_RESPONDERS, openWindow, type Ending, type Refusal } from "./window.js";
 
 export interface NatsOutputLogOptions {
@@ -41,6 +41,11 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
   };
 
   return {
+    identity: async (partition) => {
+      checkOpen();
+      return identityOf(await streamInfo(link, outputStream(partition)));
+    },
+
     last: async (partition) => {
       checkOpen();
       return (await streamInfo(link, outputStream(partition))).state.last_seq;

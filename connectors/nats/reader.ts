@@ -20,7 +20,7 @@
  * 8 x 256: 414,000). This reader, into `take`, with headers on every event, spends 2.2 to 2.7 microseconds of processor
  * time a record here and 2.7 in the server, of which the library's parser is the largest part (bench/nats-read.ts).
  */
-import { createInbox, type Msg, type StreamInfo, type Subscription } from "nats";
+import type { Msg, StreamInfo, Subscription } from "nats";
 
 import { LogChanged, LogClosed, LogMissing, type LogReader, type LogRecord } from "../../engine/ports.js";
 import {
@@ -32,6 +32,7 @@ import {
 } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import { readPlace } from "./place.js";
+import { identityOf } from "./streams.js";
 
 export interface ReaderOptions {
   readonly stream: string;
@@ -286,7 +287,7 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
         const missing = accepted.sequence + 1;
         const info = await streamInfo(link, stream);
         if (held !== quarantine) return;
-        if (info.created !== options.identity) throw recreated(stream);
+        if (identityOf(info) !== options.identity) throw recreated(stream);
         if (info.state.first_seq > missing) throw gone(stream, missing, info.state.first_seq - 1);
         release(held);
       }
@@ -375,7 +376,7 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
   }
 
   function openSlot(): Slot {
-    const inbox = createInbox();
+    const inbox = link.newInbox();
     const subscription = link.nc.subscribe(inbox, {
       callback: (error, message) => {
         if (slots.includes(slot)) {
@@ -389,8 +390,8 @@ function createReader(link: NatsLink, options: ReaderOptions): LogReader & { sta
   }
 
   async function examine(info: StreamInfo): Promise<void> {
-    const { created, state } = info;
-    if (created !== options.identity) throw recreated(stream);
+    const { state } = info;
+    if (identityOf(info) !== options.identity) throw recreated(stream);
     if (accepted === null) return;
     const { sequence, stamp } = accepted;
     if (state.last_seq < sequence) {

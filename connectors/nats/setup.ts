@@ -23,6 +23,7 @@ import {
   outputStream,
   readDescription,
   refusesWhenFull,
+  withIdentity,
   type StreamOptions,
 } from "./streams.js";
 
@@ -99,10 +100,10 @@ async function ensure(link: NatsLink, wanted: Partial<StreamConfig>, asked: Part
   const found = await findStream(link, name);
   try {
     if (found === null) {
-      await createStream(link, wanted);
+      await createStream(link, { ...wanted, description: withIdentity(wanted.description) });
       return "created";
     }
-    const merged = merge(found.config, wanted, asked);
+    const merged = merge(found.config, wanted, described(found.config, asked));
     if (merged === null) return "unchanged";
     await updateStream(link, merged);
     return "updated";
@@ -110,6 +111,11 @@ async function ensure(link: NatsLink, wanted: Partial<StreamConfig>, asked: Part
     if (!(error instanceof ApiRefused)) throw error;
     throw new SetupRefused(`NATS at ${link.address} refuses the stream ${name}: ${error.description}${hint(error.description)}`);
   }
+}
+
+/** What set-up has written once stays; somebody else's stream gets it now. */
+function described(found: StreamConfig, { description, ...asked }: Partial<StreamConfig>): Partial<StreamConfig> {
+  return description === undefined || readDescription(found.description) !== null ? asked : { ...asked, description: withIdentity(description) };
 }
 
 /**

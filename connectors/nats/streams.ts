@@ -13,13 +13,14 @@
  *   message once and in the order of its partition; kept as long as OUT_<p>.
  *
  * NATS has no stream metadata before 2.10, so clock and number of partitions stand in EVENTS's description, readable by
- * people and by `readDescription`.
+ * people and by `readDescription`; and so does what tells a stream from one of the same name that is made later.
  *
  * Before 2.10.14 a stream that sources another one checks the header `Nats-Expected-Last-Sequence` of the copies
  * against its own sequence and is stuck at the first that differs (seen on 2.9.10; the fix removes the header). The
  * chain needs that header, so on such servers the three gathering streams cannot exist; `canGather` says so.
  */
-import type { StreamConfig } from "nats";
+import { randomUUID } from "node:crypto";
+import type { StreamConfig, StreamInfo } from "nats";
 
 import type { ClockKind } from "../../engine/ports.js";
 import { ALL_EVENTS } from "../../engine/subjects.js";
@@ -153,6 +154,22 @@ export interface LogSettings {
 
 export function writeDescription(settings: LogSettings): string {
   return `Eddy event log (clock: ${settings.clock}, partitions: ${settings.partitions})`;
+}
+
+const IDENTITY = /\[stream ([0-9a-f-]{36})\]/;
+
+/** A description that tells the stream from one that is made again under its name. */
+export function withIdentity(description: string | undefined): string {
+  return `${description ?? ""} [stream ${randomUUID()}]`;
+}
+
+/**
+ * What tells a stream from one that was deleted and made again: what set-up wrote into its description when it made it. The
+ * server's time of creation does not do: on a single server a change of the configuration between two restarts changes it
+ * (nats-server issue 8470, fixed in 2.15; seen on 2.9.10). It stands in only where a description says nothing.
+ */
+export function identityOf({ created, config: { description } }: Pick<StreamInfo, "created" | "config">): string {
+  return IDENTITY.exec(description ?? "")?.[1] ?? String(created);
 }
 
 /** What `writeDescription` wrote, or null where a description says nothing of the kind. */

@@ -7,7 +7,6 @@
  * answer is the caller's decision, and what was sent already is still waited for.
  */
 import type { Msg } from "nats";
-import { createInbox } from "nats";
 
 import { unavailable } from "./api.js";
 import type { NatsLink } from "./connect.js";
@@ -68,7 +67,7 @@ interface Run {
 export const NO_RESPONDERS: Refusal = { code: 503, errorCode: 0, description: "nobody answers for this subject" };
 
 export function openWindow(link: NatsLink): PublishWindow {
-  const inbox = createInbox();
+  const inbox = link.newInbox();
   const runs = new Map<string, Run>();
   let nextRun = 1;
   const subscription = link.nc.subscribe(`${inbox}.*.*`, {

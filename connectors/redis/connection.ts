@@ -3,12 +3,14 @@
  *
  * It reconnects by itself, with backoff and without end, and sends unanswered commands again when it is back: every
  * command of ours can safely run twice. A command fails after `commandTimeoutMs`, or after `maxRetriesPerRequest`
- * attempts to reconnect, whichever comes first; a server that stays silent that long is given up and connected anew. One
- * that leaves a ping unanswered for `silenceMs` counts as disconnected before that, until it answers.
+ * attempts to reconnect, whichever comes first. A connection on which a ping stays unanswered for `silenceMs` is given up and
+ * made anew.
  *
  * Address: `redis://user:password@host:port/database`, `rediss://` for TLS (certificates are always checked), or
  * `redis://user:password@host:port,host:port` for a cluster. User and password are percent-encoded where needed.
  */
+import { readFileSync } from "node:fs";
+
 import { Cluster, Redis } from "ioredis";
 import type { ClusterOptions, RedisOptions } from "ioredis";
 import type { ConnectionState } from "../../engine/ports.js";
@@ -21,8 +23,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
   readonly maxRetriesPerRequest?: number;
   readonly silenceMs?: number;
-  /** Certificates (PEM) to trust instead of the system's authorities, for `rediss://`. */
-  readonly ca?: string;
+  /** Files in PEM for `rediss://`: whom to trust instead of the system's authorities, and who we are, where the server asks. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 
 export type RedisClient = Redis | Cluster;
@@ -51,6 +53,7 @@ const MAX_RETRIES_PER_REQUEST = 8;
 const SILENCE_MS = 3_000;
 /** So often within that time a server is asked for a sign of life. */
 const PINGS_PER_SILENCE = 3;
+const LOADING_AGAIN_MS = 200;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
 
@@ -106,18 +109,40 @@ function optionsOf(place: Place, options: ConnectionOptions): RedisOptions {
   return {
     ...(place.username === undefined ? {} : { username: place.username }),
     ...(place.password === undefined ? {} : { password: place.password }),
-    ...(place.tls ? { tls: options.ca === undefined ? {} : { ca: options.ca } } : {}),
+    ...(place.tls ? { tls: readTlsFiles(options.tls ?? {}) } : {}),
     db: place.db,
     commandTimeout,
     socketTimeout: commandTimeout,
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: options.maxRetriesPerRequest ?? MAX_RETRIES_PER_REQUEST,
     retryStrategy: backoffMs,
+    // What a starting server reckons it will need is far off at first; ioredis would believe up to ten seconds of it.
+    maxLoadingRetryTime: LOADING_AGAIN_MS,
     // After a failover the old address may lead to the new master.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
     keepAlive: 10_000,
     disableClientInfo: true,
   };
+}
+
+function readTlsFiles({ caFile, certFile, keyFile }: NonNullable<ConnectionOptions["tls"]>): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  return {
+    ...(caFile === undefined ? {} : { ca: readPem(caFile, "certificates of authorities") }),
+    ...(certFile === undefined ? {} : { cert: readPem(certFile, "certificate") }),
+    ...(keyFile === undefined ? {} : { key: readPem(keyFile, "key") }),
+  };
+}
+
+function readPem(file: string, what: string): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new StoreRefused(`cannot read the ${what} for Redis, ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  // Node takes what is no PEM for a list of no authorities, and then trusts nobody without saying why.
+  if (!bytes.includes("-----BEGIN ")) throw new StoreRefused(`the ${what} for Redis, ${file}, is no PEM file`);
+  return bytes;
 }
 
 function openClient(place: Place, options: ConnectionOptions): RedisClient {
@@ -194,8 +219,9 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
 }
 
 /**
- * A server whose machine or process stands still closes nothing: only what it leaves unanswered tells. A ping is sent when
- * the one before was answered; none waits for a connection.
+ * A server whose machine or process stands still closes nothing, nor does a network that has forgotten a connection: only
+ * what they leave unanswered tells. The connection is given up then: a new one may work. A ping is sent when the one before
+ * was answered; none waits for a connection.
  */
 function followSilence(client: Redis, silenceMs: number, become: (next: ConnectionState) => void): () => void {
   let asked: number | null = null;
@@ -214,7 +240,11 @@ function followSilence(client: Redis, silenceMs: number, become: (next: Connecti
         if (error.name === "ReplyError") answered();
         else asked = null;
       });
-    } else if (ticks - asked >= PINGS_PER_SILENCE) become("disconnected");
+    } else if (ticks - asked >= PINGS_PER_SILENCE) {
+      become("disconnected");
+      // Not `disconnect`, which waits for the other side's farewell.
+      client.stream.destroy(new Error(`no answer to a ping for ${silenceMs / 1000} s`));
+    }
   }, silenceMs / PINGS_PER_SILENCE);
   timer.unref();
   return () => clearInterval(timer);

@@ -25,7 +25,12 @@ const ADVICE: Readonly<Record<string, string>> = {
   WRONGTYPE: "a key that belongs to Eddy holds something else: another program uses the same names in this database",
 };
 
+/** Behind what Node says when two ends cannot agree on TLS. */
+const TLS_ADVICE = " (--redis-ca names the authorities to trust, --redis-cert and --redis-key are what the server may ask of us)";
+
 const NO_FUNCTION = /^ERR Function not found/;
+/** How Redis 7.0 says within a function what is NOPERM outside of one. */
+const SCRIPT_DENIED = /^ERR The user executing the script can't (?:run|access)/;
 const TOO_MANY_CLIENTS = /^ERR max number of clients/;
 
 export function isFunctionMissing(error: unknown): boolean {
@@ -38,11 +43,11 @@ export function storeFailure(error: unknown, address: string): StoreUnavailable 
   if (!(error instanceof Error)) return new StoreUnavailable(`Redis at ${address}: ${String(error)}`);
   const message = innermost(error).message;
   const code = /^[A-Z]+/.exec(message)?.[0] ?? "";
-  if (!isReply(error)) return new StoreUnavailable(`no answer from Redis at ${address}: ${message}`);
+  if (!isReply(error)) return new StoreUnavailable(`no answer from Redis at ${address}: ${message}${/certificate|SSL|TLS|altnames/i.test(message) ? TLS_ADVICE : ""}`);
   if (PASSING.has(code) || TOO_MANY_CLIENTS.test(message)) {
     return new StoreUnavailable(`Redis at ${address} cannot answer now: ${message}`);
   }
-  const advice = ADVICE[code];
+  const advice = ADVICE[SCRIPT_DENIED.test(message) ? "NOPERM" : code];
   return new StoreRefused(`Redis at ${address} refuses: ${advice === undefined ? message : `${advice} (${message})`}`);
 }
 

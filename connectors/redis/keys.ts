@@ -6,6 +6,12 @@
 /** Number of partitions, written once by the set-up. */
 export const PARTITIONS_KEY = "eddy:partitions";
 
+/** Hash: a member's id to the end of its lease and the partitions that it holds (functions/beat.ts). */
+export const MEMBERS_KEY = "eddy:members";
+
+/** Matches all keys of a partition, in the words of SCAN. */
+export const partitionPattern = (partition: number): string => `eddy:{${partition}}:*`;
+
 /** Hash: the fields of meta-fields.ts. */
 export const metaKey = (partition: number): string => `eddy:{${partition}}:meta`;
 /** Hash: customer id to packed state. */

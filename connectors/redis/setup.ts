@@ -31,6 +31,18 @@ export async function setupStore(connection: RedisConnection, options: SetupOpti
   }
 }
 
+/** Throws StoreRefused where Redis is not, or not any more, one that was set up for so many partitions. */
+export async function checkPartitions(connection: RedisConnection, partitions: number): Promise<void> {
+  const stored = await readPartitions(connection);
+  if (stored === partitions) return;
+  throw new StoreRefused(
+    stored === null
+      ? `Redis at ${connection.address} has lost everything (it was emptied, or another one answers there): bring a backup back; or run 'eddy setup' and start ` +
+        "again, then the state is rebuilt from the events that the log still holds, and nothing is published twice"
+      : `Redis at ${connection.address} is another one now: it was set up for ${stored} partitions, not ${partitions}`,
+  );
+}
+
 /** The number of partitions, or null before the set-up. */
 export async function readPartitions(connection: RedisConnection): Promise<number | null> {
   const text = await connection.ask((client) => client.get(PARTITIONS_KEY));

@@ -10,19 +10,21 @@
  *
  * Replies are slices of the received bytes; whoever keeps a state for long should keep what it unpacked.
  */
-import type { Claim, Commit, CommitAnswer, Output, StateStore, Wake } from "../../engine/ports.js";
+import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
+import { clearPartition } from "./clear.js";
 import { writeCommit } from "./commit-command.js";
 import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
 import { connectRedis } from "./connection.js";
 import { askFunction, ensureFunctions } from "./functions/load.js";
-import { customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
+import { MEMBERS_KEY, customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
 import { readClaim, readMeta } from "./meta-fields.js";
 import { unpackOutput } from "./packed-output.js";
 import { IllFormedText, WrittenCommand, wireBuffer, writeCount, writeText, written } from "./resp.js";
 import type { WireBuffer } from "./resp.js";
+import { checkKeys } from "./key-check.js";
 import { checkServers } from "./server-check.js";
-import { readPartitions } from "./setup.js";
+import { checkPartitions, readPartitions } from "./setup.js";
 
 export interface OpenedStore {
   readonly store: StateStore;
@@ -30,6 +32,8 @@ export interface OpenedStore {
   readonly partitions: number | null;
   /** Sentences about settings that are unwise. */
   readonly warnings: readonly string[];
+  /** Removes a partition's state (clear.ts). */
+  clear(partition: number): Promise<void>;
 }
 
 /** Connects, checks the server, loads the functions. Throws StoreUnavailable or StoreRefused, and then keeps nothing open. */
@@ -38,7 +42,9 @@ export async function openRedisStore(options: ConnectionOptions): Promise<Opened
   try {
     const warnings = await Promise.race([checkServers(connection), connection.firstFailure]);
     await ensureFunctions(connection);
-    return { store: redisStore(connection), partitions: await readPartitions(connection), warnings };
+    const partitions = await readPartitions(connection);
+    if (partitions !== null) await checkKeys(connection, partitions);
+    return { store: redisStore(connection, partitions), partitions, warnings, clear: (partition) => clearPartition(connection, partition) };
   } catch (error) {
     await connection.close();
     throw error;
@@ -51,8 +57,11 @@ const MEMBERS_PER_PAGE = 1000;
 const STATES_PER_PAGE = 200;
 const COUNTS_PER_PAGE = 2000;
 
-/** A store on a connection that has been checked already. Closing the store closes the connection. */
-export function redisStore(connection: RedisConnection): StateStore {
+/**
+ * A store on a connection that has been checked already. Closing the store closes the connection. With the number of
+ * partitions it makes sure at each claim that Redis is still the one that was set up for them.
+ */
+export function redisStore(connection: RedisConnection, partitions: number | null = null): StateStore {
   // Commits are of similar size, so the next buffer begins as large as the last one became.
   let usualCommitBytes = 64 * 1024;
 
@@ -64,8 +73,15 @@ export function redisStore(connection: RedisConnection): StateStore {
   }
 
   return {
+    async beat(member, holds, leaseMs) {
+      if (member === "") throw new StoreRefused("a member's id may not be empty");
+      const reply = await askFunction(connection, (client) => client.fcall("eddy_beat", 1, MEMBERS_KEY, member, leaseMs, holds.join()));
+      return readMembers(reply as string[]);
+    },
+
     async claim(partition, token): Promise<Claim> {
       if (token === "") throw new StoreRefused("a writer's token may not be empty");
+      if (partitions !== null) await checkPartitions(connection, partitions);
       const reply = await askFunction(connection, (client) => client.fcall("eddy_claim", 1, metaKey(partition), token));
       return readClaim(reply as string[], token);
     },
@@ -85,7 +101,7 @@ export function redisStore(connection: RedisConnection): StateStore {
       if (limit <= 0) return [];
       const place = after === null ? [] : [after.at, after.customer];
       const reply = await askFunction(connection, (client) =>
-        client.fcall("eddy_wakes", 1, wakesKey(partition), limit, ...place));
+        client.fcall_ro("eddy_wakes", 1, wakesKey(partition), limit, ...place));
       return readWakes(reply as string[]);
     },
 
@@ -101,7 +117,7 @@ export function redisStore(connection: RedisConnection): StateStore {
     async outbox(partition, from, limit) {
       if (limit <= 0) return [];
       const reply = await askFunction(connection, (client) =>
-        client.callBuffer("FCALL", "eddy_outbox", 2, metaKey(partition), outboxKey(partition), from, limit));
+        client.callBuffer("FCALL_RO", "eddy_outbox", 2, metaKey(partition), outboxKey(partition), from, limit));
       return readOutputs(reply as Buffer[]);
     },
 
@@ -166,6 +182,12 @@ async function readCounts(client: RedisClient, key: string): Promise<[number, nu
     } while (cursor !== "0");
     if (counts.size === await client.hlen(key)) return [...counts];
   }
+}
+
+function readMembers(reply: readonly string[]): Member[] {
+  const members: Member[] = [];
+  for (let i = 0; i + 1 < reply.length; i += 2) members.push({ id: reply[i] ?? "", holds: (reply[i + 1] ?? "").split(",").filter((text) => text !== "").map(Number) });
+  return members.sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
 }
 
 function readWakes(reply: readonly string[]): Wake[] {

@@ -71,11 +71,11 @@ export function payloadFunction(e: Emitter, name: string, expr: Expr): string {
  */
 export function updateFunction(e: Emitter, name: string, aggregate: Program["aggregates"][number], enter: string): string {
   const scope: Scope = { temporaries: 0, item: aggregate.items === null ? null : "item" };
-  const guard = aggregate.where === null ? "" : `if ((${condition(e, aggregate.where, scope)}) !== true) {skip} `;
+  const passes = aggregate.where === null ? null : condition(e, aggregate.where, scope);
   const entering = aggregate.value === null ? "true" : value(e, aggregate.value, scope);
   const by = aggregate.by === null ? null : value(e, aggregate.by, scope);
   const body = (skip: string): string =>
-    `${guard.replace("{skip}", skip)}const v = ${entering}; if (v == null) ${skip} ${by === null ? "" : `const by = ${by}; if (by == null) ${skip} `}`;
+    `${passes === null ? "" : `if ((${passes}) !== true) ${skip} `}const v = ${entering}; if (v == null) ${skip} ${by === null ? "" : `const by = ${by}; if (by == null) ${skip} `}`;
   const call = by === null ? `${enter}(x, v)` : `${enter}(x, v, by)`;
   if (aggregate.items === null) {
     const inner = body("return false;");

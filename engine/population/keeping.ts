@@ -7,7 +7,7 @@ import { insist, type Bell } from "../environment.js";
 import { layoutField, sinceField } from "../meta.js";
 import { passes } from "../ownership.js";
 import { sweepPage } from "../partition.js";
-import { LogFull, LogUnavailable, type LogRecord, type MetaFields } from "../ports.js";
+import { LogFull, LogUnavailable, type MetaFields } from "../ports.js";
 import { readCustomer, writeCustomer } from "../state.js";
 import type { WorkerParts } from "../worker.js";
 import { DAY_MS } from "../zone.js";
@@ -23,7 +23,7 @@ const SWEEP_PAUSE_MS = 1;
 /** The part of a worker that this needs. */
 export interface Keeping {
   readonly parts: WorkerParts;
-  readonly queue: readonly LogRecord[];
+  readonly queue: readonly unknown[];
   readonly head: number;
   readonly commitOnItsWay: Promise<void> | null;
   /** Where the sweep goes on; null: at the beginning. It is not kept anywhere: who is settled already is passed over. */

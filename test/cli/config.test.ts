@@ -184,8 +184,25 @@ describe("where log and state are", () => {
   });
 
   test("servers by their addresses", () => {
-    expect(place({ environment: { NATS_URL: "nats://a", REDIS_URL: "redis://b" } })).toEqual({ k: "servers", nats: ["nats://a"], natsCreds: undefined, redis: "redis://b" });
-    expect(place({ flags: { nats: "a" } }, "log")).toMatchObject({ k: "servers", nats: ["nats://a"] });
+    expect(place({ environment: { NATS_URL: "nats://a", REDIS_URL: "redis://b" } })).toEqual({ k: "servers", nats: { servers: ["nats://a"] }, redis: { url: "redis://b" } });
+    expect(place({ flags: { nats: "a" } }, "log")).toMatchObject({ k: "servers", nats: { servers: ["nats://a"] } });
+  });
+
+  test("credentials and certificates for each, with relative files at their own folders", () => {
+    const file = "nats: tls://a\nredis: rediss://b\nnats-nkey: seed.nk\nnats-ca: ca.pem\nredis-cert: me.pem\nredis-key: me.key";
+    const found = place({ file }) as { nats: { nkeyFile: string; tls: { caFile: string } }; redis: { tls: object } };
+    expect(found.nats.nkeyFile).toMatch(/^\/.*\/seed\.nk$/);
+    expect(found.nats.tls).toEqual({ caFile: expect.stringMatching(/^\/.*\/ca\.pem$/) as string });
+    expect(found.redis.tls).toEqual({ certFile: expect.stringMatching(/\/me\.pem$/) as string, keyFile: expect.stringMatching(/\/me\.key$/) as string });
+  });
+
+  test.each([
+    [{ "nats-cert": "/c.pem" }, "--nats-key is missing: --nats-cert is set (from the command line), and a certificate and its key belong together"],
+    [{ "redis-key": "/k.pem", redis: "rediss://b" }, "--redis-cert is missing: --redis-key is set"],
+    [{ "nats-creds": "/a.creds", "nats-nkey": "/a.nk" }, "--nats-creds (from the command line) and --nats-nkey (from the command line) exclude each other"],
+    [{ "redis-ca": "/ca.pem" }, "--redis-ca (from the command line) is for TLS: write the address of Redis with rediss://"],
+  ])("what does not belong together is refused: %j", (flags, said) => {
+    expect(() => place({ flags: { nats: "nats://a", redis: "redis://b", ...flags } })).toThrow(said);
   });
 
   test("what was said more closely wins", () => {

@@ -1,11 +1,12 @@
 /** Runs the real program, bin/eddy, in a folder of its own, without the settings of whoever runs the tests. */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+/** Where package.json lies; from dist/, where benches run this, it is one further up. */
+export const PROJECT = ["../..", "../../.."].map((up) => join(dirname(fileURLToPath(import.meta.url)), up)).find((folder) => existsSync(join(folder, "package.json"))) ?? ".";
 const PROGRAM = join(PROJECT, "bin/eddy");
 
 export interface Ran {

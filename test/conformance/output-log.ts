@@ -45,8 +45,16 @@ export function outputLogSuite(
     });
     afterEach(() => fixture.dispose());
 
-    test("an empty log ends at 0", async () => {
+    test("an empty log ends at 0, and has an identity that lasts", async () => {
       expect(await log.last(P)).toBe(0);
+      const identity = await log.identity(P);
+      expect(identity).not.toBe("");
+      await log.publish(P, outputsOf(1, 3));
+      log = await fixture.reopen();
+      expect(await log.identity(P)).toBe(identity);
+    });
+
+    test("of an empty log nothing is read", async () => {
       expect(await log.read(P, 1, 100)).toEqual([]);
     });
 

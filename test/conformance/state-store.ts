@@ -169,6 +169,55 @@ export function stateStoreSuite(name: string, makeFixture: () => Promise<StateSt
       });
     });
 
+    describe("members", () => {
+      const SHORT_MS = 120;
+
+      test("who beats is answered with all who live, itself among them, in order of the bytes of their ids", async () => {
+        expect(await store.beat("b", [], 60_000)).toEqual([{ id: "b", holds: [] }]);
+        expect(await store.beat("a", [0, 7], 60_000)).toEqual([{ id: "a", holds: [0, 7] }, { id: "b", holds: [] }]);
+        expect(await store.beat("b", [3], 60_000)).toEqual([{ id: "a", holds: [0, 7] }, { id: "b", holds: [3] }]);
+        const awkward = AWKWARD_IDS.filter((id) => id.length < 100);
+        for (const id of awkward) await store.beat(id, [1], 60_000);
+        const ids = (await store.beat("a", [], 60_000)).map(({ id }) => id);
+        expect(ids).toEqual([...new Set(["a", "b", ...awkward])].sort(byBytes));
+      });
+
+      test("who leaves is gone at once, also who never came", async () => {
+        await store.beat("a", [1], 60_000);
+        await store.beat("b", [2], 60_000);
+        expect(await store.beat("a", [1], 0)).toEqual([{ id: "b", holds: [2] }]);
+        expect(await store.beat("c", [], 0)).toEqual([{ id: "b", holds: [2] }]);
+        expect(await store.beat("b", [2], 0)).toEqual([]);
+        expect(await store.beat("b", [], 60_000)).toEqual([{ id: "b", holds: [] }]);
+      });
+
+      test("a lease runs out by itself and no sooner, and a new beat makes it longer", async () => {
+        await store.beat("stays", [], 60_000);
+        const before = performance.now();
+        await store.beat("short", [4], SHORT_MS);
+        const seen = async (): Promise<boolean> => (await store.beat("stays", [], 60_000)).some(({ id }) => id === "short");
+        expect(await seen()).toBe(true);
+        while (await seen()) expect(performance.now() - before).toBeLessThan(20_000);
+        // The store's clock and this one do not round alike.
+        expect(performance.now() - before).toBeGreaterThan(SHORT_MS - 5);
+        await store.beat("short", [4], SHORT_MS);
+        await store.beat("short", [4], 60_000);
+        const since = performance.now();
+        while (performance.now() - since < 2 * SHORT_MS) expect(await seen()).toBe(true);
+      });
+
+      test("members and partitions know nothing of each other", async () => {
+        const writer = await claimed();
+        await store.beat("other", [P], 60_000);
+        expect(await store.commit(commitOf(writer, 1))).toBe("done");
+        expect(await store.meta(P)).toEqual({ number: 1, meta: {}, writer });
+      });
+
+      test("an id may not be empty", async () => {
+        await expect(store.beat("", [], 1000)).rejects.toBeInstanceOf(StoreRefused);
+      });
+    });
+
     describe("numbered commits", () => {
       test("the same commit again is already done, and is not done twice", async () => {
         const writer = await claimed();

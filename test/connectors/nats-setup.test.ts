@@ -69,7 +69,7 @@ describe("setupStreams", () => {
       duplicate_window: nanos(120_000),
       deny_delete: false,
       num_replicas: 1,
-      description: "Eddy event log (clock: event, partitions: 1)",
+      description: expect.stringMatching(/^Eddy event log \(clock: event, partitions: 1\) \[stream [0-9a-f-]{36}\]$/) as unknown as string,
     });
     expect(await configOf("OUT_0")).toMatchObject({
       subjects: ["actions.0.>", "segments.0.>", "dead.0.>"],
@@ -178,6 +178,27 @@ describe("the gathering streams", () => {
     expect(report.warnings).toEqual([expect.stringMatching(/cannot copy OUT_<p> into ACTIONS, SEGMENTS, DEAD .*fixed in 2\.10\.14.*upgrade/)]);
     expect((await describeStreams(link)).warnings).toEqual(report.warnings);
   });
+});
+
+test("a stream stays the one it is over restarts and changes of its configuration, and is another one when it is made again", async () => {
+  const identities = async (): Promise<string[]> => {
+    const own = await mine.link(server.url);
+    return [(await natsEventLog(own).info()).identity, await natsOutputLog(own).identity(0)];
+  };
+  await setupStreams(link, { partitions: 1, clock: "broker" });
+  const before = await identities();
+  // Before nats-server 2.15 the second restart comes with another time of creation.
+  await server.stop();
+  await server.start();
+  await setupStreams(await mine.link(server.url), { partitions: 1, clock: "broker", maxBytes: 10_000_000, outputMaxAgeMs: DAY_MS });
+  await server.stop();
+  await server.start();
+  expect(await identities()).toEqual(before);
+  const again = await mine.link(server.url);
+  await removeStreams(again);
+  await setupStreams(again, { partitions: 1, clock: "broker" });
+  const after = await identities();
+  expect(after.filter((identity) => before.includes(identity))).toEqual([]);
 });
 
 test("descriptions say clock and partitions, and nothing else is taken for one", () => {

@@ -12,6 +12,7 @@ import { wireBuffer, written } from "../../connectors/redis/resp.js";
 import { openRedisStore } from "../../connectors/redis/store.js";
 import { allMembers, allStates, allWakes, commitOf, outputOf } from "../conformance/state-store.js";
 import { startCuttingProxy } from "../servers/cutting-proxy.js";
+import { startFaultyProxy } from "../servers/faulty-proxy.js";
 import { freePort } from "../servers/ports.js";
 import { startRedis } from "../servers/redis.js";
 import type { RedisServer, RedisServerOptions } from "../servers/redis.js";
@@ -220,6 +221,7 @@ describe("on one server", () => {
     expect(await store.outbox(P, 2, 1)).toEqual([outputOf(2)]);
     expect((await allStates(store, P)).size).toBe(3);
     expect(await store.segmentSizes(P, ["s"])).toEqual([3]);
+    expect(await store.beat("m", [P], 1000)).toEqual([{ id: "m", holds: [P] }]);
   });
 
   test("a user with rights to only some segments is refused before anything is written", async () => {
@@ -340,7 +342,7 @@ describe("on one server", () => {
     expect((await store.outbox(P, 0, 100)).map(({ number }) => number)).toEqual(there.slice(58));
   });
 
-  test("an older library is replaced, a newer one left alone", async () => {
+  test("an older library is replaced, a newer one is refused and left alone", async () => {
     await admin.flushall();
     const library = (version: number): string => `#!lua name=eddy
 redis.register_function{ function_name = 'eddy_version', callback = function() return ${version} end, flags = { 'no-writes' } }`;
@@ -348,7 +350,7 @@ redis.register_function{ function_name = 'eddy_version', callback = function() r
     const store = await opened(server.url);
     expect((await store.claim(P, "w")).number).toBe(0);
     await admin.function("LOAD", "REPLACE", library(1_000_000));
-    await opened(server.url);
+    await expect(opened(server.url)).rejects.toThrow(/functions of a newer Eddy \(version 1000000.*FUNCTION DELETE eddy/);
     expect(await admin.fcall("eddy_version", 0)).toBe(1_000_000);
     await admin.function("DELETE", "eddy");
   });
@@ -430,6 +432,45 @@ describe("servers that die", () => {
     server.resume();
     await turned("connected");
     expect(states).toEqual(["connected", "disconnected", "connected"]);
+  });
+
+  test("a server that reads its data while it starts is asked again soon, whatever time it reckons with", async () => {
+    // A millisecond for each command: the small ones take a second, after which all of the rest is thought to take minutes.
+    const server = await ownServer({ settings: ["--key-load-delay", "1000"] });
+    const admin = adminOf(server.url);
+    const small = admin.pipeline();
+    for (let i = 0; i < 2_000; i++) small.set(`small:${i}`, "x");
+    await small.exec();
+    const large = "x".repeat(1_000_000);
+    for (let i = 0; i < 20; i++) await admin.set(`large:${i}`, large);
+    const store = await opened(server.url);
+    const back = new Promise<void>((resolve) => {
+      let gone = false;
+      store.watch((state) => {
+        if (state === "disconnected") gone = true;
+        else if (gone) resolve();
+      });
+    });
+    await server.restart();
+    const before = performance.now();
+    await back;
+    expect(performance.now() - before).toBeLessThan(2_500);
+  });
+
+  test("a connection that is dead without a word is given up and made anew, long before a command's time is over", async () => {
+    const server = await ownServer();
+    const proxy = await startFaultyProxy(server.port);
+    try {
+      const store = await opened(`redis://127.0.0.1:${proxy.port}`, { silenceMs: 300 });
+      const { writer } = await store.claim(P, "w");
+      proxy.swallow("replies");
+      const before = performance.now();
+      // Without an answer it was done all the same.
+      expect(await store.commit(commitOf(writer, 1))).toBe("already");
+      expect(performance.now() - before).toBeLessThan(5_000);
+    } finally {
+      await proxy.dispose();
+    }
   });
 
   test("after closing, calls fail at once", async () => {

@@ -52,6 +52,8 @@ describe("the cache", () => {
           }
         }
         most = Math.max(most, mustStay.size);
+        const asked = Math.max(0, number - 2);
+        expect([...cache.pinned(asked)]).toEqual([...cache.all()].filter(({ dirty, commit }) => dirty || commit > asked));
         const everybody = [...cache.all()];
         expect(cache.size).toBe(everybody.length);
         expect(new Set(everybody.map(({ id }) => id)).size).toBe(everybody.length);

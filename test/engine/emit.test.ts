@@ -15,7 +15,7 @@ const STRIKE = "globalThis.canary = 'dead'";
 const HOSTILE = [
   `"; ${STRIKE}; "`, `'; ${STRIKE}; '`, `\`; ${STRIKE}; \``, `\\"; ${STRIKE}; //`, `\\\\"; ${STRIKE}; //`, "${" + STRIKE + "}", `*/ ${STRIKE} /*`, `// \n${STRIKE}`,
   `\u2028${STRIKE}\u2029`, `</script><script>${STRIKE}</script>`, `]; ${STRIKE}; [`, `}); ${STRIKE}; ({`, "__proto__", "constructor", "prototype", "toString", "hasOwnProperty",
-  "\u0000", "\\", "\\u0022", "'", '"', "`", "\ufeff", "🙂", "x".repeat(200), "k[0]", "x.now",
+  "\u0000", "\\", "\\u0022", "'", '"', "`", "\ufeff", "🙂", "x".repeat(200), "k[0]", "x.now", "{skip}", "$&$'$`", "return false;",
 ];
 
 interface Watched { canary?: string }

@@ -8,7 +8,7 @@
 import type { Environment } from "../../engine/environment.js";
 import type { Ports } from "../../engine/engine.js";
 import {
-  LogUnavailable, type ClockKind, type Commit, type EventLog, type LogReader, type LogRecord, type NewRecord, type Output, type OutputLog, type StateStore, type Wake, type Writer,
+  LogUnavailable, type ClockKind, type Commit, type EventLog, type LogReader, type LogRecord, type Member, type NewRecord, type Output, type OutputLog, type StateStore, type Wake, type Writer,
 } from "../../engine/ports.js";
 import { compareWakes } from "../../engine/wakes.js";
 
@@ -29,6 +29,8 @@ export interface World {
   readonly stores: Stored[];
   readonly outputs: Output[][];
   readonly clock: ClockKind;
+  /** Who has said last that it lives; who died is forgotten with its ports. */
+  members: Member[];
   /** The wall clock, and the stamp of what is appended. */
   now: number;
   /** Goes up with whatever is asked. */
@@ -41,7 +43,7 @@ export function newWorld(partitions: number, records: readonly LogRecord[] = [],
   });
   return {
     partitions, clock, now: 1_000, records: [...records], stores: Array.from({ length: partitions }, stored),
-    outputs: Array.from({ length: partitions }, () => []), calls: 0,
+    outputs: Array.from({ length: partitions }, () => []), members: [], calls: 0,
   };
 }
 
@@ -63,6 +65,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 /** `pageOf`: how many customers a page of a scan has. `watch` is told of every commit that was done. */
 export function opened(world: World, accidents: Accidents, pageOf: () => number, watch: (commit: Commit) => void = () => undefined): Ports {
   let dead = false;
+  world.members = [];
   const at = (partition: number): Stored => world.stores[partition] as Stored;
   async function change<T>(what: "commit" | "append" | "publish", act: () => T, unanswered: () => Error): Promise<T> {
     await turn();
@@ -101,6 +104,7 @@ export function opened(world: World, accidents: Accidents, pageOf: () => number,
     close: () => Promise.resolve(),
   };
   const outputs: OutputLog = {
+    identity: () => ask(() => "simulated"),
     last: (partition) => ask(() => world.outputs[partition]?.length ?? 0),
     publish: (partition, list) => change("publish", () => {
       const stream = world.outputs[partition] as Output[];
@@ -111,6 +115,11 @@ export function opened(world: World, accidents: Accidents, pageOf: () => number,
     close: () => Promise.resolve(),
   };
   const store: StateStore = {
+    beat: (id, holds, leaseMs) => ask(() => {
+      world.members = world.members.filter((member) => member.id !== id);
+      if (leaseMs > 0) world.members.push({ id, holds });
+      return world.members;
+    }),
     claim: (partition, token) => ask(() => {
       const stored = at(partition);
       if (stored.writer?.token !== token) stored.writer = { epoch: (stored.writer?.epoch ?? 0) + 1, token };

@@ -16,6 +16,8 @@ import { freePort } from "./ports.js";
 export interface NatsServerOptions {
   /** Lines to add to the configuration file, e.g. limits, users or TLS. */
   readonly config?: string;
+  /** Lines for its part about JetStream. */
+  readonly jetstream?: string;
 }
 
 export interface NatsServer {
@@ -61,12 +63,20 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   const folder = mkdtempSync(join(tmpdir(), "eddy-nats-"));
   let config = options.config ?? "";
   let running: ChildProcess | null = null;
+  // A test run that is broken off leaves no server behind; vitest ends its workers with SIGTERM.
+  const endWithProcess = (): void => void running?.kill("SIGKILL");
+  const endOnSignal = (): void => {
+    endWithProcess();
+    process.kill(process.pid, "SIGTERM");
+  };
+  process.once("exit", endWithProcess);
+  process.once("SIGTERM", endOnSignal);
 
   const start = async (newConfig?: string): Promise<void> => {
     if (running !== null) throw new Error("the server is running already");
     if (newConfig !== undefined) config = newConfig;
     const file = join(folder, "server.conf");
-    writeFileSync(file, configuration(port, folder, config));
+    writeFileSync(file, configuration(port, folder, config, options.jetstream ?? ""));
     const child = spawn(BINARY, ["-c", file], { stdio: "ignore" });
     running = child;
     child.once("exit", () => {
@@ -101,6 +111,8 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     },
     resume: () => void running?.kill("SIGCONT"),
     dispose: async () => {
+      process.off("exit", endWithProcess);
+      process.off("SIGTERM", endOnSignal);
       await end("SIGKILL");
       rmSync(folder, { recursive: true, force: true });
     },
@@ -114,11 +126,11 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   return server;
 }
 
-function configuration(port: number, folder: string, extra: string): string {
+function configuration(port: number, folder: string, extra: string, jetstream: string): string {
   return [
     `listen: "127.0.0.1:${port}"`,
     `log_file: "${join(folder, "server.log")}"`,
-    `jetstream { store_dir: "${join(folder, "store")}" }`,
+    `jetstream {\n  store_dir: "${join(folder, "store")}"\n  ${jetstream}\n}`,
     extra,
     "",
   ].join("\n");

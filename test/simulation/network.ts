@@ -2,7 +2,8 @@
  * What one simulated process has of the world: ports to the servers, a clock, pauses. Everything that it waits for is a
  * step of the scheduler, and on the way to a server and back all can happen that happens in networks: a request is lost,
  * is executed though its answer is lost, or long after its sender has given up, or twice; connections break. What is asked
- * of a server in a row over one connection arrives in that order, and so do the answers.
+ * of a server in a row over one connection arrives in that order, and so do the answers; where there are several
+ * connections (`isPooled`), both may overtake each other.
  */
 import type { Ports } from "../../engine/engine.js";
 import type { Environment } from "../../engine/environment.js";
@@ -11,7 +12,7 @@ import {
 } from "../../engine/ports.js";
 import { cancel, note, schedule, type Scheduler, type Task } from "./scheduler.js";
 import {
-  append, applyCommit, claim, loadStates, logInfo, membersOf, metaOf, outboxFrom, publish, readRecords, recordAt, recordsOf, scanFrom, sent, storedIn,
+  append, applyCommit, beat, claim, loadStates, logInfo, membersOf, metaOf, outboxFrom, publish, readRecords, recordAt, recordsOf, scanFrom, sent, storedIn,
   wakesBehind, type EventServer, type OutputServer, type StoreServer,
 } from "./servers.js";
 
@@ -36,6 +37,8 @@ export interface Network {
   readonly store: StoreServer;
   readonly outputs: OutputServer;
   rates: Rates;
+  /** To each server a process has several connections. */
+  isPooled: boolean;
   /** The broker's clock, against the world's. */
   brokerSkewMs: number;
   isEventLogFull: boolean;
@@ -66,7 +69,7 @@ export interface Link {
 
 export function newNetwork(scheduler: Scheduler, events: EventServer, store: StoreServer, outputs: OutputServer): Network {
   return {
-    scheduler, events, store, outputs, rates: NO_FAULTS, brokerSkewMs: 0, isEventLogFull: false, isOutputLogFull: false,
+    scheduler, events, store, outputs, rates: NO_FAULTS, isPooled: false, brokerSkewMs: 0, isEventLogFull: false, isOutputLogFull: false,
     calls: 0, faults: new Map(), shuffle: 0, tokens: 0, readers: new Set(), committed: () => undefined,
   };
 }
@@ -118,21 +121,25 @@ const PATIENCE_MS = 200;
 const NEXT_MS = 1 / 1024;
 
 function requestIn(link: Link, network: Network): number {
+  if (network.isPooled) return latency(network);
   link.lastRequestAt = Math.max(network.scheduler.now + latency(network), link.lastRequestAt + NEXT_MS);
   return link.lastRequestAt - network.scheduler.now;
 }
 
 function answerIn(link: Link, network: Network): number {
+  if (network.isPooled) return latency(network);
   link.lastAnswerAt = Math.max(network.scheduler.now + latency(network), link.lastAnswerAt + NEXT_MS);
   return link.lastAnswerAt - network.scheduler.now;
 }
 
-function call<T>(client: Client, link: Link, what: string, act: () => T, unavailable: () => Error): Promise<T> {
+function call<T>(client: Client, link: Link, what: string, act: () => T, unavailable: () => Error, counts = true): Promise<T> {
   const { network } = client;
   const { scheduler: s, rates } = network;
-  network.calls++;
+  if (counts) network.calls++;
   return new Promise<T>((resolve, reject) => {
-    const later = (what: string, ms: number, run: () => void): void => void schedule(s, client, `${client.name} ${what}`, ms, run);
+    const later = (what: string, ms: number, run: () => void): void => {
+      if (!client.isDead) schedule(s, client, `${client.name} ${what}`, ms, run, false, !counts);
+    };
     const giveUp = (ms: number): void => later(`${what}: no answer`, ms, () => reject(unavailable()));
     if (link.isDown) return giveUp(latency(network));
     const { epoch } = link;
@@ -155,7 +162,7 @@ function call<T>(client: Client, link: Link, what: string, act: () => T, unavail
         return { failure: error as Error };
       }
     };
-    const execute = (ms: number, then: (answer: T | Failure | undefined) => void): void => void schedule(s, null, `${client.name} ${what}`, ms, () => then(arrive()));
+    const execute = (ms: number, then: (answer: T | Failure | undefined) => void): void => void schedule(s, null, `${client.name} ${what}`, ms, () => then(arrive()), false, !counts);
     if (falls(rates.lostRequest, "lost request")) return giveUp(PATIENCE_MS);
     if (falls(rates.lostAnswer, "lost answer")) {
       execute(requestIn(link, network), () => undefined);
@@ -317,6 +324,8 @@ export function stateStore(client: Client): StateStore {
   const ask = <T>(what: string, act: () => T): Promise<T> => call(client, client.store, what, act, storeUnavailable);
   const at = (partition: number) => storedIn(server, partition);
   return {
+    // No call like others: it is said again and again, and that is no sign that anything happens.
+    beat: (member, holds, leaseMs) => call(client, client.store, `beat ${holds.join()}`, () => beat(server, member, holds, leaseMs, s.now), storeUnavailable, false),
     claim: (partition, token) => ask(`claim ${partition}`, () => claim(at(partition), token)),
     meta: (partition) => ask(`meta ${partition}`, () => metaOf(at(partition))),
     load: (partition, customers) => ask(`load ${partition} ${customers.join()}`, () => loadStates(at(partition), customers)),
@@ -355,6 +364,7 @@ export function outputLog(client: Client): OutputLog {
   let isClosed = false;
   const ask = <T>(what: string, act: () => T): Promise<T> => (isClosed ? Promise.reject(new LogClosed("closed")) : call(client, client.broker, what, act, logUnavailable));
   return {
+    identity: (partition) => ask(`identity of OUT_${partition}`, () => "the only one"),
     last: (partition) => ask(`last ${partition}`, () => server.streams[partition]?.length ?? 0),
     publish: (partition, outputs) => ask(`publish ${partition} ${outputs[0]?.number ?? ""} to ${outputs.at(-1)?.number ?? ""}`, () => {
       if (network.isOutputLogFull) throw new LogFull("full");
@@ -373,6 +383,10 @@ export function outputLog(client: Client): OutputLog {
   };
 }
 
+/** Who naps may sleep longer than they wanted to, by as many times as much: no timer is exact, and short naps cost most steps. */
+const OVERSLEPT = 15;
+const NAP_MS = 20;
+
 export function environmentOf(client: Client): Environment {
   const { scheduler: s } = client.network;
   return {
@@ -385,7 +399,7 @@ export function environmentOf(client: Client): Environment {
         cancel(s, task);
         resolve();
       };
-      const task = schedule(s, client, `${client.name} pause ${ms}`, ms, () => {
+      const task = schedule(s, client, `${client.name} pause ${ms}`, ms >= NAP_MS ? Math.ceil(ms * (1 + s.random() * OVERSLEPT)) : ms, () => {
         signal.removeEventListener("abort", end);
         resolve();
       }, true);

@@ -34,10 +34,13 @@ export interface PartitionOutcome {
   readonly said: readonly Said[];
 }
 
-export const ownRecords = ({ records, partitions }: EventServer, index: number): LogRecord[] =>
+/** A log as it lies: of a simulated server, or read from a real one. */
+export type Records = Pick<EventServer, "clock" | "partitions" | "records">;
+
+export const ownRecords = ({ records, partitions }: Records, index: number): LogRecord[] =>
   records.filter((record): record is LogRecord => record !== null && (record.subject.startsWith(`events.${POPULATION_TYPE}.`) || placeOf(record.subject, partitions) === index));
 
-function placeOf(subject: string, partitions: number): number {
+export function placeOf(subject: string, partitions: number): number {
   const token = subject.slice(subject.lastIndexOf(".") + 1);
   return subject.startsWith(`events.${TICK_TYPE}.`) ? Number(token) : partitionOf(token, partitions);
 }
@@ -45,7 +48,7 @@ function placeOf(subject: string, partitions: number): number {
 const scratch = writer(4096);
 
 /** The wake index is a hint, and who was settled under new figures without any difference is not written again. */
-function bytesOf(rules: Compiled, customer: Customer): string {
+export function bytesOf(rules: Compiled, customer: Customer): string {
   scratch.at = 0;
   const extras = customer.extras === null ? null : { ...customer.extras, figuresOf: 0 };
   writeCustomer(scratch, { ...customer, indexed: Infinity, extras }, 1, rules);
@@ -55,7 +58,7 @@ function bytesOf(rules: Compiled, customer: Customer): string {
 const sorted = (texts: readonly string[]): string[] => [...texts].sort();
 
 /** The rules must not rank customers: tables come from partitions that speak through the log, one alone does not. */
-export function straight(rules: Compiled, log: EventServer): PartitionOutcome[] {
+export function straight(rules: Compiled, log: Records): PartitionOutcome[] {
   return Array.from({ length: log.partitions }, (_, index) => {
     const p = createPartition(rules, { index, clock: log.clock, cacheCustomers: Infinity, partitions: log.partitions }, engineStats());
     const said: Said[] = [];

@@ -77,18 +77,22 @@ interface World {
 }
 
 /** Everything small, so that its edges are met. */
-const SMALL: Sizes = {
+const SMALL: Partial<Sizes> & Pick<Sizes, "leastCache" | "commitBytes"> = {
   batch: 6, loadAtOnce: 3, commitCustomers: 2, commitBytes: 64, wakePage: 2, wakesInMemory: 4, publishAtOnce: 3, outboxPage: 2, sweepPage: 2, idleAhead: 4, leastCache: 4,
 };
+
+/** Bounds by bytes and by work; all of them, or none. */
+const TIGHT: Partial<Sizes> = { batchBytes: 300, commitMost: 400, commitWakes: 2, publishMost: 300, outboxMost: 600, queue: 3, queueBytes: 2000 };
 
 /** Some of them small, some as usual. */
 function someSmall(random: () => number): Sizes {
   const small = random();
   const entries = Object.entries(SMALL).map(([name, size]) => [name, random() < small ? size : SIZES[name as keyof Sizes]] as const);
-  return { ...(Object.fromEntries(entries) as unknown as Sizes), leastCache: SMALL.leastCache, commitBytes: SMALL.commitBytes };
+  return { ...SIZES, ...(small > 0.5 ? TIGHT : {}), ...(Object.fromEntries(entries) as Partial<Sizes>), leastCache: SMALL.leastCache, commitBytes: SMALL.commitBytes };
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** When all that follows from a step without waiting has been done: promises come before the next tick of Node's. */
+const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /** Less than everything, where one thing is looked for. */
 export interface Only {
@@ -96,6 +100,7 @@ export interface Only {
   readonly faults?: readonly string[];
   readonly rates?: Partial<Rates>;
   readonly sizes?: Partial<Sizes>;
+  readonly isPooled?: boolean;
 }
 
 export async function simulate(seed: number, planted: Planted = {}, only: Only = {}): Promise<Story> {
@@ -124,7 +129,7 @@ function newWorld(subject: Subject, clock: ClockKind, random: () => number, plan
   const world: World = {
     network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null, loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
     options: {
-      cacheCustomers: 1, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
+      cacheCustomers: 1, sharing: { beatMs: 100, leaseMs: 500 }, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
       sizes: { ...someSmall(random), ...only.sizes },
     },
   };
@@ -284,22 +289,30 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
   let naps = 0;
   while (world.trouble === null) {
     each();
-    const isAwake = s.tasks.some(({ isNap, owner }) => !isNap && !(owner as Client | null)?.isPaused);
+    const isAwake = s.tasks.some(({ isNap, isBeat, owner }) => !isNap && !isBeat && !(owner as Client | null)?.isPaused);
     if (!isAwake && naps >= QUIET_NAPS) return;
     const task = next(s, (owner) => (owner as Client).isPaused);
     if (task === undefined) return;
-    if (s.steps++ > MAX_STEPS) return fail(world, "it does not come to rest");
+    if (!task.isBeat && s.steps++ > MAX_STEPS) return fail(world, "it does not come to rest");
     if (task.at > s.now) s.now = task.at;
-    if (!task.isNap || task.owner === null) note(s, task.what);
+    if (!task.isBeat && (!task.isNap || task.owner === null)) note(s, task.what);
     const { calls } = network;
     task.run();
     await turn();
-    naps = task.isNap && network.calls === calls && task.owner !== null ? naps + 1 : 0;
+    if (!task.isBeat || network.calls !== calls) naps = task.isNap && network.calls === calls && task.owner !== null ? naps + 1 : 0;
   }
+}
+
+/** In which nothing happens but that those who live say so. */
+function passTime({ scheduler: s, network: { store }, processes }: World, to: number): void {
+  const isAwake = (id: string): boolean => processes.some(({ client }) => !client.isPaused && id.includes(` ${client.name} `));
+  for (const member of store.members.values()) if (isAwake(member.id)) member.ends += to - s.now;
+  s.now = to;
 }
 
 async function live(world: World, until: number, faults: number): Promise<void> {
   const { scheduler: s, random, network } = world;
+  network.isPooled = world.only.isPooled ?? random() < 0.25;
   network.rates = random() < 0.2 && world.only.rates === undefined ? NO_FAULTS : { lostRequest: 0.02, lostAnswer: 0.03, late: 0.02, twice: 0.05, slow: 0, ...world.only.rates };
   start(world);
   let remaining = faults;
@@ -313,7 +326,7 @@ async function live(world: World, until: number, faults: number): Promise<void> 
     const coming = Math.min(until, nextDue(world), ...s.tasks.filter(({ owner }) => owner === null).map(({ at }) => at));
     if (coming <= s.now && s.now >= until) return;
     idle = coming <= s.now ? idle + 1 : 0;
-    s.now = Math.max(coming, s.now + 100 * 2 ** Math.min(idle, 10));
+    passTime(world, Math.max(coming, s.now + 100 * 2 ** Math.min(idle, 10)));
     if (idle > 100) return fail(world, "time stands still");
   }
 }
@@ -345,7 +358,7 @@ async function finish(world: World): Promise<void> {
     const missing = unfinished(world);
     if (missing === null) break;
     if (tries > 60) return fail(world, `it does not finish: ${missing}`);
-    s.now += 500 * (1 + tries);
+    passTime(world, s.now + 500 * (1 + tries));
   }
   if (random() < 0.3) return;
   for (const { engine } of world.processes) engine.stop().catch(() => undefined);

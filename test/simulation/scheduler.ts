@@ -9,6 +9,8 @@ export interface Task {
   readonly run: () => void;
   /** Somebody merely lets time pass: there is no news in it. */
   readonly isNap: boolean;
+  /** A member says that it lives: no news either, unless something follows from it. */
+  readonly isBeat: boolean;
   at: number;
   /** Among those of one instant. */
   readonly order: number;
@@ -29,8 +31,8 @@ export function scheduler(now: number, random: () => number): Scheduler {
   return { now, tasks: [], trace: [], steps: 0, random };
 }
 
-export function schedule(s: Scheduler, owner: object | null, what: string, afterMs: number, run: () => void, isNap = false): Task {
-  const task: Task = { owner, what, run, isNap, at: s.now + afterMs, order: s.random() };
+export function schedule(s: Scheduler, owner: object | null, what: string, afterMs: number, run: () => void, isNap = false, isBeat = false): Task {
+  const task: Task = { owner, what, run, isNap, isBeat, at: s.now + afterMs, order: s.random() };
   s.tasks.push(task);
   return task;
 }

@@ -6,7 +6,7 @@
  * `Weakness`: what a server, or an engine that leaves it out, does not look at. Planted, to show that it would be noticed.
  */
 import {
-  LogChanged, LogFull, StoreRefused, type Appended, type Claim, type ClockKind, type Commit, type CommitAnswer, type LogInfo, type LogRecord,
+  LogChanged, LogFull, StoreRefused, type Appended, type Claim, type ClockKind, type Commit, type CommitAnswer, type LogInfo, type LogRecord, type Member,
   type NewRecord, type Output, type StateStore, type Wake, type Writer,
 } from "../../engine/ports.js";
 import { compareWakes } from "../../engine/wakes.js";
@@ -93,6 +93,8 @@ export interface Stored {
 
 export interface StoreServer {
   partitions: Stored[];
+  /** By id: the end of the lease. */
+  readonly members: Map<string, Member & { ends: number }>;
   readonly weaknesses: Weaknesses;
 }
 
@@ -101,7 +103,7 @@ const nothingStored = (): Stored => ({
 });
 
 export function storeServer(partitions: number, weaknesses: Weaknesses = {}): StoreServer {
-  return { partitions: Array.from({ length: partitions }, nothingStored), weaknesses };
+  return { partitions: Array.from({ length: partitions }, nothingStored), members: new Map(), weaknesses };
 }
 
 /** As it is now: for going back to it. States are never changed in place. */
@@ -114,6 +116,14 @@ export function snapshot(store: StoreServer): Stored[] {
 }
 
 export const storedIn = (store: StoreServer, partition: number): Stored => store.partitions[partition] as Stored;
+
+export function beat({ members }: StoreServer, id: string, holds: readonly number[], leaseMs: number, now: number): Member[] {
+  if (id === "") throw new StoreRefused("a member has an id");
+  members.delete(id);
+  if (leaseMs > 0) members.set(id, { id, holds: [...holds], ends: now + leaseMs });
+  for (const [id, { ends }] of members) if (ends <= now) members.delete(id);
+  return [...members.values()].map(({ id, holds }) => ({ id, holds })).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
+}
 
 /** Claimed again under the same token it stays as it is: the reply was lost. */
 export function claim(stored: Stored, token: string): Claim {

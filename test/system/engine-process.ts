@@ -24,6 +24,7 @@ export interface EngineProcess {
   /** The exit code, or null after a signal. */
   readonly exited: Promise<number | null>;
   readonly running: boolean;
+  readonly pid: number;
   /** kill -9. */
   kill(): Promise<void>;
   /** SIGTERM; answers with the exit code and how long it took. */
@@ -38,24 +39,37 @@ export interface StartOptions {
   readonly place: readonly string[];
   readonly folder: string;
   readonly more?: readonly string[];
+  /** Only so many of the last lines are kept; all unless given. `said` finds none that went before. */
+  readonly keepLines?: number;
+  /** Told of each line as it comes. */
+  readonly onLine?: (line: LogLine) => void;
+  /** The program that runs it with these arguments before its own; Node unless given. */
+  readonly under?: readonly [program: string, ...args: string[]];
 }
 
 const PROGRAM = join(PROJECT, "bin/eddy");
 const SAID_WITHIN_MS = 30_000;
 
-export function startEngineProcess({ rules, place, folder, more = [] }: StartOptions): EngineProcess {
-  const child = spawn(process.execPath, [PROGRAM, "run", rules, ...place, "--http", "127.0.0.1:0", ...more], {
+export function startEngineProcess({ rules, place, folder, more = [], keepLines = Infinity, onLine, under }: StartOptions): EngineProcess {
+  const [program, ...before] = under ?? [process.execPath];
+  const node = under === undefined ? [] : [process.execPath];
+  const child = spawn(program, [...before, ...node, PROGRAM, "run", rules, ...place, "--http", "127.0.0.1:0", ...more], {
     cwd: folder, stdio: ["ignore", "ignore", "pipe"], env: neutral(),
   });
   const log: LogLine[] = [];
   const listeners = new Set<() => void>();
   let rest = "";
   let running = true;
+  const keep = (line: LogLine): void => {
+    log.push(line);
+    if (log.length > 2 * keepLines) log.splice(0, log.length - keepLines);
+    onLine?.(line);
+  };
   const tell = (): void => [...listeners].forEach((listener) => listener());
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
-    log.push(...lines.map(parsed));
+    for (const line of lines) keep(parsed(line));
     tell();
   });
   const endWithProcess = (): void => void child.kill("SIGKILL");
@@ -65,7 +79,7 @@ export function startEngineProcess({ rules, place, folder, more = [] }: StartOpt
     child.once("close", (code) => {
       running = false;
       process.off("exit", endWithProcess);
-      if (rest !== "") log.push(parsed(rest));
+      if (rest !== "") keep(parsed(rest));
       tell();
       resolve(code);
     });
@@ -96,6 +110,7 @@ export function startEngineProcess({ rules, place, folder, more = [] }: StartOpt
     http: async () => String((await said("metrics, health and POST /events"))["url"]),
     exited,
     get running() { return running; },
+    pid: child.pid ?? 0,
     async kill() {
       child.kill("SIGKILL");
       await exited;

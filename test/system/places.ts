@@ -48,9 +48,10 @@ export interface PlaceOptions {
   readonly clock: ClockKind;
 }
 
-export async function embeddedPlace(options: PlaceOptions): Promise<Place> {
+/** `now` gives the stamps of what is appended through the place's own ports. */
+export async function embeddedPlace(options: PlaceOptions, now: () => number = Date.now): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), "eddy-place-"));
-  const ports = await openEmbedded(folder, { create: true, now: Date.now, ...options });
+  const ports = await openEmbedded(folder, { create: true, now, ...options });
   return {
     ports,
     partitions: options.partitions,
@@ -89,7 +90,7 @@ export async function serversPlace(options: ServersOptions): Promise<Servers> {
 }
 
 /** Everything in a stream, by an ordered consumer. */
-async function consumed({ nc }: NatsLink, stream: string): Promise<Heard[]> {
+export async function consumed({ nc }: NatsLink, stream: string): Promise<Heard[]> {
   const { state } = await (await nc.jetstreamManager()).streams.info(stream);
   const heard: Heard[] = [];
   if (state.messages === 0) return heard;

@@ -203,7 +203,7 @@ describe("a place that belongs to somebody", () => {
     const second = start(place.flags);
     const http = await second.http();
     const error = await second.said("deleted and made again");
-    expect(error).toMatchObject({ level: "error", message: expect.stringMatching(/Either bring the right one back, or.*eddy:\{\d\}:\*/) });
+    expect(error).toMatchObject({ level: "error", message: expect.stringMatching(/Either give the address of the right NATS, or bring .* decide with 'eddy recover'/) });
     await until("it says so", async () => (await ready(http)).missing.some((sentence) => sentence.includes("deleted and made again")));
     expect((await ready(http)).status).toBe(503);
     expect(await (await fetch(`${http}/metrics`)).text()).toMatch(/^eddy_partition_stopped\{partition="\d"\} 1$/m);

@@ -6,13 +6,14 @@
  * must serve the callers of the one before it, or the functions get new names. Any change to the text raises VERSION
  * (a test compares them).
  */
+import { beatLua } from "./beat.js";
 import { claimLua } from "./claim.js";
 import { commitLua } from "./commit.js";
 import { outboxLua } from "./outbox.js";
 import { sharedLua } from "./shared.js";
 import { wakesLua } from "./wakes.js";
 
-export const VERSION = 2;
+export const VERSION = 3;
 
 const versionLua = `
 redis.register_function{
@@ -22,4 +23,4 @@ redis.register_function{
 }
 `;
 
-export const LIBRARY = ["#!lua name=eddy", versionLua, sharedLua, claimLua, commitLua, wakesLua, outboxLua].join("\n");
+export const LIBRARY = ["#!lua name=eddy", versionLua, sharedLua, claimLua, commitLua, wakesLua, outboxLua, beatLua].join("\n");

@@ -1,12 +1,13 @@
 /** Puts the function library where it is missing or older. */
 import type { Redis } from "ioredis";
+import { StoreRefused } from "../../../engine/ports.js";
 import type { RedisClient, RedisConnection } from "../connection.js";
 import { isFunctionMissing } from "../failures.js";
 import { LIBRARY, VERSION } from "./library.js";
 
 async function loadedVersion(server: Redis): Promise<number> {
   try {
-    return Number(await server.fcall("eddy_version", 0));
+    return Number(await server.fcall_ro("eddy_version", 0));
   } catch (error) {
     if (isFunctionMissing(error)) return 0;
     throw error;
@@ -16,8 +17,24 @@ async function loadedVersion(server: Redis): Promise<number> {
 /** Safe to repeat, and to run in several processes at once: loading replaces the whole library in one step. */
 export function ensureFunctions(connection: RedisConnection): Promise<void> {
   return connection.onEachServer(async (server) => {
-    if (await loadedVersion(server) < VERSION) await server.function("LOAD", "REPLACE", LIBRARY);
+    const loaded = await loadedVersion(server);
+    if (loaded > VERSION) throw new StoreRefused(newer(connection.address, loaded));
+    if (loaded < VERSION) await load(server, connection.address);
   });
+}
+
+async function load(server: Redis, address: string): Promise<void> {
+  try {
+    await server.function("LOAD", "REPLACE", LIBRARY);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith("NOPERM")) throw error;
+    throw new StoreRefused(`Redis at ${address} lacks Eddy's functions or has older ones, and this user may not load Eddy's functions: run "eddy setup" with a user who may (+function|load)`);
+  }
+}
+
+function newer(address: string, version: number): string {
+  return `Redis at ${address} holds the functions of a newer Eddy (version ${version}, this one knows ${VERSION}): run that version. To go back to this one all ` +
+    "the same, end the newer engines and remove them with: redis-cli FUNCTION DELETE eddy. State in a newer format is refused even then";
 }
 
 /** Asks something that calls a function; when Redis has lost the library, loads it and asks once more. */

@@ -1,0 +1,280 @@
+/**
+ * The partitions that this process holds, and how they come and go.
+ *
+ * A partition that this process ought to have, and that no other living member says it holds, is *announced* with a beat;
+ * only when the answer to that beat still says the same is it claimed and opened. So two processes seldom claim the same;
+ * where they do, the later one has it and the earlier drops it: claims decide, beats only spare trouble. A partition that
+ * another living member ought to have is given up: what was evaluated is committed and published, and the next beat says
+ * that it is free.
+ *
+ * A partition that cannot go on *stands still* with its reason, and stays held: whoever took it would find the same.
+ */
+import { StateCorrupt } from "./codec.js";
+import { MetaCorrupt } from "./meta.js";
+import type { View } from "./membership.js";
+import { openPartition, passes, type Shared } from "./open-partition.js";
+import { OwnershipLost } from "./ownership.js";
+import { EvaluationFailed } from "./partition.js";
+import type { Place, Reading } from "./reading.js";
+import { CannotContinue } from "./recovery.js";
+import { StateTooNew } from "./state.js";
+import { forgetPartition } from "./stats.js";
+import { ClockAlarm, type Worker } from "./worker.js";
+
+/** What is not committed and published in this time is done again by whoever has the partition next. */
+const FINISH_WITHIN_MS = 4000;
+
+interface Held {
+  readonly index: number;
+  phase: "announced" | "opening" | "working" | "leaving" | "standing";
+  /** The number of the first beat that says it. */
+  readonly beat: number;
+  readonly place: Place;
+  readonly lifetime: AbortController;
+  worker: Worker | null;
+  /** Why it stands still. */
+  reason: string | null;
+}
+
+/** What is to be done about the next beat: `now`: there is news; `soon`: others are to give something up. */
+export type Next = "now" | "soon" | "in time";
+
+export interface Holding {
+  readonly workers: Iterable<Worker>;
+  /** In order. */
+  held(): number[];
+  isDelivered(index: number): boolean;
+  /** After the answer to a beat. */
+  follow(view: View, beat: number): Next;
+  /** A server was away and has come back: what every partition remembers is compared with what is there. */
+  compare(): void;
+  /** Commits and publishes what was evaluated; nothing is offered or taken any more. */
+  finish(): Promise<void>;
+  /** Drops everything at once. */
+  abandon(): void;
+  notReady(): string[];
+}
+
+export interface HoldingParts {
+  readonly shared: Shared;
+  readonly reading: Reading;
+  /** This member. */
+  readonly id: string;
+  /** What no partition alone can answer for. */
+  readonly failed: (error: Error) => void;
+  /** What is held has changed otherwise than by `follow`. */
+  readonly changed: () => void;
+}
+
+interface State {
+  readonly parts: HoldingParts;
+  readonly all: Map<number, Held>;
+  /** Openings and endings under way. */
+  readonly underWay: Set<Promise<void>>;
+  /** Goes up whenever a server has come back. */
+  returns: number;
+  isOver: boolean;
+  members: number;
+  stoodBy: boolean;
+}
+
+export function startHolding(parts: HoldingParts): Holding {
+  const s: State = { parts, all: new Map(), underWay: new Set(), returns: 0, isOver: false, members: 0, stoodBy: false };
+  return {
+    workers: { [Symbol.iterator]: () => atWork(s) },
+    held: () => [...s.all.keys()].sort((a, b) => a - b),
+    isDelivered: (index) => parts.reading.unread((s.all.get(index) as Held).place) === 0,
+    follow: (view, beat) => follow(s, view, beat),
+    compare() {
+      s.returns++;
+      for (const worker of atWork(s)) worker.compare();
+    },
+    finish: () => finish(s),
+    abandon: () => abandon(s),
+    notReady: () => notReady(s),
+  };
+}
+
+function* atWork({ all }: State): Generator<Worker> {
+  for (const { phase, worker } of all.values()) if (phase === "working" && worker !== null) yield worker;
+}
+
+function follow(s: State, { living, remembered, owners }: View, beat: number): Next {
+  const { id, shared: { info } } = s.parts;
+  const others = new Set(living.flatMap((member) => (member.id === id ? [] : member.holds)));
+  const lately = new Set(remembered.flatMap(({ holds }) => holds));
+  const isLiving = new Set(living.map((member) => member.id));
+  const opening: Held[] = [];
+  const leaving: Held[] = [];
+  let next: Next = "in time";
+  for (let index = 0; index < info.partitions; index++) {
+    const held = s.all.get(index);
+    const isMine = owners[index] === id;
+    const isOthers = others.has(index);
+    if (held === undefined) {
+      if (!isMine || lately.has(index)) continue;
+      if (isOthers) {
+        if (next === "in time") next = "soon";
+        continue;
+      }
+      s.all.set(index, { index, phase: "announced", beat: beat + 1, place: s.parts.reading.place(), lifetime: new AbortController(), worker: null, reason: null });
+      next = "now";
+    } else if (held.phase === "announced") {
+      if (!isMine || isOthers) {
+        s.all.delete(index);
+        next = "now";
+      } else if (held.beat <= beat) opening.push(held);
+    } else if (held.phase === "working") {
+      if (!isMine && isLiving.has(owners[index] ?? "")) leaving.push(held);
+      // One of the two has lost it and does not know yet.
+      else if (isOthers) held.worker?.compare();
+    } else if (held.phase === "standing" && isOthers) {
+      shared(s).environment.log("info", "another member has the partition that stood still here", { partition: index });
+      drop(s, held);
+      next = "now";
+    }
+  }
+  tellOfMembers(s, living.length, owners.includes(id));
+  if (opening.length > 0) during(s, openAll(s, opening));
+  if (leaving.length > 0) during(s, giveUp(s, leaving));
+  return next;
+}
+
+const shared = ({ parts }: State): Shared => parts.shared;
+
+function tellOfMembers(s: State, members: number, hasShare: boolean): void {
+  const { environment, stats } = shared(s);
+  stats.members = members;
+  if (s.members !== members && (s.members > 0 || members > 1)) environment.log("info", "members at work", { members });
+  s.members = members;
+  if (!hasShare && !s.stoodBy) environment.log("info", "there are more members than partitions: standing by", { members });
+  s.stoodBy = !hasShare;
+}
+
+function during(s: State, work: Promise<void>): void {
+  s.underWay.add(work);
+  void work.finally(() => s.underWay.delete(work));
+}
+
+// ---------------------------------------------------------------------------------------------------- opening
+
+/** Together, so that one reader can begin at the earliest of their positions. */
+async function openAll(s: State, opening: readonly Held[]): Promise<void> {
+  for (const held of opening) held.phase = "opening";
+  await Promise.all(opening.map((held) => openOne(s, held)));
+  const gained = opening.filter(({ phase }) => phase === "working");
+  if (s.isOver || gained.length === 0) return;
+  const { environment, stats } = shared(s);
+  s.parts.reading.join(gained.map(({ index, worker, place }) => ({ worker: worker as Worker, offset: stats.partitions.get(index)?.offset ?? 0, place })));
+  environment.log("info", "partitions taken", { partitions: gained.map(({ index }) => index), held: s.all.size, members: s.members });
+}
+
+async function openOne(s: State, held: Held): Promise<void> {
+  const { reading } = s.parts;
+  const { index, place, lifetime: { signal } } = held;
+  const { returns } = s;
+  try {
+    const worker = await openPartition(shared(s), index, { signal, seen: () => reading.seen(place), unread: () => reading.unread(place) ?? 0 });
+    held.worker = worker;
+    if (s.isOver) return worker.abandon();
+    held.phase = "working";
+    if (returns !== s.returns) worker.compare();
+    worker.ended.catch((error: Error) => {
+      if (!signal.aborted && held.phase === "working") endedBy(s, held, error);
+    });
+  } catch (error) {
+    // Told to stop while a server was away.
+    if (!s.isOver && !(shared(s).stopping.aborted && passes(error))) endedBy(s, held, error as Error);
+  }
+}
+
+/** Failures that concern one partition only and need a person. */
+function standsStill(error: unknown): error is Error {
+  return error instanceof CannotContinue || error instanceof StateTooNew || error instanceof StateCorrupt || error instanceof MetaCorrupt ||
+    error instanceof ClockAlarm || error instanceof EvaluationFailed;
+}
+
+function endedBy(s: State, held: Held, error: Error): void {
+  const { environment } = shared(s);
+  s.parts.reading.leave(held.index, held.place);
+  if (error instanceof OwnershipLost) {
+    environment.log("warn", error.message, { partition: held.index });
+    drop(s, held);
+    s.parts.changed();
+  } else if (standsStill(error)) stand(s, held, error);
+  else s.parts.failed(error);
+}
+
+function stand(s: State, held: Held, error: Error): void {
+  const { stats, environment } = shared(s);
+  environment.log("error", error.message, { partition: held.index });
+  held.phase = "standing";
+  held.reason = error.message;
+  const known = stats.partitions.get(held.index);
+  if (known === undefined) stats.partitions.set(held.index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: error.message });
+  else known.stopped = error.message;
+}
+
+// ---------------------------------------------------------------------------------------------------- leaving
+
+async function giveUp(s: State, leaving: readonly Held[]): Promise<void> {
+  await Promise.all(leaving.map((held) => finishOne(s, held)));
+  if (s.isOver) return;
+  for (const held of leaving) drop(s, held);
+  shared(s).environment.log("info", "partitions given up to other members", { partitions: leaving.map(({ index }) => index), held: s.all.size, members: s.members });
+  s.parts.changed();
+}
+
+async function finishOne(s: State, held: Held): Promise<void> {
+  const { environment } = shared(s);
+  const patience = new AbortController();
+  held.phase = "leaving";
+  s.parts.reading.leave(held.index, held.place);
+  const finished = (held.worker as Worker).finish().catch((error: Error) => {
+    // Whoever has it, or has it next, goes on from what is committed, or finds the same reason to stand still.
+    if (s.isOver || error instanceof OwnershipLost) return;
+    if (standsStill(error)) environment.log("error", error.message, { partition: held.index });
+    else s.parts.failed(error);
+  });
+  await Promise.race([finished, environment.pause(FINISH_WITHIN_MS, patience.signal)]);
+  patience.abort();
+}
+
+function drop(s: State, held: Held): void {
+  const { stats } = shared(s);
+  s.all.delete(held.index);
+  held.lifetime.abort();
+  held.worker?.abandon();
+  forgetPartition(stats, held.index);
+  // What it is in the middle of may still be counted.
+  const forget = (): void => { if (!s.all.has(held.index) && !s.isOver) forgetPartition(stats, held.index); };
+  held.worker?.ended.then(forget, forget);
+}
+
+async function finish(s: State): Promise<void> {
+  // What is just being opened is let in first: a claim must not be carried out after this process has left.
+  const { environment } = shared(s);
+  const patience = new AbortController();
+  await Promise.race([Promise.all(s.underWay), environment.pause(FINISH_WITHIN_MS, patience.signal)]);
+  patience.abort();
+  await Promise.all([...s.all.values()].map((held) => (held.phase === "working" ? finishOne(s, held) : undefined)));
+}
+
+function abandon(s: State): void {
+  s.isOver = true;
+  for (const { lifetime, worker } of s.all.values()) {
+    lifetime.abort();
+    worker?.abandon();
+  }
+}
+
+function notReady({ all }: State): string[] {
+  const missing: string[] = [];
+  let opening = 0;
+  for (const { phase, reason } of all.values()) {
+    if (reason !== null) missing.push(reason);
+    if (phase === "announced" || phase === "opening") opening++;
+  }
+  if (opening > 0) missing.push(`${opening} ${opening === 1 ? "partition is" : "partitions are"} being opened`);
+  return missing;
+}
