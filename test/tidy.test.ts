@@ -72,6 +72,7 @@ const CLASSES: Readonly<Record<string, string>> = {
   "connectors/redis/resp.ts WrittenCommand": "ioredis takes commands of its own class",
   "engine/compile/compiled.ts ModuleBuilder": "gathers what the generated functions are given",
   "engine/compile/emit.ts Code": "a private type, so that raw text cannot be taken for code",
+  "engine/state-packed.ts PackedCustomer": "its parts are read out of bytes when they are asked for",
 };
 
 /** Comments that switch a check off, each with its reason. */

@@ -12,12 +12,12 @@ import { BOOLEAN, TIME } from "../../dsl/check/types.js";
 import { writer } from "../../engine/codec.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { interpret } from "../../engine/compile/interpret.js";
-import { enterContext, newContext } from "../../engine/customer.js";
+import { enterContext, newContext, type Customer } from "../../engine/customer.js";
 import { decodeLine, type Work } from "../../engine/decode.js";
 import { lower } from "../../engine/settle.js";
 import { addWake } from "../../engine/wakes.js";
 import { createPartition, take, takePending, type Partition } from "../../engine/partition.js";
-import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { layoutOf, readCustomer, translation, unpackCustomer, writeCustomer } from "../../engine/state.js";
 import { engineStats } from "../../engine/stats.js";
 import { EVERYTHING, eventE, eventF } from "./everything.js";
 import { record } from "./customers.js";
@@ -152,15 +152,22 @@ function away(p: Partition, compiled: Compiled): void {
   for (const customer of [...p.cache.all()]) {
     w.at = 0;
     writeCustomer(w, customer, 1, compiled);
-    p.cache.put(readCustomer(customer.id, Buffer.from(w.bytes.subarray(0, w.at)), translations, compiled));
+    p.cache.put(unpackCustomer(customer.id, Buffer.from(w.bytes.subarray(0, w.at)), 0, w.at, translations, compiled));
   }
+}
+
+/** To look at, without a trace. */
+function copyOf(customer: Customer, compiled: Compiled): Customer {
+  const w = writer(256);
+  writeCustomer(w, customer, 1, compiled);
+  return readCustomer(customer.id, w.bytes.subarray(0, w.at), new Map([[1, translation(layoutOf(compiled), compiled)]]), compiled);
 }
 
 function agree(p: Partition, program: Program): void {
   for (const customer of p.cache.all()) {
     for (const index of [0, 1]) {
       const x = newContext();
-      enterContext(x, { ...customer, slots: structuredClone(customer.slots) }, p.clock);
+      enterContext(x, copyOf(customer, p.compiled), p.clock);
       const wanted = interpret(program, x, (program.segments[index] as Segment).enter.if) === true;
       if (customer.segments.includes(index) !== wanted) throw new Error(`at ${new Date(p.clock).toISOString()} ${customer.id} is ${wanted ? "not " : ""}in ${index === 0 ? "a" : "b"}`);
     }

@@ -10,7 +10,7 @@ import { newCustomer, type Customer, type Data } from "../../engine/customer.js"
 import { isKnown } from "../../engine/erasure.js";
 import { SILENT, evaluator, processEvent, processWake, zoneOfProfile, type Evaluator, type Sink } from "../../engine/evaluate.js";
 import { BAD } from "../../engine/schema.js";
-import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { layoutOf, unpackCustomer, translation, writeCustomer } from "../../engine/state.js";
 import { compiled, story, type Told } from "./story.js";
 import { EVENTS, changedSchema, declarations, programOf, random, schema, type FieldOf, type Random, type Schema } from "./random-programs.js";
 
@@ -99,7 +99,7 @@ function goThroughStore(life: Life, to: Compiled): void {
     return;
   }
   const bytes = bytesOf(life.customer, life.compiled);
-  life.customer = readCustomer(life.customer.id, bytes, new Map([[1, translation(layoutOf(life.compiled), to)]]), to);
+  life.customer = unpackCustomer(life.customer.id, bytes, 0, bytes.length, new Map([[1, translation(layoutOf(life.compiled), to)]]), to);
   if (to === life.compiled && !bytesOf(life.customer, to).equals(bytes)) throw new Error("the state became another one by being stored");
 }
 

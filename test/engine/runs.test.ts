@@ -6,7 +6,7 @@ import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { writer } from "../../engine/codec.js";
 import { newCustomer, type Customer, type Data } from "../../engine/customer.js";
 import { SILENT, evaluator, processEvent, processWake, zoneOfProfile, type Hold, type Sink } from "../../engine/evaluate.js";
-import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { layoutOf, unpackCustomer, translation, writeCustomer } from "../../engine/state.js";
 import { naiveRuns } from "./naive-runs.js";
 import { lives, programText, type Happening, type Life } from "./random-rules.js";
 
@@ -47,7 +47,7 @@ function engineRuns({ history, end }: Life, compiled: Compiled, { isStored, idly
     if (!isStored) return;
     const w = writer(64);
     writeCustomer(w, customer, 1, compiled);
-    customer = readCustomer("c", Buffer.from(w.bytes.subarray(0, w.at)), layouts, compiled);
+    customer = unpackCustomer("c", w.bytes, 0, w.at, layouts, compiled);
   };
   const wakeUp = (to: number): void => {
     let now = -Infinity;

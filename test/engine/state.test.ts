@@ -9,9 +9,9 @@ import { StateCorrupt, readFields, readInt, readUint, readValue, reader, writeIn
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { standingKey } from "../../engine/compile/steps.js";
 import {
-  NO_SLOTS, enterContext, newContext, newCustomer, newExtras, seenBefore, type Context, type Customer, type Extras, type Run, type Slots,
+  NO_SLOTS, enterContext, newContext, newCustomer, newExtras, seenBefore, slotOf, type Context, type Customer, type Extras, type Run, type Slots,
 } from "../../engine/customer.js";
-import { STATE_VERSION, StateTooNew, layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { STATE_VERSION, StateTooNew, layoutOf, readCustomer, translation, unpackCustomer, writeCustomer } from "../../engine/state.js";
 import { zoneOf } from "../../engine/zone.js";
 import type { Value } from "../../dsl/program.js";
 import { customerIn, situations } from "./customers.js";
@@ -215,13 +215,36 @@ describe("a customer's state", () => {
     ]);
   });
 
+  test("read part by part is the same, whichever parts are asked for, and in which order", () => {
+    const parts = fc.array(fc.constantFrom("profile", "runs", "extras", "seen", "slots", "first slot", "last slot"), { maxLength: 7 });
+    fc.assert(fc.property(customers, parts, (customer, asked) => {
+      const bytes = bytesOf(customer);
+      const packed = unpackCustomer(customer.id, Buffer.concat([Buffer.alloc(5, 255), bytes, Buffer.alloc(5, 255)]), 5, 5 + bytes.length, own, full);
+      const whole = readCustomer(customer.id, bytes, own, full);
+      for (const part of asked) {
+        if (part === "slots") packed.slotIds.forEach((id, i) => expect(slotOf(packed, id)).toEqual(whole.slots[i]));
+        else if (part === "first slot" || part === "last slot") {
+          const id = packed.slotIds.at(part === "first slot" ? 0 : -1);
+          if (id !== undefined) expect(slotOf(packed, id)).toEqual(slotOf(whole, id));
+        } else expect(packed[part as "runs"]).toEqual(whole[part as "runs"]);
+      }
+      expect(bytesOf(packed).equals(bytes)).toBe(true);
+      const { firstSeen, wake, indexed, zone, segments, holdings, starts, seenNext, base } = whole;
+      expect(packed).toMatchObject({ firstSeen, wake, indexed, zone, segments, holdings, starts, seenNext, base });
+    }), { numRuns: 150, seed: 7 });
+  });
+
   test("remembers the same events as seen", () => {
-    fc.assert(fc.property(fc.array(fc.nat(60), { maxLength: 150 }), fc.nat(150), (events, cut) => {
+    fc.assert(fc.property(fc.array(fc.nat(60), { maxLength: 150 }), fc.array(fc.nat(150), { maxLength: 4 }), fc.boolean(), (events, cuts, asks) => {
       let customer = newCustomer("c", zoneOf("UTC"));
       customer.firstSeen = 0;
       const model: number[] = [];
       events.forEach((event, i) => {
-        if (i === cut) customer = readCustomer("c", bytesOf(customer), own, full);
+        if (cuts.includes(i)) {
+          const bytes = bytesOf(customer);
+          customer = unpackCustomer("c", bytes, 0, bytes.length, own, full);
+          if (asks) expect(customer.seen.length).toBe(2 * Math.min(32, model.length));
+        }
         const known = model.slice(-32).includes(event);
         if (!known) model.push(event);
         expect(seenBefore(customer, event, 7)).toBe(known);

@@ -7,7 +7,7 @@ import { newCustomer, type Customer } from "../../engine/customer.js";
 import { isKnown } from "../../engine/erasure.js";
 import { evaluator, processEvent, processWake, zoneOfProfile, type Sink } from "../../engine/evaluate.js";
 import { BAD, lastFault } from "../../engine/schema.js";
-import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { layoutOf, unpackCustomer, translation, writeCustomer } from "../../engine/state.js";
 
 export type Told =
   | { readonly k: "action"; readonly at: number; readonly what: string; readonly payload: unknown }
@@ -72,8 +72,7 @@ export function story(of: Compiled, given?: Customer, variants: ReadonlyMap<numb
       if (!isKnown(customer)) return; // nothing is kept of them
       const w = writer(64);
       writeCustomer(w, customer, 1, of);
-      const bytes = Uint8Array.from(w.bytes.subarray(0, w.at));
-      customer = readCustomer(customer.id, bytes, new Map([[1, translation(layoutOf(of), of)]]), of);
+      customer = unpackCustomer(customer.id, w.bytes, 0, w.at, new Map([[1, translation(layoutOf(of), of)]]), of);
     },
     event(name, data, at, time = at) {
       until(at);
