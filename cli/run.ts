@@ -9,6 +9,7 @@ import type { CommandCall } from "./commands.js";
 import type { Configuration } from "./config.js";
 import { engineEnvironment } from "./environment.js";
 import { EXIT, explain, type ExitCode } from "./exit.js";
+import { processIdentity } from "./identity.js";
 import type { Io } from "./io.js";
 import { createLog, type Log } from "./logging.js";
 import { startMonitor } from "./monitor.js";
@@ -45,7 +46,7 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     monitor.opened(ports);
     try {
       const cacheCustomers = configuration.get("cache-customers") ?? DEFAULT_CACHE_CUSTOMERS;
-      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions }, engineEnvironment(io, log), stats);
+      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions, identity: processIdentity() }, engineEnvironment(io, log), stats);
       monitor.started(engine);
       log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash });
       await Promise.race([engine.ended, aborted(ending.signal)]);
