@@ -39,7 +39,7 @@ function reader(log: Log, from: number, slow: () => number): LogReader {
       if (isClosed) throw new LogClosed("closed");
     },
     take() {
-      const taken = log.records.slice(next - 1, next + slow());
+      const taken = log.records.slice(next - 1, next + 3 * slow());
       next += taken.length;
       return taken;
     },
@@ -57,6 +57,7 @@ interface Held {
   readonly worker: Worker;
   readonly offset: number;
   readonly offered: number[];
+  seen: number;
 }
 
 function hold(reading: Reading, index: number, offset: number): Held {
@@ -65,7 +66,7 @@ function hold(reading: Reading, index: number, offset: number): Held {
     index, offer: ({ sequence }) => void offered.push(sequence), backlog: 0, backlogBytes: 0, cachedCustomers: 0, nextDue: () => Infinity, idle: true,
     nudge: () => undefined, compare: () => undefined, abandon: () => undefined, finish: () => Promise.resolve(), ended: new Promise(() => undefined),
   };
-  return { place: reading.place(), worker, offset, offered };
+  return { place: reading.place(), worker, offset, offered, seen: 0 };
 }
 
 const concerns = (record: LogRecord, index: number): boolean => record.subject.startsWith("events.eddy_population.") ||
@@ -105,13 +106,17 @@ test("partitions that come and go, at any position and any moment", async () => 
     fc.record({ k: fc.constant("join" as const), who: fc.uniqueArray(fc.nat({ max: PARTITIONS - 1 }), { minLength: 1 }), back: fc.nat({ max: 30 }) }),
     fc.record({ k: fc.constant("leave" as const), who: fc.nat({ max: PARTITIONS - 1 }) }),
     fc.record({ k: fc.constant("wait" as const), turns: fc.nat({ max: 12 }) }),
+    fc.record({ k: fc.constant("wait" as const), turns: fc.constant(60) }),
   );
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.infiniteStream(fc.nat({ max: 3 })), async (steps, pace) => {
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.infiniteStream(fc.nat({ max: 3 })), async (steps, pace) => {
     const log: Log = { records: [], first: 1, open: 0 };
     const { reading, failures, over } = begin(log, () => pace.next().value ?? 0);
     const held = new Map<number, Held>();
-    const check = (index: number, { place, offset, offered }: Held): void => {
+    const check = (index: number, of: Held): void => {
+      const { place, offset, offered } = of;
       const seen = reading.seen(place).sequence;
+      expect(seen).toBeGreaterThanOrEqual(of.seen);
+      of.seen = seen;
       const own = log.records.filter((record) => concerns(record, index) && record.sequence > offset).map(({ sequence }) => sequence);
       // In order, each once, none left out; and all up to what is said to be seen.
       expect(offered).toEqual(own.slice(0, offered.length));
@@ -155,7 +160,7 @@ test("partitions that come and go, at any position and any moment", async () => 
     await turns(20);
     expect(log.open).toBe(0);
     expect(failures).toEqual([]);
-  }), { numRuns: 60 });
+  }), { numRuns: 200 });
 });
 
 test("a newcomer's backlog holds nobody up", async () => {
@@ -188,6 +193,32 @@ test("records that a limit removed before they were read are no end of the work 
   reading.join([hold(reading, 0, 10)]);
   await turns(20);
   expect(failures).toEqual([expect.any(LogChanged)]);
+  over.abort();
+  await reading.close();
+});
+
+test("who catches up and is joined by one still further behind goes on from where it was, and says so", async () => {
+  const log: Log = { records: [], first: 1, open: 0 };
+  for (let n = 0; n < 600; n++) append(log, n % CUSTOMERS.length);
+  const { reading, over } = begin(log, () => 1);
+  const [first, second, third] = [hold(reading, 0, 590), hold(reading, 1, 300), hold(reading, 2, 0)];
+  reading.join([first]);
+  await turns(100);
+  reading.join([second]);
+  await turns(40);
+  const seen = reading.seen(second.place).sequence;
+  expect(seen).toBeGreaterThan(300);
+  expect(seen).toBeLessThan(600);
+  reading.join([third]);
+  expect(reading.seen(second.place).sequence).toBe(seen);
+  await turns(20);
+  expect(reading.seen(third.place).sequence).toBeLessThan(300);
+  expect(reading.seen(second.place).sequence).toBe(seen);
+  await turns(3_000);
+  for (const [index, { offered, offset }] of [first, second, third].entries()) {
+    expect(offered).toEqual(log.records.filter((record) => concerns(record, index) && record.sequence > offset).map(({ sequence }) => sequence));
+  }
+  expect(log.open).toBe(1);
   over.abort();
   await reading.close();
 });
