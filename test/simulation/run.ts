@@ -21,7 +21,7 @@ import { randomOf } from "../retail/random.js";
 import {
   NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network, type Rates,
 } from "./network.js";
-import { customersOf, difference, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
+import { customersOf, difference, inCommon, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
 import { START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
 import { lastSteps, next, note, schedule, scheduler, type Scheduler } from "./scheduler.js";
 import { append, eventServer, fieldsOf, outputServer, snapshot, storeServer, type Stored, type Weaknesses } from "./servers.js";
@@ -70,6 +70,8 @@ interface World {
   started: number;
   snapshots: Stored[][];
   trouble: string | null;
+  /** Whether processes start with other rules, one with these, the next with those. */
+  readonly rulesChange: boolean;
   /** Only one of them: who loses both ends cannot know what was there. */
   readonly loses: "store" | "outputs";
   /** Everything that was ever in a commit. */
@@ -101,6 +103,7 @@ export interface Only {
   readonly rates?: Partial<Rates>;
   readonly sizes?: Partial<Sizes>;
   readonly isPooled?: boolean;
+  readonly rulesChange?: boolean;
 }
 
 export async function simulate(seed: number, planted: Planted = {}, only: Only = {}): Promise<Story> {
@@ -127,7 +130,9 @@ function newWorld(subject: Subject, clock: ClockKind, random: () => number, plan
   const { weaknesses } = planted;
   const network = newNetwork(s, eventServer(clock, PARTITIONS), storeServer(PARTITIONS, weaknesses), outputServer(PARTITIONS, weaknesses));
   const world: World = {
-    network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null, loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
+    network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null,
+    rulesChange: subject.changed !== null && (only.rulesChange ?? (only.faults === undefined && random() < 0.2)),
+    loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
     options: {
       cacheCustomers: 1, sharing: { beatMs: 100, leaseMs: 500 }, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
       sizes: { ...someSmall(random), ...only.sizes },
@@ -159,7 +164,8 @@ function feed({ network, scheduler: s }: World, { at, subject, body }: Sent): vo
 // ---------------------------------------------------------------------------------------------------- processes
 
 function start(world: World): void {
-  const { network, planted, subject: { rules }, options } = world;
+  const { network, planted, subject, options, random } = world;
+  const rules = world.rulesChange && subject.changed !== null && random() < 0.5 ? subject.changed.rules : subject.rules;
   const client = newClient(network, `P${++world.started}`);
   client.skewMs = skew(world);
   note(world.scheduler, `${client.name} starts`);
@@ -387,14 +393,19 @@ function unfinished({ network: { events, store, outputs, scheduler: s, brokerSke
 // ---------------------------------------------------------------------------------------------------- comparison
 
 async function compare(world: World): Promise<string | null> {
-  const { network: { store, outputs, events }, subject: { rules } } = world;
+  const { network: { store, outputs, events, faults }, subject: { rules, changed } } = world;
   const customers = store.partitions.map((stored) => customersOf(rules, stored));
   for (const [index, stored] of store.partitions.entries()) {
     const trouble = wrongIndex(stored, customers[index] ?? []) ?? wrongCounts(rules, stored, customers[index] ?? []);
     if (trouble !== null) return `partition ${index}: ${trouble}`;
   }
   const expected = rules.program.rankings.length === 0 ? straight(rules, events) : await undisturbed(world);
-  return typeof expected === "string" ? `without any fault: ${expected}` : difference(left(rules, store, outputs, customers), expected, rules.program.rankings.length === 0);
+  if (typeof expected === "string") return `without any fault: ${expected}`;
+  const found = left(rules, store, outputs, customers);
+  if (!world.rulesChange || changed === null) return difference(found, expected, rules.program.rankings.length === 0);
+  const common = (outcomes: readonly PartitionOutcome[]): PartitionOutcome[] => inCommon(outcomes, rules, changed.rules, changed.own);
+  faults.set("rules change", world.started);
+  return difference(common(found), common(expected), false);
 }
 
 /** Another engine on the same log, from nothing, with nothing going wrong. */
