@@ -121,7 +121,7 @@ export const BUGS: readonly Bug[] = [
     })),
   },
   {
-    name: "skipping outputs by number after the store went back", from: 30, only: { subject: "ranked", faults: ["store goes back", "store goes back", "crash"] },
+    name: "skipping outputs by number after the store went back", only: { subject: "nasty", rulesChange: true, faults: ["store goes back", "store goes back", "crash"] },
     planted: around(({ outputs, store }) => ({
       outputs: {
         ...outputs,

@@ -49,6 +49,8 @@ export interface Story {
 
 const PARTITIONS = 3;
 const EVENTS = 24;
+/** Longer than in life, and steps are what a run costs. */
+const BEAT_MS = 800;
 const MAX_STEPS = 30_000;
 
 interface Process {
@@ -134,7 +136,7 @@ function newWorld(subject: Subject, clock: ClockKind, random: () => number, plan
     rulesChange: subject.changed !== null && (only.rulesChange ?? (only.faults === undefined && random() < 0.2)),
     loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
     options: {
-      cacheCustomers: 1, sharing: { beatMs: 100, leaseMs: 500 }, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
+      cacheCustomers: 1, sharing: { beatMs: BEAT_MS, leaseMs: 5 * BEAT_MS }, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
       sizes: { ...someSmall(random), ...only.sizes },
     },
   };
@@ -287,7 +289,15 @@ function strike(world: World): boolean {
 // ---------------------------------------------------------------------------------------------------- life
 
 const QUIET_NAPS = 4;
+/** Where nobody can have a partition, there is nothing to wait for. */
+const RESTLESS_NAPS = 200;
 const SNAPSHOT_EVERY = 25;
+
+/** Every partition is somebody's who is there: until then beats alone bring things on. */
+function isSettled({ network: { store }, processes }: World): boolean {
+  const there = new Set(processes.filter(({ client }) => !client.isPaused).map(({ client }) => client.name));
+  return store.partitions.every(({ writer }) => writer !== null && there.has(writer.token.split(" ")[0] as string));
+}
 
 /** Steps until it is quiet or there is trouble; `each` comes before every step. */
 async function untilQuiet(world: World, each: () => void = () => undefined): Promise<void> {
@@ -296,7 +306,7 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
   while (world.trouble === null) {
     each();
     const isAwake = s.tasks.some(({ isNap, isBeat, owner }) => !isNap && !isBeat && !(owner as Client | null)?.isPaused);
-    if (!isAwake && naps >= QUIET_NAPS) return;
+    if (!isAwake && naps >= QUIET_NAPS && (naps >= RESTLESS_NAPS || isSettled(world))) return;
     const task = next(s, (owner) => (owner as Client).isPaused);
     if (task === undefined) return;
     if (!task.isBeat && s.steps++ > MAX_STEPS) return fail(world, "it does not come to rest");
