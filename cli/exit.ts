@@ -30,7 +30,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
  * would load every connector for every command.
  */
 const SURROUNDINGS: ReadonlySet<string> = new Set([
-  "LogUnavailable", "LogFull", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
+  "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
   "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "OwnershipLost", "CannotContinue", "CannotRecover",
   "InvalidToken", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
