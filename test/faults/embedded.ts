@@ -31,7 +31,7 @@ export interface EmbeddedReport {
   readonly sent: number;
   /** How often engines ended since the disk was full. */
   readonly endsForRoom: number;
-  readonly truth: Truth;
+  readonly truth: Truth | null;
   readonly findings: readonly string[];
 }
 
@@ -77,7 +77,7 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
       }
       const own = await targets(place);
       const since = performance.now();
-      await until(`the engine is over "${kind.title}" (fault ${n + 1}):\n${engines.lastLines()}`, () => cameTo(place, own), RECOVERS_WITHIN_MS, 20);
+      await until(`the engine is over "${kind.title}" (fault ${n + 1})`, () => cameTo(place, own), RECOVERS_WITHIN_MS, 20);
       const ms = performance.now() - since;
       happened.push({ kind: kind.title, ms });
       tell(`fault ${n + 1}: ${kind.title}, over after ${Math.round(ms)} ms, ${sent} events sent`);
@@ -87,6 +87,9 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
     const truth = await finished(place, engines);
     const lost = truth.events === sent ? [] : [`${sent} events were taken, ${truth.events} are in the log`];
     return { faults: happened, sent, endsForRoom, truth, findings: [...engines.findings, ...truth.differences, ...lost] };
+  } catch (error) {
+    const finding = `${error instanceof Error ? error.stack ?? error.message : String(error)}\n${engines.lastLines()}`;
+    return { faults: happened, sent, endsForRoom, truth: null, findings: [...engines.findings, finding] };
   } finally {
     sending = false;
     await engines.endAll();
@@ -159,7 +162,7 @@ async function finished(place: Place, engines: Engines<Way>): Promise<Truth> {
   for (let attempt = 1; ; attempt++) {
     let last = 0;
     let since = performance.now();
-    await until(`everything is processed:\n${engines.lastLines()}`, async () => {
+    await until("everything is processed", async () => {
       const info = await place.ports.log.info();
       if (info.last !== last || (await published(place)) < (await committed(place))) since = performance.now();
       last = info.last;
