@@ -31,7 +31,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
  */
 const SURROUNDINGS: ReadonlySet<string> = new Set([
   "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
-  "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "OwnershipLost", "CannotContinue", "CannotRecover",
+  "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "WorkerFailed", "CannotContinue", "CannotRecover",
   "InvalidToken", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
 
