@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { startEngineProcess } from "../test/system/engine-process.js";
 import { scrape } from "../test/system/metrics.js";
 import { serversPlace } from "../test/system/places.js";
-import { published, settled, until } from "../test/system/progress.js";
+import { published, until } from "../test/system/progress.js";
+import { untilDone } from "../test/pressure/done.js";
 import { look, shown, watch } from "../test/pressure/watch.js";
 import { RULES, expectEachInTime, waiting } from "../test/pressure/wakes.js";
 import { PARTITIONS } from "./servers.js";
@@ -41,8 +42,7 @@ export async function timers(customers: number): Promise<object> {
       batch = [];
     }
     if (batch.length > 0) await place.ports.log.append(batch);
-    const { last } = await place.ports.log.info();
-    await until("all timers are set", () => settled(place, last), LONG_MS, 200);
+    await untilDone(place, LONG_MS);
     const setMs = performance.now() - since;
     const set = await setting.stop();
     await engine.kill();

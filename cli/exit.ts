@@ -30,8 +30,8 @@ export class ConfigurationError extends UsageError { override readonly name = "C
  * would load every connector for every command.
  */
 const SURROUNDINGS: ReadonlySet<string> = new Set([
-  "LogUnavailable", "LogFull", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
-  "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "OwnershipLost", "CannotContinue", "CannotRecover",
+  "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
+  "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "WorkerFailed", "CannotContinue", "CannotRecover",
   "InvalidToken", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
 

@@ -11,6 +11,7 @@ import { version } from "./home.js";
 import { say, type Io } from "./io.js";
 import { redactText } from "./redact.js";
 import { settings, variableOf, type SettingName } from "./settings.js";
+import { visibleLines } from "./visible.js";
 
 /** `argv` without the program's own name. Never throws. */
 export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
@@ -91,7 +92,7 @@ function configured(parser: Parser, io: Io): Parser {
     .showHelpAfterError("(--help shows what there is)")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text.replace(/^error: /, "eddy: ")),
+      writeErr: (text) => void io.stderr.write(visibleLines(text.replace(/^error: /, "eddy: "))),
     });
 }
 

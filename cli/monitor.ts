@@ -24,6 +24,8 @@ interface Watchable {
 interface Started {
   notReady(): readonly string[];
   figures(): Report;
+  /** Brings the counts up to date, where they are kept elsewhere. */
+  count?(): Promise<void>;
 }
 
 export interface Monitor {
@@ -80,7 +82,10 @@ export async function startMonitor({ listen, stats, program, log }: MonitorOptio
   const metrics = createMetrics({ stats, program: () => current, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections });
   const http: HttpPort | null = listen === null ? null : await startHttp({
     ...listen,
-    metrics: metrics.render,
+    metrics: async () => {
+      await engine?.count?.();
+      return metrics.render();
+    },
     readiness,
     append: (records) => (ports === null || ending ? Promise.reject(new LogUnavailable("the event log is not connected")) : ports.log.append(records)),
     onError: (error) => log.error("a request failed", { err: error }),

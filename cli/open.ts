@@ -46,10 +46,12 @@ export async function openLog(place: Place, options: OpenOptions): Promise<Opene
 /** All three ports. Fails fast where one is not there; throws ConfigurationError where they do not belong together. */
 export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedPorts> {
   if (place.k === "embedded") return openFolder(place.folder, options);
-  const [{ natsOutputLog }, { openRedisStore }] = await Promise.all([import("../connectors/nats/output-log.js"), import("../connectors/redis/store.js")]);
+  const [{ natsOutputLog }, { brokerWeaknesses }, { openRedisStore }] = await Promise.all([
+    import("../connectors/nats/output-log.js"), import("../connectors/nats/weaknesses.js"), import("../connectors/redis/store.js"),
+  ]);
   const opened = await openNats(place, "reads");
   try {
-    const { store, partitions, warnings, clear } = await openRedisStore(place.redis);
+    const { store, partitions, warnings, clear } = await openRedisStore(place.redis, options.engine === true ? options.now : null);
     const outputs = natsOutputLog(opened.link);
     const close = async (): Promise<void> => {
       await outputs.close();
@@ -59,7 +61,8 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
     try {
       const { partitions: wanted } = await opened.log.info();
       if (partitions !== wanted) throw apart(opened.where, wanted, partitions);
-      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings, clear, close };
+      const weak = options.engine === true ? await brokerWeaknesses(opened.link, options.now) : [];
+      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], clear, close };
     } catch (error) {
       await outputs.close();
       await store.close();

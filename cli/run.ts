@@ -8,13 +8,15 @@ import { engineStats } from "../engine/stats.js";
 import type { CommandCall } from "./commands.js";
 import type { Configuration } from "./config.js";
 import { engineEnvironment } from "./environment.js";
-import { EXIT, explain, type ExitCode } from "./exit.js";
+import { ConfigurationError, EXIT, explain, type ExitCode } from "./exit.js";
+import { processIdentity } from "./identity.js";
 import type { Io } from "./io.js";
 import { createLog, type Log } from "./logging.js";
 import { startMonitor } from "./monitor.js";
 import { openPatiently, openPorts } from "./open.js";
 import { findPlace } from "./place.js";
 import { needProgram } from "./program.js";
+import { startWorkers } from "./workers.js";
 
 const DEFAULT_HTTP = { host: "127.0.0.1", port: 9464 };
 export const DEFAULT_CACHE_CUSTOMERS = 50_000;
@@ -25,6 +27,8 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
   const program = await needProgram(configuration, io);
   if (program === null) return EXIT.findings;
   const place = findPlace(configuration, io, "both");
+  const workers = configuration.get("workers") ?? 1;
+  if (workers > 1 && place.k === "embedded") throw new ConfigurationError(`--workers ${workers} needs NATS and Redis: an embedded folder (${place.folder}) has one engine`);
   const log = programLog(configuration, io);
   const ending = new AbortController();
   void io.interrupted().then((signal) => {
@@ -45,9 +49,12 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     monitor.opened(ports);
     try {
       const cacheCustomers = configuration.get("cache-customers") ?? DEFAULT_CACHE_CUSTOMERS;
-      const engine = startEngine(compile(program), ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions }, engineEnvironment(io, log), stats);
+      const compiled = compile(program);
+      const engine = workers > 1 && place.k === "servers"
+        ? startWorkers(workers, compiled, { program, place, cacheCustomers: Math.ceil(cacheCustomers / workers) }, stats, log)
+        : startEngine(compiled, ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions, identity: processIdentity() }, engineEnvironment(io, log), stats);
       monitor.started(engine);
-      log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash });
+      log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash, ...(workers > 1 ? { workers } : {}) });
       await Promise.race([engine.ended, aborted(ending.signal)]);
       monitor.ending();
       await engine.stop();

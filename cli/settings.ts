@@ -166,6 +166,7 @@ export const settings = {
   only: setting("TEXT", "run only tests with this text in their name, in any case", text),
   watch: setting(null, "begin again whenever a rule file changes, until Ctrl-C", toggle),
   "cache-customers": setting("N", "customers kept in memory; the others are read from the store when they are needed (50000)", whole(1000, 100_000_000)),
+  workers: setting("N", "worker threads, each a member of its own that shares the partitions with the others; on servers alone (1)", whole(1, 64)),
   "accept-data-loss": setting(null, "a partition that cannot go on keeps its state and goes on from where the log does", toggle),
   rebuild: setting(null, "a partition that cannot go on drops its state and begins anew from the oldest event", toggle),
   "take-over": setting(null, "take the embedded folder over from an engine on another host that is gone", toggle),

@@ -44,7 +44,8 @@ export function bell(): Bell {
 }
 
 const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 5_000;
+/** What has come back shall not be waited for much longer than its connection took. */
+const LONGEST_PAUSE_MS = 1_000;
 
 /**
  * Does it again, with growing pauses, so long as it fails in a way that passes. Any other failure, or the signal, ends
@@ -58,7 +59,9 @@ export async function insist<T>(
       return await attempt();
     } catch (error) {
       if (!passes(error) || signal.aborted) throw error;
-      environment.log(pauseMs === FIRST_PAUSE_MS ? "warn" : "info", `${what}: trying again`, { reason: (error as Error).message, afterMs: pauseMs });
+      // Every partition asks for itself: a long outage is told of as it begins, not all along.
+      const level = pauseMs === FIRST_PAUSE_MS ? "warn" : pauseMs < LONGEST_PAUSE_MS ? "info" : "debug";
+      environment.log(level, `${what}: trying again`, { reason: (error as Error).message, afterMs: pauseMs });
       await environment.pause(pauseMs, signal);
       if (signal.aborted) throw error;
     }

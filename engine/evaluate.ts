@@ -119,7 +119,7 @@ function begin(e: Evaluator, customer: Customer, now: number, cause: string, cau
   e.cause = cause;
   e.causeKey = causeKey;
   clear(e.started);
-  e.turned = 0;
+  clear(e.turned);
   clear(e.flips);
   clear(e.recent);
   clear(e.due);

@@ -142,9 +142,12 @@ export interface Evaluator {
   /** What is being processed: the event's id or `time`, and the same as a part of identities. */
   cause: string;
   causeKey: string;
-  /** Rules started and memberships turned so far by what is being processed: tells equal ones apart in identities. */
+  /**
+   * Rules started and segments whose membership turned so far by what is being processed: tells equal ones apart in
+   * identities. Only equal ones: an identity must not hang on what else the program has.
+   */
   readonly started: number[];
-  turned: number;
+  readonly turned: number[];
 }
 
 export function evaluator(compiled: Compiled, sink: Sink): Evaluator {
@@ -153,7 +156,7 @@ export function evaluator(compiled: Compiled, sink: Sink): Evaluator {
   return {
     compiled, sink, trace: null, x: newContext(), agenda: agenda(compiled.settled.length), timetable: timetable(compiled), ranksOfSegment,
     flips: [], recent: [], lastFlips: [], lastRecent: [], due: [], changed: false,
-    cause: "", causeKey: "", started: [], turned: 0,
+    cause: "", causeKey: "", started: [], turned: [],
   };
 }
 
@@ -170,11 +173,20 @@ export function settleNow(e: Evaluator, byTime = false): void {
   }
 }
 
+/** How often it stands in a list of few. */
+export function times(list: readonly number[], one: number): number {
+  let n = 0;
+  for (let i = 0; i < list.length; i++) if (list[i] === one) n++;
+  return n;
+}
+
 export function announce(e: Evaluator, segment: number, entered: boolean): void {
   const { x } = e;
+  const before = times(e.turned, segment);
+  e.turned.push(segment);
   e.sink.change({
     customer: x.customer.id, at: x.now, segment, entered, cause: e.cause,
-    id: hash128Hex(`${x.customer.id}\u0000${(e.compiled.segments[segment] as { name: string }).name}\u0000${e.causeKey}\u0000${e.turned++}`),
+    id: hash128Hex(`${x.customer.id}\u0000${(e.compiled.segments[segment] as { name: string }).name}\u0000${e.causeKey}\u0000${before}`),
   });
 }
 

@@ -162,7 +162,8 @@ function during(s: State, work: Promise<void>): void {
 async function openAll(s: State, opening: readonly Held[]): Promise<void> {
   for (const held of opening) held.phase = "opening";
   await Promise.all(opening.map((held) => openOne(s, held)));
-  const gained = opening.filter(({ phase }) => phase === "working");
+  // One that was lost while others were still being opened must not be read for: nobody would take what it is offered.
+  const gained = opening.filter((held) => held.phase === "working" && s.all.get(held.index) === held);
   if (s.isOver || gained.length === 0) return;
   const { environment, stats } = shared(s);
   s.parts.reading.join(gained.map(({ index, worker, place }) => ({ worker: worker as Worker, offset: stats.partitions.get(index)?.offset ?? 0, place })));

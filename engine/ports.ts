@@ -82,7 +82,7 @@ export interface EventLog {
   read(from: number): Promise<LogReader>;
   /**
    * Appends in order and answers when all are durable in the log. Rejects with LogUnavailable (nothing is known about
-   * records not acknowledged: append them again with the same ids) or LogFull.
+   * records not acknowledged: append them again with the same ids), LogFull, or RecordTooLarge before anything is appended.
    */
   append(records: readonly NewRecord[]): Promise<Appended[]>;
   /** Emits on every change of the connection; the present state at once. Returns a function that stops it. */
@@ -231,7 +231,8 @@ export interface OutputLog {
   /**
    * Publishes outputs with consecutive numbers, each accepted only directly behind its predecessor. Answers the
    * number of the last one that is known to be accepted. Fewer than all: the caller asks `last` and decides.
-   * Rejects with LogUnavailable when there is no connection.
+   * Rejects with LogUnavailable when there is no connection, and with RecordTooLarge when the first of them is larger than
+   * the log takes (those before one that is are published first).
    */
   publish(partition: number, outputs: readonly Output[]): Promise<number>;
   /** Accepted outputs from number `from` to `to`, as far as they are still there. */
@@ -245,6 +246,8 @@ export interface OutputLog {
 export class LogUnavailable extends Error { override readonly name = "LogUnavailable"; }
 /** The log refuses records because a limit is reached. */
 export class LogFull extends Error { override readonly name = "LogFull"; }
+/** The log never takes a record of this size; the message says how large one may be. Nothing of the call was written. */
+export class RecordTooLarge extends Error { override readonly name = "RecordTooLarge"; }
 /** The log is not the one it was: recreated, shorter, or without the next record. Needs a person's decision. */
 export class LogChanged extends Error { override readonly name = "LogChanged"; }
 /** The reader or log was closed by its owner. */

@@ -5,13 +5,16 @@
 import { insist, type Bell } from "./environment.js";
 import { StoreMoved, ownCommits, passes } from "./ownership.js";
 import { cannotContinue, outputsMissing } from "./continuity.js";
-import { LogFull, LogMissing, LogUnavailable, type Output } from "./ports.js";
+import { deadMessage } from "./outputs.js";
+import { LogFull, LogMissing, LogUnavailable, RecordTooLarge, type Output } from "./ports.js";
 import type { Sizes } from "./sizes.js";
 import { observe, type PartitionStats } from "./stats.js";
 import type { WorkerParts } from "./worker.js";
 
 /** After a refusal that left the end of the output stream where it was. */
 const REFUSED_PAUSE_MS = 10;
+/** When the broker takes hardly anything. */
+const TOO_SMALL_PAUSE_MS = 10_000;
 
 /** A stream that is not found this often in a row, with growing pauses, is gone; a cluster that starts may not know it at first. */
 const MISSING_ATTEMPTS = 8;
@@ -65,8 +68,14 @@ async function publishOn(s: Publishing, evaluating: () => boolean): Promise<void
     // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
     let missing = 0;
     const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull || (error instanceof LogMissing && ++missing < MISSING_ATTEMPTS);
-    const accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable,
-      () => outputs.publish(index, window.map(({ output }) => output)));
+    let accepted: number;
+    try {
+      accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable, () => outputs.publish(index, window.map(({ output }) => output)));
+    } catch (error) {
+      if (!(error instanceof RecordTooLarge)) throw error;
+      await replaceFirst(s, error);
+      continue;
+    }
     const last = first + window.length - 1;
     if (accepted >= first) {
       observe(stats.stageSeconds.publish, environment.seconds() - started);
@@ -96,6 +105,37 @@ function accept(s: Publishing, upTo: number): void {
   s.publishedUpTo = Math.max(s.publishedUpTo, upTo);
   s.stats.outboxPending = s.outgoing.length;
   s.published.ring();
+}
+
+/** What is left of a dead letter that is itself too large. */
+const SHORT_LETTER = 2048;
+
+/**
+ * The broker never takes it, and would stop all behind it: a dead letter goes out in its place. Under its number and its id,
+ * by which what was published is known again; and always the same, however often it comes to this.
+ */
+async function replaceFirst(s: Publishing, error: RecordTooLarge): Promise<void> {
+  const { environment, partition: { options: { index } }, signal, stats } = s.parts;
+  const { output } = s.outgoing[0] as Outgoing;
+  const wasReplaced = output.subject.startsWith("dead.");
+  if (wasReplaced && output.body.length <= SHORT_LETTER) {
+    environment.log("error", `not even a dead letter is taken: ${error.message}. Raise max_payload; the partition waits`, { partition: index });
+    return environment.pause(TOO_SMALL_PAUSE_MS, signal);
+  }
+  const detail = `the output ${output.id} has ${output.body.length} characters: ${error.message}. Put less of the event into its payload, or raise the broker's limit`;
+  const letter = deadMessage(index, {
+    reason: "too_large", detail, subject: output.subject.slice(0, wasReplaced ? 100 : undefined), sequence: output.cause, body: Buffer.from(wasReplaced ? "" : output.body),
+  }, timeOf(output), output.id);
+  environment.log("warn", "an output is larger than the broker takes; a dead letter goes out in its place", { partition: index, subject: output.subject, detail: error.message });
+  stats.deadLetters.too_large++;
+  const replaced: Outgoing = { output: { ...output, subject: letter.subject, body: letter.body }, arrived: 0, isAction: false };
+  s.outgoingWeight += letter.body.length - output.body.length;
+  s.outgoing[0] = replaced;
+}
+
+/** Every output is a CloudEvent with a time. */
+function timeOf({ body }: Output): number {
+  return Date.parse((JSON.parse(body) as { time: string }).time);
 }
 
 /** With nothing to publish nobody would notice that the output stream lost its end. */

@@ -11,7 +11,7 @@ import { hasRoom, remember } from "./caps.js";
 import type { CompiledRule, Condition } from "./compile/compiled.js";
 import type { CompiledMoments, Op } from "./compile/steps.js";
 import { NO_SLOTS, type Captured, type Customer, type Run, type Scalar } from "./customer.js";
-import { enterRun, removeRun, type Evaluator, type Incoming, type Traced } from "./evaluator.js";
+import { enterRun, removeRun, times, type Evaluator, type Incoming, type Traced } from "./evaluator.js";
 import { project } from "./schema.js";
 import { lower, type Flip } from "./settle.js";
 
@@ -246,8 +246,7 @@ function start(e: Evaluator, rule: CompiledRule, event: Incoming | null): void {
     if (rule.per !== null) makeRoom(e, rule, customer);
     e.sink.started(rule.name);
   }
-  let before = 0;
-  for (const other of e.started) if (other === rule.index) before++;
+  const before = times(e.started, rule.index);
   e.started.push(rule.index);
   const run: Run = {
     rule: rule.index, startedAt: x.now, eventTime, event: data,

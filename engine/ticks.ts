@@ -12,6 +12,8 @@ import type { Worker } from "./worker.js";
 const LONGEST_NAP_MS = 25;
 /** A tick whose stamp was before the deadline (the broker's clock is behind), or that got lost, is followed by another. */
 const TICK_AGAIN_MS = 1000;
+/** While a log is away, something is due again and again: that is said this often. */
+const COMPLAIN_AGAIN_SECONDS = 10;
 
 export interface Ticking {
   readonly log: EventLog;
@@ -26,6 +28,13 @@ export interface Ticking {
 /** Goes on until the signal. */
 export async function tick(t: Ticking): Promise<void> {
   const told = new Map<number, { at: number; due: number }>();
+  let complainAgain = -Infinity;
+  const complain = (reason: string): void => {
+    const seconds = t.environment.seconds();
+    if (seconds < complainAgain) return;
+    complainAgain = seconds + COMPLAIN_AGAIN_SECONDS;
+    t.environment.log("warn", "the clock's tick could not be appended; it will be tried again", { reason });
+  };
   while (!t.signal.aborted) {
     const now = t.environment.now();
     let soonest = now + LONGEST_NAP_MS;
@@ -42,12 +51,12 @@ export async function tick(t: Ticking): Promise<void> {
       told.set(worker.index, { at: now, due });
       late.push(worker.index);
     }
-    if (late.length > 0) await append(t, late, now);
+    if (late.length > 0) await append(t, late, now, complain);
     await t.environment.pause(Math.max(1, soonest - now), t.signal);
   }
 }
 
-async function append(t: Ticking, partitions: readonly number[], now: number): Promise<void> {
+async function append(t: Ticking, partitions: readonly number[], now: number, complain: (reason: string) => void): Promise<void> {
   try {
     await t.log.append(partitions.map((index) => ({
       subject: tickSubject(index),
@@ -56,6 +65,6 @@ async function append(t: Ticking, partitions: readonly number[], now: number): P
   } catch (error) {
     // A full log may have room again; until then time stands still, and everything else goes on.
     if (!(error instanceof LogUnavailable || error instanceof LogFull)) throw error;
-    t.environment.log("warn", "the clock's tick could not be appended; it will be tried again", { reason: error.message });
+    complain(error.message);
   }
 }

@@ -6,7 +6,7 @@
  * 4 MB: other processes get their turn in between.
  */
 import type { Appended, ConnectionState, EventLog, LogInfo, LogReader, LogRecord, NewRecord } from "../../engine/ports.js";
-import { LogClosed, LogFull, LogMissing } from "../../engine/ports.js";
+import { LogClosed, LogFull, LogMissing, RecordTooLarge } from "../../engine/ports.js";
 import { logFailure } from "./failures.js";
 import type { Folder, Table } from "./folder.js";
 import { ordinal, readOrdinal } from "./keys.js";
@@ -229,7 +229,7 @@ function checkedSize({ subject, body, id }: NewRecord): number {
     throw new TypeError(`the id ${id.slice(0, 100)}… is longer than ${MAX_ID_LENGTH} characters`);
   }
   const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  if (bytes > MAX_RECORD_BYTES) throw new LogFull(`a record of ${bytes} bytes is larger than the log takes (${MAX_RECORD_BYTES})`);
+  if (bytes > MAX_RECORD_BYTES) throw new RecordTooLarge(`a record of ${bytes} bytes is larger than the log takes (${MAX_RECORD_BYTES})`);
   return bytes;
 }
 

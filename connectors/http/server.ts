@@ -8,7 +8,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
-import { LogFull, LogUnavailable, type NewRecord } from "../../engine/ports.js";
+import { LogFull, LogUnavailable, RecordTooLarge, type NewRecord } from "../../engine/ports.js";
 import { answer, answerText, HttpRefusal, refuse } from "./answers.js";
 import { readBody, type Pressure } from "./body.js";
 import { refusePages, refuseStrangeHost } from "./browsers.js";
@@ -227,6 +227,7 @@ async function within(work: Promise<unknown>, ms: number): Promise<void> {
 const AGAIN = { "retry-after": "1" };
 
 function refusalOf(error: unknown): unknown {
+  if (error instanceof RecordTooLarge) return new HttpRefusal(413, `an event is larger than the log takes: ${error.message}`);
   if (error instanceof LogFull) return new HttpRefusal(429, "the log is full and takes no more events at the moment", {}, { "retry-after": "10" });
   if (error instanceof LogUnavailable || error instanceof TooSlow) {
     return new HttpRefusal(503, "the log does not answer; send the request again, events that have arrived are known by their ids", {}, AGAIN);

@@ -11,6 +11,7 @@ import {
   LogClosed,
   LogFull,
   LogMissing,
+  RecordTooLarge,
   type Appended,
   type EventLog,
   type LogInfo,
@@ -167,7 +168,7 @@ function check(record: NewRecord, limit: number): void {
   const body = typeof record.body === "string" ? Buffer.byteLength(record.body) : record.body.length;
   const id = record.id === undefined ? 0 : ID_HEADER_BYTES + Buffer.byteLength(headerValue(record.id));
   if (body + id > limit) {
-    throw new LogFull(`a record of ${body + id} bytes is larger than the server takes (max_payload: ${limit})`);
+    throw new RecordTooLarge(`a record of ${body + id} bytes is larger than the server takes (max_payload: ${limit})`);
   }
 }
 

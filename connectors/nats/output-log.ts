@@ -12,7 +12,7 @@
  */
 import type { MsgHdrs } from "nats";
 
-import { LogClosed, LogFull, type Output, type OutputLog } from "../../engine/ports.js";
+import { LogClosed, LogFull, RecordTooLarge, type Output, type OutputLog } from "../../engine/ports.js";
 import { getMessage, isFull, MAX_SUBJECT_LENGTH, streamInfo, unavailable, WRONG_LAST_SEQUENCE, type StoredMessage } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import { headerValue, readHeaderValue } from "./header-value.js";
@@ -120,8 +120,8 @@ function prepare(link: NatsLink, outputs: readonly Output[]): Prepared[] {
     const body = Buffer.from(output.body);
     if (body.length + fields.bytes > limit) {
       if (prepared.length > 0) break;
-      throw new LogFull(
-        `output ${output.number} (${output.subject}) of ${body.length + fields.bytes} bytes is larger than the server takes (max_payload: ${limit})`,
+      throw new RecordTooLarge(
+        `output ${output.number} (${output.subject}) of ${body.length + fields.bytes} bytes is larger than NATS at ${link.address} takes (max_payload: ${limit})`,
       );
     }
     prepared.push({ subject: output.subject, body, headers: fields.headers });

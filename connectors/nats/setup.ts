@@ -10,7 +10,6 @@
 import type { StreamConfig, StreamInfo } from "nats";
 
 import type { ClockKind } from "../../engine/ports.js";
-import { ALL_EVENTS } from "../../engine/subjects.js";
 import { ApiRefused, createStream, findStream, updateStream } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import {
@@ -22,10 +21,10 @@ import {
   outputConfig,
   outputStream,
   readDescription,
-  refusesWhenFull,
   withIdentity,
   type StreamOptions,
 } from "./streams.js";
+import { grouped, namedWeaknesses } from "./weaknesses.js";
 
 /** The streams cannot be made, or what is there contradicts what is asked. Nothing was lost. */
 export class SetupRefused extends Error { override readonly name = "SetupRefused"; }
@@ -238,34 +237,10 @@ function summarise(info: StreamInfo): StreamSummary {
 
 /** Where the streams promise less than what was asked, or than the engine relies on. */
 async function weaknesses(link: NatsLink, options: StreamOptions): Promise<string[]> {
-  const warnings: string[] = [];
+  const found = [];
   for (const wanted of wantedStreams(link, options)) {
     const info = await findStream(link, wanted.name ?? "");
-    if (info !== null) warnings.push(...weaknessesOf(info, wanted, link.nc.info?.version ?? "0"));
+    if (info !== null) found.push(namedWeaknesses(info, wanted, link));
   }
-  return warnings;
-}
-
-function weaknessesOf(info: StreamInfo, wanted: Partial<StreamConfig>, version: string): string[] {
-  const have = info.config;
-  const warnings: string[] = [];
-  const warn = (text: string): void => void warnings.push(`stream ${have.name}: ${text}`);
-  if (String(have.storage) !== "file") warn("memory storage: everything is lost when the server stops");
-  if (String(have.retention) !== "limits") warn(`retention '${have.retention}' removes messages that have been read; it should be 'limits'`);
-  if (String(have.discard) === "old" && (have.max_bytes > 0 || have.max_msgs > 0)) {
-    warn("discards its oldest messages when full, read or not");
-  }
-  if (String(have.discard) === "new" && have.max_bytes > 0 && !refusesWhenFull(version)) {
-    warn(`nats-server ${version} may drop the oldest messages where the limit of ${have.max_bytes} bytes is reached (fixed in 2.10.5): choose it so that it is not, or upgrade the server`);
-  }
-  if (have.max_msgs_per_subject > 0) warn(`keeps only ${have.max_msgs_per_subject} messages of each subject`);
-  if (have.num_replicas < (wanted.num_replicas ?? 1)) warn(`${have.num_replicas} replicas where ${wanted.num_replicas} were asked for`);
-  if (have.name === EVENTS_STREAM && have.duplicate_window < (wanted.duplicate_window ?? 0)) {
-    warn(`recognises duplicates for ${have.duplicate_window / 1_000_000_000} s only`);
-  }
-  if (have.name === EVENTS_STREAM && !(have.subjects ?? []).includes(ALL_EVENTS)) warn(`does not listen to ${ALL_EVENTS}`);
-  if (have.no_ack) warn("does not acknowledge what it stores");
-  if (have.sealed) warn("is sealed: it takes no more messages");
-  if (have.mirror !== undefined) warn("is a mirror: nothing can be published to it");
-  return warnings;
+  return grouped(found);
 }

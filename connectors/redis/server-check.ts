@@ -15,12 +15,16 @@ import type { RedisConnection } from "./connection.js";
 
 const LEAST_VERSION = 7;
 
-/** Checks every server; the warnings are sentences for a log. Throws StoreRefused or StoreUnavailable. */
-export async function checkServers(connection: RedisConnection): Promise<string[]> {
+/** Above this share of maxmemory it will soon be reached. */
+const FULL_SHARE = 0.8;
+const MOST_SKEW_MS = 5_000;
+
+/** Checks every server; the warnings are sentences for a log, with the way out. Throws StoreRefused or StoreUnavailable. */
+export async function checkServers(connection: RedisConnection, now: (() => number) | null = null): Promise<string[]> {
   const warnings: string[] = [];
   await connection.onEachServer(async (server) => {
     const name = `Redis at ${addressOf(server, connection)}`;
-    warnings.push(...await checkServer(server, name, connection));
+    warnings.push(...await checkServer(server, name, connection, now));
   });
   return warnings;
 }
@@ -30,13 +34,20 @@ function addressOf(server: Redis, connection: RedisConnection): string {
   return host === undefined ? connection.address : `${host}:${port}`;
 }
 
-async function checkServer(server: Redis, name: string, connection: RedisConnection): Promise<string[]> {
+async function checkServer(server: Redis, name: string, connection: RedisConnection, now: (() => number) | null): Promise<string[]> {
+  const before = now?.() ?? 0;
   const info = parseInfo(await server.info());
+  const after = now?.() ?? 0;
   checkVersion(info, name);
   checkRole(info, name);
   if (info.get("cluster_enabled") === "1" && connection.client instanceof Redis) await checkAlone(server, name);
   checkEviction(info, name);
-  return persistenceWarnings(info, await readSetting(server, "appendfsync"), await readSetting(server, "save"), name);
+  return [
+    ...persistenceWarnings(info, await readSetting(server, "appendfsync"), await readSetting(server, "save"), name),
+    ...memoryWarnings(info, name),
+    ...replicaWarnings(info, await readSetting(server, "min-replicas-to-write"), name),
+    ...(now === null ? [] : skewWarnings(info, before, after, name)),
+  ];
 }
 
 function parseInfo(text: string): ReadonlyMap<string, string> {
@@ -91,10 +102,36 @@ async function readSetting(server: Redis, setting: string): Promise<string | nul
   }
 }
 
+function memoryWarnings(info: ReadonlyMap<string, string>, name: string): string[] {
+  const [used, most] = [Number(info.get("used_memory")), Number(info.get("maxmemory"))];
+  if (!(most > 0 && used > FULL_SHARE * most)) return [];
+  return [`${name} uses ${Math.round((100 * used) / most)} % of its maxmemory (${Math.round(most / 1e6)} MB): when it is reached nothing can be committed; raise maxmemory`];
+}
+
+function replicaWarnings(info: ReadonlyMap<string, string>, least: string | null, name: string): string[] {
+  const replicas = Number(info.get("connected_slaves"));
+  if (replicas > 0 && least === "0") {
+    return [`${name} has replicas and min-replicas-to-write 0: cut off from them it takes commits that a fail-over forgets (Eddy then reads those events again); set it to 1`];
+  }
+  if (replicas === 0 && info.get("cluster_enabled") === "1" && Number(least ?? 0) === 0) {
+    return [`${name} is a master of a cluster without replicas: while it is down its partitions stand still, and with its disk their state is gone; give it a replica`];
+  }
+  return [];
+}
+
+/** Leases run by this clock alone, so nothing but what people read depends on it. */
+function skewWarnings(info: ReadonlyMap<string, string>, before: number, after: number, name: string): string[] {
+  const time = Number(info.get("server_time_usec")) / 1000;
+  const skewMs = time - (before + after) / 2;
+  if (!(Math.abs(skewMs) - (after - before) / 2 > MOST_SKEW_MS)) return [];
+  return [`the clock of ${name} is ${(Math.abs(skewMs) / 1000).toFixed(1)} s ${skewMs > 0 ? "ahead of" : "behind"} this machine's: logs and backups will not fit together; set both by NTP`];
+}
+
 function persistenceWarnings(
   info: ReadonlyMap<string, string>, appendfsync: string | null, save: string | null, name: string,
 ): string[] {
   const appending = info.get("aof_enabled") === "1";
+  if (appending && info.get("aof_last_write_status") === "err") return [`${name} cannot write its append-only file: free or repair its disk`];
   if (appending && appendfsync === "no") {
     return [`${name} has appendfsync no: a crash loses up to half a minute; set it to everysec or always`];
   }

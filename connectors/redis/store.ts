@@ -36,11 +36,11 @@ export interface OpenedStore {
   clear(partition: number): Promise<void>;
 }
 
-/** Connects, checks the server, loads the functions. Throws StoreUnavailable or StoreRefused, and then keeps nothing open. */
-export async function openRedisStore(options: ConnectionOptions): Promise<OpenedStore> {
+/** Connects, checks the server, loads the functions. Throws StoreUnavailable or StoreRefused, and then keeps nothing open. With the wall clock, the server's is held against it. */
+export async function openRedisStore(options: ConnectionOptions, now: (() => number) | null = null): Promise<OpenedStore> {
   const connection = connectRedis(options);
   try {
-    const warnings = await Promise.race([checkServers(connection), connection.firstFailure]);
+    const warnings = await Promise.race([checkServers(connection, now), connection.firstFailure]);
     await ensureFunctions(connection);
     const partitions = await readPartitions(connection);
     if (partitions !== null) await checkKeys(connection, partitions);

@@ -4,6 +4,7 @@
  */
 import type { Value } from "../../dsl/program.js";
 import { StateCorrupt, readUint, readValue, writeUint, writeValue, type Reader } from "../codec.js";
+import { isLong, told } from "./told.js";
 import { DISORDER_MS, MAX_ENTRIES, dropLeft, firstLeave, leaves, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 
 type Scalar = string | number | boolean;
@@ -115,7 +116,7 @@ function next(slot: DistinctSlot, span: Span, frame: Frame): number {
 
 export const distinct: Kind<DistinctSlot> = {
   empty, next, codec,
-  add: (slot, t, value, span, frame) => add(slot, t, value, span, frame, MAX_ENTRIES),
+  add: (slot, t, value, span, frame) => add(slot, t, isLong(value) && !slot.times.has(value) ? told(value) : value, span, frame, MAX_ENTRIES),
   value(slot, span, frame): Value {
     if (slot === undefined) return 0;
     expire(slot, span, frame);

@@ -6,6 +6,7 @@ import { readUint, readValue, writeUint, writeValue } from "../codec.js";
 import type { Scalar } from "../customer.js";
 import type { Frame, Kind, Span } from "./kind.js";
 import type { Slot } from "./kinds.js";
+import { isLong, told } from "./told.js";
 import type { Value } from "../../dsl/program.js";
 
 /** Most values of the field that are kept for a customer. */
@@ -22,7 +23,7 @@ export const emptyKeyed = (): KeyedSlot => ({ keys: [], slots: [] });
 /** A row enters under `key`; answers whether anything changed. */
 export function addKeyed(kind: Kind<Slot>, of: KeyedSlot, key: Scalar, t: number, value: Value, span: Span, frame: Frame, limit: number): boolean {
   const { keys, slots } = of;
-  const at = keys.lastIndexOf(key);
+  const at = placeOfKey(of, key);
   const slot = at < 0 ? kind.empty() : (slots[at] as Slot);
   const changed = kind.add(slot, t, value, span, frame, limit);
   if (at < 0 && !changed) return false; // it came too late for its window
@@ -31,7 +32,7 @@ export function addKeyed(kind: Kind<Slot>, of: KeyedSlot, key: Scalar, t: number
       keys.splice(at, 1);
       slots.splice(at, 1);
     }
-    keys.push(key);
+    keys.push(told(key));
     slots.push(slot);
   }
   if (keys.length > MAX_KEYS) {
@@ -42,10 +43,16 @@ export function addKeyed(kind: Kind<Slot>, of: KeyedSlot, key: Scalar, t: number
   return changed;
 }
 
+/** A key may be long, and is then kept as what tells it from others; states from before that hold it as it is. */
+function placeOfKey({ keys }: KeyedSlot, key: Scalar): number {
+  const at = keys.lastIndexOf(key);
+  return at < 0 && isLong(key) ? keys.lastIndexOf(told(key)) : at;
+}
+
 /** The slot of one value of the field; of null there is none. */
 export function slotOfKey(of: KeyedSlot | undefined, key: Value | undefined): Slot | undefined {
   if (of === undefined || key == null) return undefined;
-  const at = of.keys.lastIndexOf(key as Scalar);
+  const at = placeOfKey(of, key as Scalar);
   return at < 0 ? undefined : of.slots[at];
 }
 

@@ -68,7 +68,17 @@ function treesOfNode(program: Program, { k, index }: Settled): readonly Expr[] {
   }
 }
 
-function collect(program: Program, expr: Expr, reads: Reads): void {
+/** Without recursion: traits may refer to one another in long chains. */
+function collect(program: Program, root: Expr, reads: Reads): void {
+  const waiting = [root];
+  for (let expr = waiting.pop(); expr !== undefined; expr = waiting.pop()) {
+    read(program, expr, reads, waiting);
+    waiting.push(...children(expr));
+  }
+}
+
+/** What one node reads; what is to be looked at beside its children goes to `waiting`. */
+function read(program: Program, expr: Expr, reads: Reads, waiting: Expr[]): void {
   switch (expr.k) {
     case "aggregate":
       reads.aggregates.add(expr.index);
@@ -77,11 +87,11 @@ function collect(program: Program, expr: Expr, reads: Reads): void {
     case "segment": reads.settled.add(`segment ${expr.index}`); break;
     case "tier":
       reads.settled.add(`tier ${expr.index}`);
-      if (expr.fn === "missing") collect(program, (program.tiers[expr.index] as Program["tiers"][number]).value, reads);
+      if (expr.fn === "missing") waiting.push((program.tiers[expr.index] as Program["tiers"][number]).value);
       break;
     case "percentile":
       reads.settled.add(`ranking ${expr.index}`);
-      collect(program, (program.rankings[expr.index] as Program["rankings"][number]).among, reads);
+      waiting.push((program.rankings[expr.index] as Program["rankings"][number]).among);
       break;
     case "points":
       reads.points.add(expr.index);
@@ -90,7 +100,7 @@ function collect(program: Program, expr: Expr, reads: Reads): void {
     case "trait":
       if (!reads.traits.has(expr.index)) {
         reads.traits.add(expr.index);
-        collect(program, (program.traits[expr.index] as Program["traits"][number]).value, reads);
+        waiting.push((program.traits[expr.index] as Program["traits"][number]).value);
       }
       break;
     case "input": if (expr.of === "profile") reads.profile = true; break;
@@ -99,5 +109,4 @@ function collect(program: Program, expr: Expr, reads: Reads): void {
     case "call": if (expr.fn === "age") reads.clock = true; break;
     default: break;
   }
-  for (const child of children(expr)) collect(program, child, reads);
 }

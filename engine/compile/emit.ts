@@ -31,18 +31,36 @@ export interface Emitter {
   readonly constants: unknown[];
   /** Helper functions that expressions needed, to be put into the module. */
   readonly extra: string[];
-  /** Of each trait met: code for its next change, and whether it reads the clock. Many refer to one, so both are made once. */
+  /** Of each trait met: code for its next change, and whether it reads the clock. Many refer to one, so all is made once. */
   readonly nextOfTrait: Map<number, string | null>;
   readonly clockOfTrait: Map<number, boolean>;
   readonly lackOfTrait: Map<number, boolean>;
+  readonly continuityOfTrait: Map<number, boolean>;
 }
 
 export function emitter(program: Program): Emitter {
-  return { program, constants: [], extra: [], nextOfTrait: new Map(), clockOfTrait: new Map(), lackOfTrait: new Map() };
+  return { program, constants: [], extra: [], nextOfTrait: new Map(), clockOfTrait: new Map(), lackOfTrait: new Map(), continuityOfTrait: new Map() };
 }
 
 export function traitValue(e: Emitter, index: number): Expr {
   return (e.program.traits[index] as Program["traits"][number]).value;
+}
+
+/**
+ * What is known of a trait, learned once. Those that it refers to, however far down, come before it, lowest first: chains
+ * of thousands would not fit onto the stack.
+ */
+export function learned<T>(e: Emitter, index: number, known: Map<number, T>, learn: (of: Expr, index: number) => T): T {
+  const below = new Set<number>([index]);
+  for (const trait of known.has(index) ? [] : below) {
+    const waiting: Expr[] = [traitValue(e, trait)];
+    for (let of = waiting.pop(); of !== undefined; of = waiting.pop()) {
+      if (of.k === "trait" && !known.has(of.index)) below.add(of.index);
+      waiting.push(...children(of));
+    }
+  }
+  for (const trait of [...below].sort((a, b) => a - b)) if (!known.has(trait)) known.set(trait, learn(traitValue(e, trait), trait));
+  return known.get(index) as T;
 }
 
 export function constant(e: Emitter, value: unknown): string {
@@ -241,11 +259,7 @@ function mayLack(e: Emitter, expr: Expr): boolean {
     case "captured": case "timeOfCaptured": case "tier": return true;
     case "aggregate": return false;
     case "coalesce": return mayLack(e, expr.right);
-    case "trait": {
-      let known = e.lackOfTrait.get(expr.index);
-      if (known === undefined) e.lackOfTrait.set(expr.index, (known = mayLack(e, traitValue(e, expr.index))));
-      return known;
-    }
+    case "trait": return learned(e, expr.index, e.lackOfTrait, (of) => mayLack(e, of));
     // An instant that arithmetic has led beyond all numbers has no weekday.
     case "call": if (expr.fn === "weekday") return true; break;
     default: break;

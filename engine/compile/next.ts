@@ -4,7 +4,7 @@
  */
 import type { Expr, ExprNode, Program } from "../../dsl/program.js";
 import { children } from "../../dsl/walk.js";
-import { conditionFunction, literal, pointsCall, temporaries, traitValue, truth, value, type Emitter, type Scope } from "./emit.js";
+import { conditionFunction, learned, literal, pointsCall, temporaries, traitValue, truth, value, type Emitter, type Scope } from "./emit.js";
 
 /** The next change by time alone, or null where there is none whatever the state. */
 export function nextFunction(e: Emitter, name: string, expr: Expr): string | null {
@@ -17,19 +17,14 @@ export function readsClock(e: Emitter, expr: Expr): boolean {
   if (expr.k === "now" || (expr.k === "call" && expr.fn === "age")) return true;
   if (expr.k === "tier" && expr.fn === "missing") return readsClock(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value);
   if (expr.k !== "trait") return children(expr).some((child) => readsClock(e, child));
-  let known = e.clockOfTrait.get(expr.index);
-  if (known === undefined) {
-    known = readsClock(e, traitValue(e, expr.index));
-    e.clockOfTrait.set(expr.index, known);
-  }
-  return known;
+  return learned(e, expr.index, e.clockOfTrait, (of) => readsClock(e, of));
 }
 
 /** Whether the value changes with every moment: it reads `now` elsewhere than in comparisons and the calendar. */
 export function changesContinuously(e: Emitter, expr: Expr): boolean {
   switch (expr.k) {
     case "now": return true;
-    case "trait": return changesContinuously(e, traitValue(e, expr.index));
+    case "trait": return learned(e, expr.index, e.continuityOfTrait, (of) => changesContinuously(e, of));
     case "tier": return expr.fn === "missing" && changesContinuously(e, (e.program.tiers[expr.index] as Program["tiers"][number]).value);
     case "compare": {
       const others = [expr.left, expr.right].filter(({ k }) => k !== "now");
@@ -81,14 +76,12 @@ export function next(e: Emitter, expr: Expr, scope: Scope): string | null {
 }
 
 function nextOfTrait(e: Emitter, index: number): string | null {
-  const known = e.nextOfTrait.get(index);
-  if (known !== undefined) return known;
-  const name = `tn${index}`;
-  const text = nextFunction(e, name, traitValue(e, index));
-  if (text !== null) e.extra.push(text);
-  const code = text === null ? null : `${name}(x)`;
-  e.nextOfTrait.set(index, code);
-  return code;
+  return learned(e, index, e.nextOfTrait, (of, trait) => {
+    const name = `tn${trait}`;
+    const text = nextFunction(e, name, of);
+    if (text !== null) e.extra.push(text);
+    return text === null ? null : `${name}(x)`;
+  });
 }
 
 /** What a fold's `where` or `value` asks is asked of every item; by time alone only what does not see the item changes. */

@@ -7,7 +7,7 @@ import { insist, type Bell } from "../environment.js";
 import { layoutField, sinceField } from "../meta.js";
 import { passes } from "../ownership.js";
 import { sweepPage } from "../partition.js";
-import { LogFull, LogUnavailable, type MetaFields } from "../ports.js";
+import { LogFull, LogUnavailable, RecordTooLarge, type MetaFields } from "../ports.js";
 import { readCustomer, writeCustomer } from "../state.js";
 import type { WorkerParts } from "../worker.js";
 import { DAY_MS } from "../zone.js";
@@ -103,8 +103,8 @@ export async function sayLoop(s: Keeping, evaluating: () => boolean): Promise<vo
       await s.saying.wait();
       continue;
     }
-    // A full log may have room again; until then percentiles stay as they are, and everything else goes on.
-    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull;
+    // A full log may have room again, a broker be told to take larger records; until then percentiles stay as they are, and everything else goes on.
+    const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull || error instanceof RecordTooLarge;
     await insist(environment, signal, "appending how customers stood at midnight", unavailable, () => log.append(pieces.map(pieceRecord)));
     if (s.toSay === pieces) s.toSay = [];
     if (partition.population !== null) announced(partition.population, pieces);

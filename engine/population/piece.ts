@@ -23,8 +23,8 @@ export interface Piece {
   readonly rankings: ReadonlyMap<string, Summary>;
 }
 
-/** Most characters of summaries in one record; a broker takes 1 MiB. */
-const MAX_CHARACTERS = 700_000;
+/** With more characters of summaries than this comes another record: brokers take 1 MiB unless they are set up to take less. */
+const MAX_CHARACTERS = 60_000;
 
 /** At least one piece, also where there are no rankings. */
 export function piecesOf(source: number, day: number, summaries: ReadonlyMap<string, Summary>): Piece[] {

@@ -13,6 +13,7 @@ import { EVENTS_STREAM, outputStream } from "../../connectors/nats/streams.js";
 import {
   LogChanged,
   LogFull,
+  RecordTooLarge,
   LogMissing,
   LogUnavailable,
   type Appended,
@@ -348,7 +349,7 @@ describe("the reader's consumer", () => {
     const largest = link.nc.info?.max_payload ?? 0;
     const body = new Uint8Array(largest).fill(120);
     await log.append([recordOf(1), recordOf(2, { body }), recordOf(3)]);
-    await expect(log.append([recordOf(4), recordOf(5, { body: new Uint8Array(largest + 1) })])).rejects.toThrow(LogFull);
+    await expect(log.append([recordOf(4), recordOf(5, { body: new Uint8Array(largest + 1) })])).rejects.toThrow(RecordTooLarge);
     await expect(log.append([recordOf(4, { body, id: "c/shop/4" })])).rejects.toThrow(/max_payload/);
     const records = await takeMany(await log.read(1), 3);
     expect(records.map((record) => record.body.length)).toEqual([7, largest, 7]);

@@ -109,8 +109,8 @@ describe("setupStreams", () => {
     const report = await setupStreams(link, { partitions: 2, clock: "event" });
     expect(report.updated).toEqual(["EVENTS"]);
     expect(report.warnings.filter((warning) => warning.includes("EVENTS"))).toEqual([
-      "stream EVENTS: memory storage: everything is lost when the server stops",
-      "stream EVENTS: discards its oldest messages when full, read or not",
+      expect.stringMatching(/^stream EVENTS: memory storage: everything is lost when the server stops/),
+      expect.stringMatching(/^stream EVENTS: discards its oldest messages when full, read or not/),
     ]);
     expect(await configOf("EVENTS")).toMatchObject({ max_msgs: 1_000, discard: "old", subjects: ["shop.>", "events.>"] });
     expect(await natsEventLog(link).info()).toMatchObject({ clock: "event", partitions: 2, last: 1 });
@@ -139,7 +139,7 @@ describe("describeStreams", () => {
     const found = await describeStreams(link, { partitions: 2, clock: "event", replicas: 3 });
     expect(found).toMatchObject({ clock: "event", partitions: 2, missing: ["OUT_1"] });
     expect(found.streams[0]).toMatchObject({ name: "EVENTS", messages: 2, first: 1, last: 2, replicas: 1, maxBytes: 5_000_000, maxAgeMs: 0 });
-    expect(found.warnings).toContain("stream EVENTS: 1 replicas where 3 were asked for");
+    expect(found.warnings).toContainEqual(expect.stringMatching(/^streams? EVENTS.*: 1 replicas where 3 were asked for/));
     const atTheLimit = expect.stringMatching(/^stream EVENTS: nats-server .* may drop the oldest messages where the limit of 5000000 bytes is reached/) as string;
     if (refusesWhenFull(natsServerVersion())) expect(found.warnings).not.toContainEqual(atTheLimit);
     else expect(found.warnings).toContainEqual(atTheLimit);

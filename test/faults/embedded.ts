@@ -31,7 +31,7 @@ export interface EmbeddedReport {
   readonly sent: number;
   /** How often engines ended since the disk was full. */
   readonly endsForRoom: number;
-  readonly truth: Truth;
+  readonly truth: Truth | null;
   readonly findings: readonly string[];
 }
 
@@ -70,14 +70,14 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
       await delay(100 + random() * 500);
       // The first ones are each of another kind.
       const kind = kinds[n < kinds.length ? n : Math.floor(random() * kinds.length)] ?? KILLED;
-      const { last } = await place.ports.log.info();
       await kind.happen(engines, random);
       if (random() < 0.3) {
         happened.push({ kind: kind.title, ms: null });
         continue;
       }
+      const own = await targets(place);
       const since = performance.now();
-      await until(`the engine is over "${kind.title}" (fault ${n + 1}):\n${engines.lastLines()}`, () => cameTo(place, last), RECOVERS_WITHIN_MS, 20);
+      await until(`the engine is over "${kind.title}" (fault ${n + 1})`, () => cameTo(place, own), RECOVERS_WITHIN_MS, 20);
       const ms = performance.now() - since;
       happened.push({ kind: kind.title, ms });
       tell(`fault ${n + 1}: ${kind.title}, over after ${Math.round(ms)} ms, ${sent} events sent`);
@@ -87,6 +87,9 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
     const truth = await finished(place, engines);
     const lost = truth.events === sent ? [] : [`${sent} events were taken, ${truth.events} are in the log`];
     return { faults: happened, sent, endsForRoom, truth, findings: [...engines.findings, ...truth.differences, ...lost] };
+  } catch (error) {
+    const finding = `${error instanceof Error ? error.stack ?? error.message : String(error)}\n${engines.lastLines()}`;
+    return { faults: happened, sent, endsForRoom, truth: null, findings: [...engines.findings, finding] };
   } finally {
     sending = false;
     await engines.endAll();
@@ -140,10 +143,13 @@ const DISK_FULL: Kind = {
 
 const limit = (pid: number, bytes: string): void => void spawnSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}:unlimited`]);
 
-/** Every partition has processed what it had in the log by then. */
-async function cameTo(place: Place, last: number): Promise<boolean> {
-  const records = (await allRecords(place.ports.log)).filter(({ sequence }) => sequence <= last);
-  const own = lastOwn({ clock: "broker", partitions: place.partitions, records });
+/** What each partition has in the log by now: the sequence of its last record. */
+async function targets({ ports, partitions }: Place): Promise<number[]> {
+  return lastOwn({ clock: "broker", partitions, records: await allRecords(ports.log) });
+}
+
+/** Every partition has processed that, and all that was committed is published. */
+async function cameTo(place: Place, own: readonly number[]): Promise<boolean> {
   for (const [index, sequence] of own.entries()) {
     if (readMeta((await place.ports.store.meta(index)).meta).offset < sequence) return false;
   }
@@ -156,11 +162,11 @@ async function finished(place: Place, engines: Engines<Way>): Promise<Truth> {
   for (let attempt = 1; ; attempt++) {
     let last = 0;
     let since = performance.now();
-    await until(`everything is processed:\n${engines.lastLines()}`, async () => {
+    await until("everything is processed", async () => {
       const info = await place.ports.log.info();
       if (info.last !== last || (await published(place)) < (await committed(place))) since = performance.now();
       last = info.last;
-      return performance.now() - since > QUIET_MS && cameTo(place, last);
+      return performance.now() - since > QUIET_MS && cameTo(place, await targets(place));
     }, 60_000, 100);
     const seat = workingOf(engines);
     engines.retire(seat);

@@ -7,7 +7,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { folderWith } from "../cli/eddy.js";
 import { startEngineProcess, type EngineProcess } from "../system/engine-process.js";
 import { serversPlace, type Servers } from "../system/places.js";
-import { settled, until } from "../system/progress.js";
+import { until } from "../system/progress.js";
+import { untilDone } from "./done.js";
 import { RULES, expectAllRight, orders, type Orders } from "./orders.js";
 import { look, shown, watch } from "./watch.js";
 
@@ -36,22 +37,15 @@ async function flood(sent: Orders, events: number): Promise<number> {
   return (events / (performance.now() - since)) * 1000;
 }
 
-const caughtUp = async (withinMs = 60_000): Promise<number> => {
-  const since = performance.now();
-  const { last } = await place.ports.log.info();
-  await until("everything is done", () => settled(place, last), withinMs, 50);
-  return performance.now() - since;
-};
-
 test("events faster than the engine", async () => {
   const http = await start();
   const sent = orders(5000, { name: "fast" });
   await flood(sent, 4000); // warm
-  await caughtUp();
+  await untilDone(place);
   const before = await look(http);
   const watching = watch(http);
   const rate = await flood(sent, 80_000);
-  const ms = await caughtUp();
+  const ms = await untilDone(place);
   const most = await watching.stop();
   console.info(`${Math.round(rate)} events/s sent, done ${Math.round(ms)} ms later; before ${shown(before)}; most ${shown(most)}; after ${shown(await look(http))}`);
   await expectAllRight(place, sent);
@@ -63,7 +57,7 @@ test("the store stands still, and then is slow", async () => {
   const http = await start();
   const sent = orders(5000, { name: "still" });
   await flood(sent, 4000);
-  await caughtUp();
+  await untilDone(place);
   const before = await look(http);
   const watching = watch(http);
   place.redis.pause();
@@ -72,7 +66,7 @@ test("the store stands still, and then is slow", async () => {
   await delay(1500);
   place.redis.resume();
   await flooding;
-  const ms = await caughtUp();
+  const ms = await untilDone(place);
   const most = await watching.stop();
   console.info(`done ${Math.round(ms)} ms after the store was there again; before ${shown(before)}; most ${shown(most)}`);
   await expectAllRight(place, sent);

@@ -15,7 +15,8 @@ import { folderWith } from "../cli/eddy.js";
 import { startEngineProcess } from "../system/engine-process.js";
 import { scrape } from "../system/metrics.js";
 import { embeddedPlace, serversPlace } from "../system/places.js";
-import { published, settled, until } from "../system/progress.js";
+import { published, until } from "../system/progress.js";
+import { untilDone } from "./done.js";
 import { shown, watch } from "./watch.js";
 import { RULES, expectEachInTime, waiting } from "./wakes.js";
 
@@ -49,7 +50,7 @@ test("embedded: 20,000 timers, half of them at one instant; the engine is away o
   const first = start();
   const events = [...all.events()];
   for (let i = 0; i < events.length; i += 2000) await place.ports.log.append(events.slice(i, i + 2000));
-  await until("all wait", async () => settled(place, (await place.ports.log.info()).last), 30_000);
+  await untilDone(place);
   await first.engine.stop();
   expect(await published(place)).toBe(0);
   now = START + 3 * HOUR_MS;
@@ -84,7 +85,7 @@ test("NATS and Redis: 10,000 timers at one instant and 5,000 around it; the engi
     all = waiting(15_000, 10_000, due, 1000, aheadMs);
     const events = [...all.events()];
     for (let i = 0; i < events.length; i += 2000) await place.ports.log.append(events.slice(i, i + 2000));
-    await until("all wait", async () => settled(place, (await place.ports.log.info()).last), 60_000);
+    await untilDone(place);
   }
   await engine.kill();
   const before = await published(place);

@@ -2,6 +2,7 @@
  * A history as records of an event log, and what an engine made of it, read back from where it puts things: the output
  * streams, the segments of the store, the states of the customers.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Compiled } from "../../engine/compile/compiled.js";
 import type { Data } from "../../engine/customer.js";
 import { startEngine } from "../../engine/engine.js";
@@ -76,6 +77,16 @@ export async function feed(place: Place, lines: readonly string[], end: number):
     await until("the engine comes near the end of the log", async () => last - (await slowest(place)) < FED_AHEAD, 60_000, 10);
     const appended = await place.ports.log.append(history.slice(from, from + FED_AT_ONCE));
     last = appended.at(-1)?.sequence ?? last;
+  }
+  return (await place.ports.log.info()).last;
+}
+
+/** Puts a history into the log steadily, wherever the engine is, with so long a pause between a few events each; answers the last sequence. */
+export async function feedSteadily(place: Place, lines: readonly string[], end: number, pauseMs: () => number): Promise<number> {
+  const history = historyRecords(place.partitions, lines, end);
+  for (let from = 0; from < history.length; from += FED_AT_ONCE) {
+    await place.ports.log.append(history.slice(from, from + FED_AT_ONCE));
+    await delay(pauseMs());
   }
   return (await place.ports.log.info()).last;
 }

@@ -386,6 +386,7 @@ export function outputLog(client: Client): OutputLog {
 /** Who naps may sleep longer than they wanted to, by as many times as much: no timer is exact, and short naps cost most steps. */
 const OVERSLEPT = 15;
 const NAP_MS = 20;
+const LONG_MS = 100;
 
 export function environmentOf(client: Client): Environment {
   const { scheduler: s } = client.network;
@@ -399,7 +400,7 @@ export function environmentOf(client: Client): Environment {
         cancel(s, task);
         resolve();
       };
-      const task = schedule(s, client, `${client.name} pause ${ms}`, ms >= NAP_MS ? Math.ceil(ms * (1 + s.random() * OVERSLEPT)) : ms, () => {
+      const task = schedule(s, client, `${client.name} pause ${ms}`, ms > 0 ? Math.ceil(ms * (1 + s.random() * (ms < NAP_MS ? 4 * OVERSLEPT : ms < LONG_MS ? OVERSLEPT : 0.2))) : 0, () => {
         signal.removeEventListener("abort", end);
         resolve();
       }, true);

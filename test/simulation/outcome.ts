@@ -99,6 +99,23 @@ export function left(rules: Compiled, store: StoreServer, outputs: OutputServer,
   });
 }
 
+/**
+ * What both programs have in common, of an outcome that processes with either have left: neither states, which hold what is
+ * one's own too, nor the order in which one's own stands between the others'.
+ */
+export function inCommon(outcomes: readonly PartitionOutcome[], rules: Compiled, changed: Compiled, own: ReadonlySet<string>): PartitionOutcome[] {
+  const names = new Set(changed.segments.map(({ name }) => name));
+  const segments = new Set(rules.segments.map(({ name }) => name).filter((name) => names.has(name)));
+  return outcomes.map((outcome) => ({
+    ...outcome, customers: new Map(), figures: "", clock: 0,
+    members: outcome.members.filter((member) => segments.has(member.split(" ")[0] as string)),
+    said: outcome.said.filter(({ body }) => {
+      const { rule, type, data } = JSON.parse(body) as { rule?: string; type: string; data: { segment?: string } };
+      return rule !== undefined ? !own.has(rule) : !type.startsWith("segment.") || segments.has(data.segment ?? "");
+    }),
+  }));
+}
+
 // ---------------------------------------------------------------------------------------------------- comparison
 
 /** The first thing in which the partitions differ; null: none. An engine that is idle may have moved its clock by a tick of its own. */
@@ -130,9 +147,10 @@ function saidDifferently(found: readonly Said[], expected: readonly Said[]): str
   // Who is forgotten does not know any more which events were theirs: one that is sent again says the same again.
   const [is, should] = [timesOf(found), timesOf(expected)];
   const more = found.filter(({ id }) => (is.get(id) ?? 0) > (should.get(id) ?? 0));
-  if (more.length > 0) return `said too often: ${more.map(({ body }) => body).join("\n")}`;
+  const times = ({ id }: Said): string => `${is.get(id) ?? 0} times, not ${should.get(id) ?? 0}`;
+  if (more.length > 0) return `said too often: ${more.map((said) => `${times(said)}: ${said.body}`).join("\n")}`;
   const lost = expected.filter(({ id }) => (is.get(id) ?? 0) < (should.get(id) ?? 0));
-  if (lost.length > 0) return `never said: ${lost.map(({ body }) => body).join("\n")}`;
+  if (lost.length > 0) return `said too seldom: ${lost.map((said) => `${times(said)}: ${said.body}`).join("\n")}`;
   const expectedLines = byCustomer(expected);
   for (const [customer, lines] of byCustomer(found)) {
     const i = lines.findIndex((line, n) => line !== expectedLines.get(customer)?.[n]);

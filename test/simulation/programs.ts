@@ -49,6 +49,20 @@ metric buyers = customers(spend >= 10)
 metric turnover = total(spend)
 `;
 
+/**
+ * The same with something of its own added, changed and taken away, which what stays does not hang on: no channel, no
+ * points, no profile, no segment that others look at. What stays must say and hold the same whoever worked when.
+ */
+const NASTY_CHANGED = `${NASTY.split("\n").filter((line) => !/^(segment mixed|rule silence|rule await) /.test(line)).join("\n")}
+trait lately = count(bought) over 4 hours
+segment fresh when lately >= 1
+segment keen when looks >= 1 for at least 30 minutes until lately < 1
+rule await { on bought  wait for seen up to 2 hours as s  emit "awaited" { sku: s.sku } }
+rule hello { on seen  emit "hello" { n: lately } }
+rule bye { on leave fresh  wait 20 minutes  emit "bye" { spend: spend } }
+`;
+const NASTY_OWN = ["await", "silence", "hello", "bye"];
+
 /** Figures of all customers: tables at midnight, sweeps. */
 const RANKED = `
 event bought { total: number  kind: "tea" | "book" }
@@ -72,9 +86,23 @@ metric spent = total(spend)
 metric buyers = customers(orders >= 1)
 `;
 
+const RANKED_CHANGED = `${RANKED}
+segment keen when count(seen) over 2 hours >= 1
+rule hello { on enter keen  wait 20 minutes  emit "hello" }
+`;
+
+/** What some processes run, while others run the usual rules. */
+export interface Changed {
+  readonly rules: Compiled;
+  /** Rules that only one of the two has, or that are not the same in both. */
+  readonly own: ReadonlySet<string>;
+}
+
 export interface Subject {
   readonly name: string;
   readonly rules: Compiled;
+  /** Null: no others. */
+  readonly changed: Changed | null;
   /** How much longer than usual it is from one event to the next. */
   readonly pace: number;
   /** Type and data of a random event. */
@@ -124,12 +152,18 @@ function libraryEvent(random: Random): { type: string; data: unknown } {
 }
 
 const SUBJECTS: Readonly<Record<string, () => Omit<Subject, "name">>> = {
-  nasty: () => ({ rules: compiled([{ file: "nasty.eddy", text: NASTY }]), pace: 1, event: smallEvent }),
-  ranked: () => ({ rules: compiled([{ file: "ranked.eddy", text: RANKED }]), pace: 5, event: smallEvent }),
+  nasty: () => ({
+    rules: compiled([{ file: "nasty.eddy", text: NASTY }]), pace: 1, event: smallEvent,
+    changed: { rules: compiled([{ file: "nasty.eddy", text: NASTY_CHANGED }]), own: new Set(NASTY_OWN) },
+  }),
+  ranked: () => ({
+    rules: compiled([{ file: "ranked.eddy", text: RANKED }]), pace: 5, event: smallEvent,
+    changed: { rules: compiled([{ file: "ranked.eddy", text: RANKED_CHANGED }]), own: new Set(["hello"]) },
+  }),
   library: () => ({
     rules: compiled(LIBRARY_FOLDERS.flatMap((folder) => readdirSync(`rules/${folder}`).filter((name) => name.endsWith(".eddy")).sort()
       .map((name) => ({ file: `${folder}/${name}`, text: readFileSync(`rules/${folder}/${name}`, "utf8") })))),
-    pace: 10, event: libraryEvent,
+    changed: null, pace: 10, event: libraryEvent,
   }),
 };
 

@@ -21,7 +21,7 @@ import { randomOf } from "../retail/random.js";
 import {
   NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network, type Rates,
 } from "./network.js";
-import { customersOf, difference, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
+import { customersOf, difference, inCommon, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
 import { START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
 import { lastSteps, next, note, schedule, scheduler, type Scheduler } from "./scheduler.js";
 import { append, eventServer, fieldsOf, outputServer, snapshot, storeServer, type Stored, type Weaknesses } from "./servers.js";
@@ -49,6 +49,8 @@ export interface Story {
 
 const PARTITIONS = 3;
 const EVENTS = 24;
+/** Longer than in life, and steps are what a run costs. */
+const BEAT_MS = 800;
 const MAX_STEPS = 30_000;
 
 interface Process {
@@ -70,6 +72,8 @@ interface World {
   started: number;
   snapshots: Stored[][];
   trouble: string | null;
+  /** Whether processes start with other rules, one with these, the next with those. */
+  readonly rulesChange: boolean;
   /** Only one of them: who loses both ends cannot know what was there. */
   readonly loses: "store" | "outputs";
   /** Everything that was ever in a commit. */
@@ -101,6 +105,7 @@ export interface Only {
   readonly rates?: Partial<Rates>;
   readonly sizes?: Partial<Sizes>;
   readonly isPooled?: boolean;
+  readonly rulesChange?: boolean;
 }
 
 export async function simulate(seed: number, planted: Planted = {}, only: Only = {}): Promise<Story> {
@@ -127,9 +132,11 @@ function newWorld(subject: Subject, clock: ClockKind, random: () => number, plan
   const { weaknesses } = planted;
   const network = newNetwork(s, eventServer(clock, PARTITIONS), storeServer(PARTITIONS, weaknesses), outputServer(PARTITIONS, weaknesses));
   const world: World = {
-    network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null, loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
+    network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null,
+    rulesChange: subject.changed !== null && (only.rulesChange ?? (only.faults === undefined && random() < 0.2)),
+    loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
     options: {
-      cacheCustomers: 1, sharing: { beatMs: 100, leaseMs: 500 }, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
+      cacheCustomers: 1, sharing: { beatMs: BEAT_MS, leaseMs: 5 * BEAT_MS }, limits: { maxOutbox: random() < 0.5 ? 3 : 1000, keepPublished: 100 },
       sizes: { ...someSmall(random), ...only.sizes },
     },
   };
@@ -159,7 +166,8 @@ function feed({ network, scheduler: s }: World, { at, subject, body }: Sent): vo
 // ---------------------------------------------------------------------------------------------------- processes
 
 function start(world: World): void {
-  const { network, planted, subject: { rules }, options } = world;
+  const { network, planted, subject, options, random } = world;
+  const rules = world.rulesChange && subject.changed !== null && random() < 0.5 ? subject.changed.rules : subject.rules;
   const client = newClient(network, `P${++world.started}`);
   client.skewMs = skew(world);
   note(world.scheduler, `${client.name} starts`);
@@ -281,7 +289,15 @@ function strike(world: World): boolean {
 // ---------------------------------------------------------------------------------------------------- life
 
 const QUIET_NAPS = 4;
+/** Where nobody can have a partition, there is nothing to wait for. */
+const RESTLESS_NAPS = 200;
 const SNAPSHOT_EVERY = 25;
+
+/** Every partition is somebody's who is there: until then beats alone bring things on. */
+function isSettled({ network: { store }, processes }: World): boolean {
+  const there = new Set(processes.filter(({ client }) => !client.isPaused).map(({ client }) => client.name));
+  return store.partitions.every(({ writer }) => writer !== null && there.has(writer.token.split(" ")[0] as string));
+}
 
 /** Steps until it is quiet or there is trouble; `each` comes before every step. */
 async function untilQuiet(world: World, each: () => void = () => undefined): Promise<void> {
@@ -290,7 +306,7 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
   while (world.trouble === null) {
     each();
     const isAwake = s.tasks.some(({ isNap, isBeat, owner }) => !isNap && !isBeat && !(owner as Client | null)?.isPaused);
-    if (!isAwake && naps >= QUIET_NAPS) return;
+    if (!isAwake && naps >= QUIET_NAPS && (naps >= RESTLESS_NAPS || isSettled(world))) return;
     const task = next(s, (owner) => (owner as Client).isPaused);
     if (task === undefined) return;
     if (!task.isBeat && s.steps++ > MAX_STEPS) return fail(world, "it does not come to rest");
@@ -387,14 +403,19 @@ function unfinished({ network: { events, store, outputs, scheduler: s, brokerSke
 // ---------------------------------------------------------------------------------------------------- comparison
 
 async function compare(world: World): Promise<string | null> {
-  const { network: { store, outputs, events }, subject: { rules } } = world;
+  const { network: { store, outputs, events, faults }, subject: { rules, changed } } = world;
   const customers = store.partitions.map((stored) => customersOf(rules, stored));
   for (const [index, stored] of store.partitions.entries()) {
     const trouble = wrongIndex(stored, customers[index] ?? []) ?? wrongCounts(rules, stored, customers[index] ?? []);
     if (trouble !== null) return `partition ${index}: ${trouble}`;
   }
   const expected = rules.program.rankings.length === 0 ? straight(rules, events) : await undisturbed(world);
-  return typeof expected === "string" ? `without any fault: ${expected}` : difference(left(rules, store, outputs, customers), expected, rules.program.rankings.length === 0);
+  if (typeof expected === "string") return `without any fault: ${expected}`;
+  const found = left(rules, store, outputs, customers);
+  if (!world.rulesChange || changed === null) return difference(found, expected, rules.program.rankings.length === 0);
+  const common = (outcomes: readonly PartitionOutcome[]): PartitionOutcome[] => inCommon(outcomes, rules, changed.rules, changed.own);
+  faults.set("rules change", world.started);
+  return difference(common(found), common(expected), false);
 }
 
 /** Another engine on the same log, from nothing, with nothing going wrong. */
