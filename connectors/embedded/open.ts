@@ -96,7 +96,7 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
       now: options.now, timer, pollMs: options.pollMs ?? POLL_MS, settled: settled(logFlushFailure),
       ...(maxBytes === undefined ? {} : { maxBytes }),
     });
-    const store = embeddedStateStore(folder, { settled: settled(storeFlushFailure) });
+    const store = embeddedStateStore(folder, { settled: settled(storeFlushFailure), timer });
     const outputs = embeddedOutputLog(folder, { keep: options.keepOutputs ?? KEEP_OUTPUTS, settled: settled(logFlushFailure) });
     let closing: Promise<void> | null = null;
     return {
