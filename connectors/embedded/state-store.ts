@@ -50,6 +50,7 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
       living.get(id)?.keep();
       living.delete(id);
       if (leaseMs > 0) living.set(id, { id, holds: [...holds], keep: options.timer.after(leaseMs, () => void living.delete(id)) });
+      await anotherTurn();
       return [...living.values()].map(({ id, holds }) => ({ id, holds })).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
     },
 
