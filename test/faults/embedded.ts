@@ -39,7 +39,7 @@ interface Way { readonly flags: readonly string[] }
 
 const NO_ROOM = /cannot be written: the disk is full/;
 const FULL_AT_BYTES = 4_096;
-const RECOVERS_WITHIN_MS = 30_000;
+const RECOVERS_WITHIN_MS = 60_000;
 
 /** Whether the disk of a running process can be made full. */
 export const canFillDisk = (): boolean => process.platform === "linux" && spawnSync("prlimit", ["--version"]).status === 0;
