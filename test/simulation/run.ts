@@ -442,7 +442,7 @@ async function finish(world: World): Promise<void> {
   await untilQuiet(world);
 }
 
-function unfinished({ network: { events, store, outputs, scheduler: s, brokerSkewMs }, processes, subject: { rules } }: World): string | null {
+function unfinished({ network: { events, store, outputs, scheduler: s, brokerSkewMs }, processes, former, subject: { rules } }: World): string | null {
   for (const { stats } of processes) for (const { stopped } of stats.partitions.values()) if (stopped !== null) return stopped;
   const ranks = rules.program.rankings.length > 0;
   for (const [index, stored] of store.partitions.entries()) {
@@ -452,7 +452,9 @@ function unfinished({ network: { events, store, outputs, scheduler: s, brokerSke
     const last = ownRecords(events, index).at(-1)?.sequence ?? 0;
     if (Number(fields["offset"] ?? 0) < last) return `partition ${index} stands at ${fields["offset"]} of ${last}`;
     const published = outputs.streams[index]?.length ?? 0;
-    if (published !== Number(fields["next"] ?? 1) - 1) return `partition ${index} has published ${published} of ${Number(fields["next"] ?? 1) - 1}`;
+    // Of a partition that began anew and has had nothing to say since, nothing is committed at all.
+    const isAnew = former.size > 0 && fields["next"] === undefined;
+    if (!isAnew && published !== Number(fields["next"] ?? 1) - 1) return `partition ${index} has published ${published} of ${Number(fields["next"] ?? 1) - 1}`;
     const clock = events.clock === "broker" ? s.now + brokerSkewMs : Number(fields["clock"] ?? 0);
     const late = [...stored.wakes].find(([, at]) => at <= clock);
     if (late !== undefined) return `partition ${index}: ${late[0]} was to be woken at ${new Date(late[1]).toISOString()}`;
