@@ -44,7 +44,7 @@ const ONLY_WHEN_NAMED: typeof BENCHES = {
   simulate: () => simulate(minutes(5), Number(values.seed)),
   pressure: () => pressure(Number(values.customers), 200_000),
   timers: () => timers(Number(values.customers)),
-  faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults) }) : faults({
+  faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults), only: values.only }) : faults({
     minutes: minutes(120), seed: Number(values.seed), faults: Number(values.faults), events: Number(values.events), engines: Number(values.engines),
     fsync: values.fsync === "always" ? "always" : "everysec", sync: values.sync, only: values.only,
   })),

@@ -23,6 +23,8 @@ export interface EmbeddedOptions {
   readonly customers: number;
   /** Events per second. */
   readonly perSecond: number;
+  /** Only kinds with one of these in their names. */
+  readonly only?: readonly string[];
   readonly tell?: (line: string) => void;
 }
 
@@ -57,7 +59,8 @@ export async function embeddedMarathon(options: EmbeddedOptions): Promise<Embedd
       if (level === "error" && NO_ROOM.test(message)) endsForRoom++;
     },
   });
-  const kinds = [KILLED, KILLED, ENDED, STOOD_STILL, ...(canFillDisk() ? [DISK_FULL, DISK_FULL] : [])];
+  const kinds = [KILLED, KILLED, ENDED, STOOD_STILL, ...(canFillDisk() ? [DISK_FULL, DISK_FULL] : [])]
+    .filter(({ title }) => options.only?.some((part) => title.includes(part)) !== false);
   const happened: Recovered[] = [];
   let sending = true;
   let sent = 0;
