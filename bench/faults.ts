@@ -62,10 +62,10 @@ export async function faults(options: FaultsOptions): Promise<FaultsFigures> {
 
 const EMBEDDED_PER_SECOND = 200;
 
-export async function embeddedFaults({ seed, faults: count }: Pick<FaultsOptions, "seed" | "faults">): Promise<FaultsFigures> {
+export async function embeddedFaults({ seed, faults: count, only }: Pick<FaultsOptions, "seed" | "faults" | "only">): Promise<FaultsFigures> {
   console.log(`faults of the embedded store: seed ${seed}, ${count} faults`);
   const { faults: happened, sent, truth, findings, endsForRoom } = await embeddedMarathon({
-    seed, partitions: PARTITIONS, faults: count, customers: CUSTOMERS, perSecond: EMBEDDED_PER_SECOND, tell: console.log,
+    seed, partitions: PARTITIONS, faults: count, customers: CUSTOMERS, perSecond: EMBEDDED_PER_SECOND, tell: console.log, ...(only.length === 0 ? {} : { only }),
   });
   console.log(`engines ended ${endsForRoom} times since the disk was full`);
   return { servers: "embedded", seed, sent, truth, findings, kinds: shown(happened, sent, truth, findings) };

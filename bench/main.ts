@@ -16,6 +16,7 @@ import { embeddedFaults, faults } from "./faults.js";
 import { fuzz } from "./fuzz.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
+import { pressure } from "./pressure.js";
 import { simulate } from "./simulate.js";
 import { tests } from "./tests.js";
 import { throughput } from "./throughput.js";
@@ -41,8 +42,9 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
 const ONLY_WHEN_NAMED: typeof BENCHES = {
   fuzz: () => fuzz(minutes(5), Number(values.seed)),
   simulate: () => simulate(minutes(5), Number(values.seed)),
+  pressure: () => pressure(Number(values.customers), 200_000),
   timers: () => timers(Number(values.customers)),
-  faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults) }) : faults({
+  faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults), only: values.only }) : faults({
     minutes: minutes(120), seed: Number(values.seed), faults: Number(values.faults), events: Number(values.events), engines: Number(values.engines),
     fsync: values.fsync === "always" ? "always" : "everysec", sync: values.sync, only: values.only,
   })),

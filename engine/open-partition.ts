@@ -80,6 +80,7 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
   }
   const layouts = planLayouts(meta, compiled);
   await countSegments();
+  unlessDropped();
   const partition = createPartition(compiled, {
     index, clock: info.clock, cacheCustomers: Math.max(sizes.leastCache, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions, sizes,
   }, stats, null, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled) });
@@ -88,11 +89,17 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
     const page = await ask("reading the wake index", () => ports.store.wakes(index, after, sizes.wakePage));
     supplyWakes(partition, page, page.length < sizes.wakePage);
   }
+  unlessDropped();
   return startWorker({
     partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
     ...holding, writer: claim.writer, number, meta, logIdentity: info.identity,
     layouts, outputPlan,
   });
+
+  /** What starts after that would be counted in place of what this process holds next. */
+  function unlessDropped(): void {
+    if (holding.signal.aborted) throw takenOver(index);
+  }
 
   /** Nobody is called before it is sure that the store still says what the claim found. */
   async function certain(error: unknown): Promise<never> {

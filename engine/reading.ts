@@ -23,6 +23,8 @@ const READ_TIMEOUT_MS = 1000;
 const FULL_PAUSE_MS = 1;
 /** Every so many records idle partitions are asked whether their position should be recorded. */
 const NUDGE_EVERY = 4096;
+/** So often each records how far it has seen, however few records came: the log may not keep them until many have. */
+const SETTLE_SECONDS = 600;
 
 /** One reader with the partitions that it reads for. */
 interface Lane {
@@ -35,6 +37,7 @@ interface Lane {
   readonly offered: number[];
   readonly places: (Place | null)[];
   sinceNudge: number;
+  settledAt: number;
   isOver: boolean;
 }
 
@@ -125,7 +128,7 @@ const least = (joining: readonly Joining[]): number => Math.min(...joining.map((
 function open(s: State, from: number): Lane {
   const { partitions } = s.parts;
   const lane: Lane = {
-    reader: null, seen: { sequence: from, stamp: 0 }, sinceNudge: 0, isOver: false,
+    reader: null, seen: { sequence: from, stamp: 0 }, sinceNudge: 0, settledAt: s.parts.environment.seconds(), isOver: false,
     workers: new Array<Worker | null>(partitions).fill(null), offered: new Array<number>(partitions).fill(Infinity), places: new Array<Place | null>(partitions).fill(null),
   };
   follow(s, lane).catch((error: Error) => {
@@ -239,6 +242,11 @@ function dispatch(s: State, lane: Lane, records: readonly LogRecord[]): void {
     if (sequence > (offered[index] ?? Infinity)) workers[index]?.offer(record);
   }
   lane.sinceNudge += records.length;
+  const now = s.parts.environment.seconds();
+  if (now - lane.settledAt >= SETTLE_SECONDS) {
+    lane.settledAt = now;
+    for (const worker of workers) if (worker?.idle === true) worker.settle();
+  }
   if (lane.sinceNudge < NUDGE_EVERY) return;
   lane.sinceNudge = 0;
   for (const worker of workers) if (worker?.idle === true) worker.nudge();

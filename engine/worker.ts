@@ -78,6 +78,8 @@ export interface Worker {
   readonly idle: boolean;
   /** Makes a worker without work look whether the wake index must be read on, or its position be recorded. */
   nudge(): void;
+  /** The same, and the position is recorded if it has moved on at all. */
+  settle(): void;
   /** The store or the output log was away: makes sure that both are still as this worker left them. */
   compare(): void;
   /** The signal was given: nobody waits any longer. */
@@ -131,6 +133,7 @@ interface State extends Publishing, Keeping {
   /** Records that were handed over are given up: the position must not move on to where nothing is known to be left. */
   dropped: boolean;
   nudged: boolean;
+  settling: boolean;
   /** The store may have gone back while nothing was written to it. */
   storeInDoubt: boolean;
   /** The states of the commit on its way: a new buffer for each would keep the garbage collector busy. */
@@ -149,7 +152,7 @@ export function startWorker(parts: WorkerParts): Worker {
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
     outgoingWeight: parts.outputPlan.unpublished.reduce((weight, { body }) => weight + body.length, 0),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
-    finishing: false, dropped: false, nudged: false, storeInDoubt: false, endInDoubt: false, bytes: writer(parts.sizes.commitBytes),
+    finishing: false, dropped: false, nudged: false, settling: false, storeInDoubt: false, endInDoubt: false, bytes: writer(parts.sizes.commitBytes),
     stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
   };
   parts.stats.partitions.set(parts.partition.options.index, s.stats);
@@ -179,6 +182,11 @@ export function startWorker(parts: WorkerParts): Worker {
     get idle() { return s.queue.length === s.head && s.works.length === 0 && !s.inBatch && (s.commitOnItsWay === null || s.commitIsSweep); },
     nudge() {
       s.nudged = true;
+      s.work.ring();
+    },
+    settle() {
+      s.nudged = true;
+      s.settling = true;
       s.work.ring();
     },
     compare() {
@@ -281,7 +289,8 @@ async function batch(s: State): Promise<void> {
   partition.lateWakes.length = 0;
   tellOf(partition, environment);
   const { pending } = partition;
-  const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing ? 0 : parts.sizes.idleAhead);
+  const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing || s.settling ? 0 : parts.sizes.idleAhead);
+  s.settling = false;
   if (pending.records === 0 && pending.customers.length === 0 && !idleAhead) return;
   await send(s);
 }

@@ -56,6 +56,8 @@ export interface EmbeddedOptions {
   readonly maxBytes?: number;
   /** How many of the newest outputs of a partition are kept; 100,000 unless given. */
   readonly keepOutputs?: number;
+  /** Nothing more is written when the disk has less room than this; 32 MB unless given. */
+  readonly leastFreeBytes?: number;
   readonly timer?: Timer;
   /** Stands in for what tells this run of the machine from others (tests of power cuts). */
   readonly boot?: string | null;
@@ -76,13 +78,14 @@ export interface Embedded {
 const CHECKPOINT_MS = 250;
 const POLL_MS = 5;
 const KEEP_OUTPUTS = 100_000;
+const LEAST_FREE_BYTES = 32_000_000;
 
 /** Throws LogMissing where there is no folder and none is to be made, FolderRefused where it cannot be used. */
 export async function openEmbedded(dir: string, options: EmbeddedOptions): Promise<Embedded> {
   const timer = options.timer ?? systemTimer;
   const { partitions, clock, maxBytes } = options;
   const folder = openFolder(dir, {
-    create: options.create, timer, checkpointMs: options.checkpointMs ?? CHECKPOINT_MS,
+    create: options.create, timer, checkpointMs: options.checkpointMs ?? CHECKPOINT_MS, leastFreeBytes: options.leastFreeBytes ?? LEAST_FREE_BYTES,
     boot: options.boot === undefined ? bootId() : options.boot,
     ...(partitions === undefined ? {} : { partitions }), ...(clock === undefined ? {} : { clock }),
   });
@@ -96,7 +99,7 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
       now: options.now, timer, pollMs: options.pollMs ?? POLL_MS, settled: settled(logFlushFailure),
       ...(maxBytes === undefined ? {} : { maxBytes }),
     });
-    const store = embeddedStateStore(folder, { settled: settled(storeFlushFailure) });
+    const store = embeddedStateStore(folder, { settled: settled(storeFlushFailure), timer });
     const outputs = embeddedOutputLog(folder, { keep: options.keepOutputs ?? KEEP_OUTPUTS, settled: settled(logFlushFailure) });
     let closing: Promise<void> | null = null;
     return {

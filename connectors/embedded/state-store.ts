@@ -7,7 +7,7 @@ import type { Folder } from "./folder.js";
 import { checkCustomer, ordinal, ORDINAL_LENGTH, PARTITION_KEY_LENGTH, partitionKey, rankingEnd, rankingKey, readOrdinal, segmentEnd, segmentKey, sizeKey } from "./keys.js";
 import { unpackOutput } from "./packed-output.js";
 import { allFields, readRow, writeRow } from "./partition-row.js";
-import { anotherTurn } from "./timer.js";
+import { anotherTurn, type Timer } from "./timer.js";
 
 const MEMBERS_PER_PAGE = 1_000;
 const STATES_PER_PAGE = 500;
@@ -15,13 +15,14 @@ const STATES_PER_PAGE = 500;
 export interface StateStoreOptions {
   /** Resolves when all that is written is as durable as was asked for. */
   readonly settled: () => Promise<void>;
+  readonly timer: Timer;
 }
 
 export function embeddedStateStore(folder: Folder, options: StateStoreOptions): StateStore {
   const { meta, states, wakes, members, sizes, outbox, counts } = folder.tables;
   let closed = false;
-  /** One process has the folder, so nobody else needs to know its members. By id: when the lease ends, by a clock that never goes back. */
-  const living = new Map<string, Member & { readonly ends: number }>();
+  /** One process has the folder, so nobody else needs to know its members. */
+  const living = new Map<string, Member & { readonly keep: () => void }>();
 
   /** Reads see the newest there is, by whatever process. */
   function fresh(): void {
@@ -46,10 +47,10 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
     async beat(id, holds, leaseMs) {
       if (closed) throw new StoreUnavailable("the store was closed");
       if (id === "") throw new StoreRefused("a member's id may not be empty");
-      const now = performance.now();
-      if (leaseMs > 0) living.set(id, { id, holds: [...holds], ends: now + leaseMs });
-      else living.delete(id);
-      for (const member of living.values()) if (member.ends <= now) living.delete(member.id);
+      living.get(id)?.keep();
+      living.delete(id);
+      if (leaseMs > 0) living.set(id, { id, holds: [...holds], keep: options.timer.after(leaseMs, () => void living.delete(id)) });
+      await anotherTurn();
       return [...living.values()].map(({ id, holds }) => ({ id, holds })).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
     },
 
@@ -142,6 +143,7 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
 
     async close() {
       closed = true;
+      for (const { keep } of living.values()) keep();
     },
   };
 }

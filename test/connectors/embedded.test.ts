@@ -230,6 +230,15 @@ describe("several processes", () => {
     expect((await next.store.claim(1, "next")).number).toBeGreaterThan(0);
   });
 
+  test("a disk that is almost full: refused in words before anything is begun", async () => {
+    const before = await open();
+    const { writer } = await before.store.claim(1, "w");
+    const { log, store } = await open({ leastFreeBytes: Number.MAX_SAFE_INTEGER });
+    await expect(log.append([{ subject: "events.seen.c1", body: "{}" }])).rejects.toThrow(/cannot be written: the disk is full.*less than \d+ MB free/);
+    await expect(store.commit({ partition: 1, writer, number: 1, states: [], wakes: [], segments: [], outputs: [], forget: 0, meta: {} })).rejects.toThrow(StoreRefused);
+    expect([(await before.log.info()).last, (await before.store.meta(1)).number]).toEqual([0, 0]);
+  });
+
   test("a full disk: refused in words, nothing written, and the same succeeds once there is room", async (context) => {
     if (process.platform !== "linux" || !existsSync("/usr/bin/prlimit")) context.skip("needs prlimit");
     const { lines, ended } = run(["bash", "-c", 'ulimit -S -f 1500 && exec "$@"', "bash", process.execPath, script(), "fillDisk", dir]);

@@ -451,7 +451,7 @@ describe("streams that are missing, strange or full", () => {
     const outputs = mine.keep(natsOutputLog(link));
     const large = outputsOf(1, 3).map((output) => (output.number === 3 ? { ...output, body: "x".repeat(2 ** 20) } : output));
     expect(await outputs.publish(2, large)).toBe(2);
-    await expect(outputs.publish(2, large.slice(2))).rejects.toThrow(/output 3 .*larger than the server takes/);
+    await expect(outputs.publish(2, large.slice(2))).rejects.toThrow(/output 3 .*larger than NATS at .* takes/);
   });
 
   test("malformed orders are refused before anything is sent", async () => {

@@ -76,7 +76,7 @@ describe("a customer is forgotten", () => {
       { k: "erased" },
     ]);
     expect(Object.entries(figures(one.told)).filter(([, sum]) => sum !== 0)).toEqual([]);
-    expect(one.customer).toEqual(newCustomer("c1", zoneOf("Europe/Warsaw")));
+    expect(one.customer).toMatchObject(newCustomer("c1", zoneOf("Europe/Warsaw")));
     one.until(NIGHT + 900 * DAY);
     expect(one.news()).toEqual([]);
   });
@@ -113,7 +113,7 @@ describe("a customer is forgotten", () => {
       if (stored) one.stored();
       one.event("customer_erased", {}, end);
       expect(Object.entries(figures(one.told)).filter(([, sum]) => Math.abs(sum) > 1e-6)).toEqual([]);
-      expect(one.customer).toEqual(newCustomer("c1", zoneOf("Europe/Warsaw")));
+      expect(one.customer).toMatchObject(newCustomer("c1", zoneOf("Europe/Warsaw")));
       one.news();
       const fresh = story(PROGRAM);
       const last = happen(one, after, end);
@@ -128,7 +128,7 @@ describe("a customer is forgotten", () => {
     const one = story(PROGRAM);
     one.event("customer_erased", {}, NOON);
     expect(one.news()).toEqual([]);
-    expect(one.customer).toEqual(newCustomer("c1", zoneOf("Europe/Warsaw")));
+    expect(one.customer).toMatchObject(newCustomer("c1", zoneOf("Europe/Warsaw")));
   });
 });
 
@@ -160,7 +160,7 @@ describe("rules that look for it", () => {
       { k: "leave", at, segment: "here" },
       { k: "erased" },
     ]);
-    expect(one.customer).toEqual(newCustomer("c1", zoneOf("UTC")));
+    expect(one.customer).toMatchObject(newCustomer("c1", zoneOf("UTC")));
   });
 
   test("not of whom nothing is known", () => {

@@ -64,7 +64,7 @@ function hold(reading: Reading, index: number, offset: number): Held {
   const offered: number[] = [];
   const worker: Worker = {
     index, offer: ({ sequence }) => void offered.push(sequence), backlog: 0, backlogBytes: 0, cachedCustomers: 0, nextDue: () => Infinity, idle: true,
-    nudge: () => undefined, compare: () => undefined, abandon: () => undefined, finish: () => Promise.resolve(), ended: new Promise(() => undefined),
+    nudge: () => undefined, settle: () => undefined, compare: () => undefined, abandon: () => undefined, finish: () => Promise.resolve(), ended: new Promise(() => undefined),
   };
   return { place: reading.place(), worker, offset, offered, seen: 0 };
 }

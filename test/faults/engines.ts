@@ -56,8 +56,11 @@ export interface EnginesOptions<Its extends Way> {
 }
 
 const AGAIN_AFTER_MS = 100;
-/** Not the engine's own words: the build before the first start, LMDB on a full disk. */
-const SAID_BY_OTHERS = /building|mdb_|Write error: /;
+/**
+ * Not the engine's own words: the build before the first start; LMDB where a write is refused in the middle of a transaction,
+ * which it does not always survive (connectors/embedded/folder.ts sees to it that a disk that fills up does not come to that).
+ */
+const SAID_BY_OTHERS = /building|mdb_|Write error: |^(?:free|malloc|double free|munmap_chunk|corrupted)\b/;
 
 export function engines<Its extends Way>(options: EnginesOptions<Its>): Engines<Its> {
   const { openLinks, rules, folder } = options;

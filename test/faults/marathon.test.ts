@@ -15,7 +15,7 @@ test("a marathon of faults: nothing lost, nothing twice, every segment equal", a
   expect(findings).toEqual([]);
   expect([faults.length, sent]).toEqual([FAULTS, EVENTS]);
   // Every way of ending and every kind of timer was there.
-  expect(truth?.ticks).toBeGreaterThan(50);
+  expect(truth?.ticks).toBeGreaterThan(5);
   expect(truth?.memberships).toBeGreaterThan(100);
   expect(truth?.outputs).toBeGreaterThan(EVENTS);
 }, 180_000);

@@ -41,6 +41,8 @@ export interface Network {
   isPooled: boolean;
   /** The broker's clock, against the world's. */
   brokerSkewMs: number;
+  /** The store's, by which leases run. */
+  storeSkewMs: number;
   isEventLogFull: boolean;
   isOutputLogFull: boolean;
   /** Requests to now; those that went wrong, by how. */
@@ -69,7 +71,7 @@ export interface Link {
 
 export function newNetwork(scheduler: Scheduler, events: EventServer, store: StoreServer, outputs: OutputServer): Network {
   return {
-    scheduler, events, store, outputs, rates: NO_FAULTS, isPooled: false, brokerSkewMs: 0, isEventLogFull: false, isOutputLogFull: false,
+    scheduler, events, store, outputs, rates: NO_FAULTS, isPooled: false, brokerSkewMs: 0, storeSkewMs: 0, isEventLogFull: false, isOutputLogFull: false,
     calls: 0, faults: new Map(), shuffle: 0, tokens: 0, readers: new Set(), committed: () => undefined,
   };
 }
@@ -81,13 +83,15 @@ export interface Client {
   readonly store: Link;
   isPaused: boolean;
   isDead: boolean;
+  /** Its beats do not arrive, though all else does. */
+  isUnheard: boolean;
   /** Its wall clock, against the world's. */
   skewMs: number;
 }
 
 export function newClient(network: Network, name: string): Client {
   const link = (): Link => ({ isDown: false, epoch: 0, severed: -1, lastRequestAt: 0, lastAnswerAt: 0, watchers: new Set() });
-  return { name, network, broker: link(), store: link(), isPaused: false, isDead: false, skewMs: 0 };
+  return { name, network, broker: link(), store: link(), isPaused: false, isDead: false, isUnheard: false, skewMs: 0 };
 }
 
 export function count({ faults }: Network, what: string): void {
@@ -325,7 +329,9 @@ export function stateStore(client: Client): StateStore {
   const at = (partition: number) => storedIn(server, partition);
   return {
     // No call like others: it is said again and again, and that is no sign that anything happens.
-    beat: (member, holds, leaseMs) => call(client, client.store, `beat ${holds.join()}`, () => beat(server, member, holds, leaseMs, s.now), storeUnavailable, false),
+    beat: (member, holds, leaseMs) => (client.isUnheard
+      ? new Promise((_, reject) => schedule(s, client, `${client.name} is not heard`, PATIENCE_MS, () => reject(storeUnavailable()), false, true))
+      : call(client, client.store, `beat ${holds.join()}`, () => beat(server, member, holds, leaseMs, s.now + network.storeSkewMs), storeUnavailable, false)),
     claim: (partition, token) => ask(`claim ${partition}`, () => claim(at(partition), token)),
     meta: (partition) => ask(`meta ${partition}`, () => metaOf(at(partition))),
     load: (partition, customers) => ask(`load ${partition} ${customers.join()}`, () => loadStates(at(partition), customers)),

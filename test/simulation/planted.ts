@@ -5,7 +5,12 @@
 import type { Ports } from "../../engine/engine.js";
 import { LogUnavailable, type LogReader, type Output } from "../../engine/ports.js";
 import type { Customer } from "../../engine/customer.js";
+<<<<<<< HEAD
 import type { CustomerCache, Unpack } from "../../engine/cache.js";
+=======
+import type { CustomerCache } from "../../engine/cache.js";
+import type * as SharingModule from "../../engine/sharing.js";
+>>>>>>> main
 import { addPage, addWake } from "../../engine/wakes.js";
 import type * as PartitionModule from "../../engine/partition.js";
 import type { Client } from "./network.js";
@@ -15,8 +20,10 @@ import type { Only, Planted } from "./run.js";
 export interface Replaced {
   cache: ((capacity: number, unpack?: Unpack) => CustomerCache) | null;
   supplyWakes: (typeof PartitionModule)["supplyWakes"] | null;
+  shares: (typeof SharingModule)["shares"] | null;
 }
-export const replaced: Replaced = { cache: null, supplyWakes: null };
+export const NOTHING_REPLACED: Replaced = { cache: null, supplyWakes: null, shares: null };
+export const replaced: Replaced = { ...NOTHING_REPLACED };
 
 export interface Bug {
   readonly name: string;
@@ -124,6 +131,25 @@ export const BUGS: readonly Bug[] = [
     planted: around(({ store }) => ({
       store: { ...store, commit: (commit) => store.commit({ ...commit, wakes: commit.wakes.filter(([, at]) => at === null || at % 5 !== 0) }) },
     })),
+  },
+  {
+    name: "a process that does not mind that its partition is another's", only: { subject: "nasty", faults: ["zombie", "second process", "not heard of"] },
+    planted: around(({ store }) => ({
+      store: { ...store, commit: (commit) => store.commit(commit).then((answer) => (answer === "lost" ? "done" : answer)) },
+    })),
+  },
+  {
+    name: "an idle partition that says it has come further than it was offered", only: { subject: "nasty", faults: ["second process", "stop", "crash", "connection with the broker"] },
+    planted: around(({ store }, { network }) => ({
+      store: {
+        ...store,
+        commit: (commit) => store.commit(commit.states.length > 0 ? commit : { ...commit, meta: { ...commit.meta, offset: String(network.events.records.length) } }),
+      },
+    })),
+  },
+  {
+    name: "shares that leave a partition to nobody", only: { subject: "nasty", faults: ["second process", "crash", "crash"] }, planted: {},
+    replaces: { shares: (partitions, members) => Array.from({ length: partitions }, (_, index) => [...members].sort()[index] ?? "") },
   },
   {
     name: "skipping outputs by number after the store went back", only: { subject: "nasty", rulesChange: true, faults: ["store goes back", "store goes back", "crash"] },

@@ -4,11 +4,16 @@
  *
  * - Processes crash between any two steps and start again; are told to stop; are paused and wake up while another has
  *   taken their place; lose connections; their clocks and the broker's jump.
+ * - Several share the partitions; they come, go, and are not heard of though they live; the store's clock jumps, and with it
+ *   everybody's lease.
  * - The store goes back to an older snapshot, the output log loses its end, logs are full, everything is slow; requests
- *   fare as network.ts says.
+ *   fare as network.ts says. Processes start with other rules than those before.
+ * - The event log is made again, cut off, cut off and grown again, or has lost what was not read (damage.ts): then partitions
+ *   stand still, until the right one is back, or their states are deleted and they begin anew.
  * - All along: nothing is published before a commit holds it. In the end: nothing twice, no gaps, states, memberships,
  *   figures and all that was said equal those of the straight run; the wake index is right.
- * - It ends: when all is mended, everything in the log is processed and published, and nothing that is due is left.
+ * - It ends: when all is mended, everything in the log is processed and published, nothing that is due is left, and every
+ *   partition has one owner.
  */
 import type { Customer } from "../../engine/customer.js";
 import { OwnershipLost } from "../../engine/ownership.js";
@@ -21,10 +26,11 @@ import { randomOf } from "../retail/random.js";
 import {
   NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network, type Rates,
 } from "./network.js";
+import { DAMAGES, damage } from "./damage.js";
 import { customersOf, difference, inCommon, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
 import { START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
 import { lastSteps, next, note, schedule, scheduler, type Scheduler } from "./scheduler.js";
-import { append, eventServer, fieldsOf, outputServer, snapshot, storeServer, type Stored, type Weaknesses } from "./servers.js";
+import { append, eventServer, fieldsOf, nothingStored, outputServer, snapshot, storeServer, type Stored, type Weaknesses } from "./servers.js";
 
 /** A fault in the engine, put there to see whether it is found. */
 export interface Planted {
@@ -74,6 +80,12 @@ interface World {
   trouble: string | null;
   /** Whether processes start with other rules, one with these, the next with those. */
   readonly rulesChange: boolean;
+  /** How the right event log is brought back; null: it is there. */
+  mendLog: (() => void) | null;
+  /** What comes while it is not: it is sent again until it is taken. */
+  waiting: Sent[];
+  /** Ids of what was said by partitions whose states were deleted. */
+  readonly former: Set<string>;
   /** Only one of them: who loses both ends cannot know what was there. */
   readonly loses: "store" | "outputs";
   /** Everything that was ever in a commit. */
@@ -132,7 +144,7 @@ function newWorld(subject: Subject, clock: ClockKind, random: () => number, plan
   const { weaknesses } = planted;
   const network = newNetwork(s, eventServer(clock, PARTITIONS), storeServer(PARTITIONS, weaknesses), outputServer(PARTITIONS, weaknesses));
   const world: World = {
-    network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null,
+    network, scheduler: s, subject, random, planted, only, processes: [], started: 0, snapshots: [], trouble: null, mendLog: null, waiting: [], former: new Set(),
     rulesChange: subject.changed !== null && (only.rulesChange ?? (only.faults === undefined && random() < 0.2)),
     loses: random() < 0.6 || only.faults !== undefined ? "store" : "outputs", committed: new Set(),
     options: {
@@ -156,11 +168,16 @@ function fail(world: World, trouble: string): void {
   world.trouble ??= trouble;
 }
 
-function feed({ network, scheduler: s }: World, { at, subject, body }: Sent): void {
-  schedule(s, null, `event ${subject}`, at - s.now, () => {
-    append(network.events, [{ subject, body }], Math.round(s.now + network.brokerSkewMs));
-    for (const poke of network.readers) poke();
+function feed(world: World, sent: Sent): void {
+  schedule(world.scheduler, null, `event ${sent.subject}`, sent.at - world.scheduler.now, () => {
+    if (world.mendLog === null) arrive(world, sent);
+    else world.waiting.push(sent);
   }, true);
+}
+
+function arrive({ network, scheduler: s }: World, { subject, body }: Sent): void {
+  append(network.events, [{ subject, body }], Math.round(s.now + network.brokerSkewMs));
+  for (const poke of network.readers) poke();
 }
 
 // ---------------------------------------------------------------------------------------------------- processes
@@ -230,7 +247,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "store goes back": (world) => {
     const { snapshots, network, random, loses } = world;
     const chosen = snapshots.splice(Math.floor(random() * snapshots.length))[0];
-    if (chosen === undefined || loses !== "store") return false;
+    if (chosen === undefined || loses !== "store" || world.mendLog !== null) return false;
     restart(world, "store", true, () => {
       network.store.partitions = chosen;
       network.shuffle++;
@@ -252,15 +269,22 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     return true;
   },
   "second process": (world) => {
-    if (world.processes.length > 2) return false;
+    if (world.processes.length > 3) return false;
     start(world);
     return true;
   },
+  "not heard of": ({ scheduler: s, random }, { client }) => {
+    client.isUnheard = true;
+    schedule(s, client, `${client.name} is heard again`, Math.floor(random() * 20 * BEAT_MS), () => { client.isUnheard = false; });
+  },
+  "store's clock jumps": (world) => { world.network.storeSkewMs += Math.floor((world.random() * 3 - 1) * 5 * BEAT_MS); },
+  "event log is not what it was": (world) => damageLog(world),
   "clock jumps": (world, { client }) => { client.skewMs = skew(world); },
   "broker's clock jumps": (world) => { world.network.brokerSkewMs = skew(world); },
-  "event log full": ({ network, scheduler: s, random }) => {
+  "event log full": (world) => {
+    const { network, scheduler: s, random } = world;
     network.isEventLogFull = true;
-    schedule(s, null, "the event log has room", Math.floor(random() * 1500), () => { network.isEventLogFull = false; });
+    schedule(s, null, "the event log has room", Math.floor(random() * 1500), () => { network.isEventLogFull = world.mendLog !== null; });
   },
   "output log full": ({ network, scheduler: s, random }) => {
     network.isOutputLogFull = true;
@@ -271,6 +295,41 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     schedule(s, null, "no longer slow", Math.floor(random() * 1500), () => { network.rates = { ...network.rates, slow: 0 }; });
   },
 };
+/** Whoever has the wrong log before them stands still; a person brings the right one back, or decides for the wrong one. */
+function damageLog(world: World): boolean {
+  const { network, random, scheduler: s, subject, rulesChange } = world;
+  const { events, store } = network;
+  if (world.mendLog !== null) return false;
+  const what = DAMAGES[Math.floor(random() * DAMAGES.length)] as (typeof DAMAGES)[number];
+  const least = Math.min(...store.partitions.map((stored) => Number(fieldsOf(stored)["offset"] ?? 0)));
+  const bringBack = damage(events, what, least, random);
+  if (bringBack === null) return false;
+  count(network, `event log ${what}`);
+  network.isEventLogFull = true;
+  const isGivenUp = what !== "lost what was not read" && subject.name !== "ranked" && !rulesChange && random() < 0.4;
+  world.mendLog = () => {
+    world.mendLog = null;
+    for (const { stats } of world.processes) for (const { stopped } of stats.partitions.values()) if (stopped !== null) count(network, "partition stood still");
+    // Whoever decides lets everybody end first.
+    for (const process of [...world.processes]) bury(world, process);
+    network.isEventLogFull = false;
+    if (isGivenUp) deleteStates(world);
+    else bringBack();
+    for (const sent of world.waiting.splice(0)) arrive(world, sent);
+  };
+  restart(world, "broker", true, () => undefined);
+  schedule(s, null, "the log is what it was", Math.floor(random() * 40_000), () => world.mendLog?.());
+  return true;
+}
+
+/** What was said of records that are no more cannot be unsaid. */
+function deleteStates({ network, committed, former, snapshots }: World): void {
+  count(network, "states deleted");
+  for (const name of committed) former.add(name.slice(name.lastIndexOf(" ") + 1));
+  network.store.partitions = network.store.partitions.map(nothingStored);
+  snapshots.length = 0;
+}
+
 const FAULT_NAMES = Object.keys(FAULTS);
 
 function strike(world: World): boolean {
@@ -321,7 +380,7 @@ async function untilQuiet(world: World, each: () => void = () => undefined): Pro
 
 /** In which nothing happens but that those who live say so. */
 function passTime({ scheduler: s, network: { store }, processes }: World, to: number): void {
-  const isAwake = (id: string): boolean => processes.some(({ client }) => !client.isPaused && id.includes(` ${client.name} `));
+  const isAwake = (id: string): boolean => processes.some(({ client }) => !client.isPaused && !client.isUnheard && id.includes(` ${client.name} `));
   for (const member of store.members.values()) if (isAwake(member.id)) member.ends += to - s.now;
   s.now = to;
 }
@@ -330,7 +389,7 @@ async function live(world: World, until: number, faults: number): Promise<void> 
   const { scheduler: s, random, network } = world;
   network.isPooled = world.only.isPooled ?? random() < 0.25;
   network.rates = random() < 0.2 && world.only.rates === undefined ? NO_FAULTS : { lostRequest: 0.02, lostAnswer: 0.03, late: 0.02, twice: 0.05, slow: 0, ...world.only.rates };
-  start(world);
+  for (let processes = random() < 0.6 ? 1 : 3; processes > 0; processes--) start(world);
   let remaining = faults;
   const rate = random() < 0.5 ? 0.03 : 0.008;
   let idle = 0;
@@ -358,12 +417,14 @@ function nextDue({ network: { events, store, brokerSkewMs }, subject: { rules } 
 async function finish(world: World): Promise<void> {
   const { scheduler: s, network, random } = world;
   note(s, "*** all is mended");
+  world.mendLog?.();
   network.rates = NO_FAULTS;
   network.isEventLogFull = false;
   network.isOutputLogFull = false;
   network.brokerSkewMs = Math.max(0, network.brokerSkewMs);
   for (const { client } of world.processes) {
     client.isPaused = false;
+    client.isUnheard = false;
     client.skewMs = 0;
     mendLink(client, client.broker);
     mendLink(client, client.store);
@@ -381,15 +442,19 @@ async function finish(world: World): Promise<void> {
   await untilQuiet(world);
 }
 
-function unfinished({ network: { events, store, outputs, scheduler: s, brokerSkewMs }, processes, subject: { rules } }: World): string | null {
+function unfinished({ network: { events, store, outputs, scheduler: s, brokerSkewMs }, processes, former, subject: { rules } }: World): string | null {
   for (const { stats } of processes) for (const { stopped } of stats.partitions.values()) if (stopped !== null) return stopped;
   const ranks = rules.program.rankings.length > 0;
   for (const [index, stored] of store.partitions.entries()) {
+    const owners = processes.filter(({ stats }) => stats.partitions.has(index)).map(({ client }) => client.name);
+    if (owners.length !== 1) return `partition ${index} is held by ${owners.length === 0 ? "nobody" : owners.join(" and ")}`;
     const fields = fieldsOf(stored);
     const last = ownRecords(events, index).at(-1)?.sequence ?? 0;
     if (Number(fields["offset"] ?? 0) < last) return `partition ${index} stands at ${fields["offset"]} of ${last}`;
     const published = outputs.streams[index]?.length ?? 0;
-    if (published !== Number(fields["next"] ?? 1) - 1) return `partition ${index} has published ${published} of ${Number(fields["next"] ?? 1) - 1}`;
+    // Of a partition that began anew and has had nothing to say since, nothing is committed at all.
+    const isAnew = former.size > 0 && fields["next"] === undefined;
+    if (!isAnew && published !== Number(fields["next"] ?? 1) - 1) return `partition ${index} has published ${published} of ${Number(fields["next"] ?? 1) - 1}`;
     const clock = events.clock === "broker" ? s.now + brokerSkewMs : Number(fields["clock"] ?? 0);
     const late = [...stored.wakes].find(([, at]) => at <= clock);
     if (late !== undefined) return `partition ${index}: ${late[0]} was to be woken at ${new Date(late[1]).toISOString()}`;
@@ -411,7 +476,10 @@ async function compare(world: World): Promise<string | null> {
   }
   const expected = rules.program.rankings.length === 0 ? straight(rules, events) : await undisturbed(world);
   if (typeof expected === "string") return `without any fault: ${expected}`;
-  const found = left(rules, store, outputs, customers);
+  const found = left(rules, store, outputs, customers).map((outcome, index) => {
+    const is = new Set(expected[index]?.said.map(({ id }) => id));
+    return { ...outcome, said: outcome.said.filter(({ id }) => is.has(id) || !world.former.has(id)) };
+  });
   if (!world.rulesChange || changed === null) return difference(found, expected, rules.program.rankings.length === 0);
   const common = (outcomes: readonly PartitionOutcome[]): PartitionOutcome[] => inCommon(outcomes, rules, changed.rules, changed.own);
   faults.set("rules change", world.started);

@@ -98,7 +98,7 @@ export interface StoreServer {
   readonly weaknesses: Weaknesses;
 }
 
-const nothingStored = (): Stored => ({
+export const nothingStored = (): Stored => ({
   writer: null, number: 0, fields: new Map(), states: new Map(), wakes: new Map(), members: new Map(), outbox: new Map(), counts: new Map(),
 });
 

@@ -24,11 +24,13 @@ export interface InsideEngine {
 export interface InsideOptions {
   readonly rules: string;
   readonly keepPublished?: number;
+  /** Stands in for the clock that measures. */
+  readonly seconds?: () => number;
 }
 
 const nothing = (): void => undefined;
 
-export async function startInside(where: Where, { rules, keepPublished = 10_000 }: InsideOptions): Promise<InsideEngine> {
+export async function startInside(where: Where, { rules, keepPublished = 10_000, seconds }: InsideOptions): Promise<InsideEngine> {
   const { program, diagnostics } = compileProgram([{ file: "rules.eddy", text: rules }]);
   if (program === null) throw new Error(JSON.stringify(diagnostics));
   const ports = await openPorts(where, { now: Date.now });
@@ -37,7 +39,7 @@ export async function startInside(where: Where, { rules, keepPublished = 10_000 
   const log: Log = { debug: nothing, info: nothing, warn: told, error: told, with: () => log };
   const stats = engineStats();
   const options = { cacheCustomers: 50_000, limits: { maxOutbox: 50_000, keepPublished }, partitions: ports.partitions };
-  const engine = startEngine(compile(program), ports, options, engineEnvironment({ now: Date.now }, log), stats);
+  const engine = startEngine(compile(program), ports, options, { ...engineEnvironment({ now: Date.now }, log), ...(seconds === undefined ? {} : { seconds }) }, stats);
   return {
     stats, said,
     notReady: () => engine.notReady(),

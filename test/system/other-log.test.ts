@@ -4,6 +4,8 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { setupStreams } from "../../connectors/nats/setup.js";
+import { readMeta } from "../../engine/meta.js";
+import { until } from "./progress.js";
 import { ALL_STREAMS, ANN, openShop, SETTINGS, streamFolder, type Shop } from "./shop-place.js";
 
 let shop: Shop;
@@ -106,6 +108,18 @@ test("all of NATS as it was earlier: EVENTS is shorter, and the output streams a
   await shop.worked(await shop.orders(1));
   expect(await shop.said(0)).toEqual([...BEFORE, "o-11:6"]);
 }, 60_000);
+
+test("a partition without events of its own records every ten minutes how far it has seen: what is removed meanwhile is no gap to it", async () => {
+  let later = 0;
+  await shop.start({ seconds: () => performance.now() / 1000 + later });
+  await shop.worked(await shop.orders(1));
+  const last = await shop.orders(5, [ANN]);
+  await until("the busy partition is done", async () => (await shop.said(0)).length === 6);
+  const position = async (p: number): Promise<number> => readMeta((await shop.place.ports.store.meta(p)).meta).offset;
+  expect(await position(1)).toBeLessThan(last);
+  later = 600;
+  await until("it has recorded its position", async () => (await position(1)) === last);
+});
 
 describe("while running", () => {
   test("EVENTS is made again: every partition stands still with the choices, in readiness and metrics, the process stays", async () => {

@@ -20,7 +20,7 @@ import { until } from "./progress.js";
 const PARTITIONS = 8;
 const LEASE_MS = 5000;
 /** For a machine that has other things to do. */
-const SLACK_MS = 5000;
+const SLACK_MS = 12_000;
 const PAUSE_MS = 60;
 
 interface Seat {
