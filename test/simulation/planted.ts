@@ -5,12 +5,8 @@
 import type { Ports } from "../../engine/engine.js";
 import { LogUnavailable, type LogReader, type Output } from "../../engine/ports.js";
 import type { Customer } from "../../engine/customer.js";
-<<<<<<< HEAD
 import type { CustomerCache, Unpack } from "../../engine/cache.js";
-=======
-import type { CustomerCache } from "../../engine/cache.js";
 import type * as SharingModule from "../../engine/sharing.js";
->>>>>>> main
 import { addPage, addWake } from "../../engine/wakes.js";
 import type * as PartitionModule from "../../engine/partition.js";
 import type { Client } from "./network.js";
