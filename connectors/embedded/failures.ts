@@ -38,6 +38,11 @@ export function storeFailure(error: unknown, dir: string): StoreRefused {
   return error instanceof StoreRefused ? error : new StoreRefused(writeFailure(error, dir), { cause: error });
 }
 
+/** Opening and closing write too (who has the folder, a checkpoint). What it refuses for other reasons is as it was. */
+export function openFailure(error: unknown, dir: string): unknown {
+  return NO_ROOM.has(codeOf(error)) ? storeFailure(error, dir) : error;
+}
+
 /** It is written, and other processes see it; whether it survives a power cut is not known. Asking again waits again. */
 function flushFailure(error: unknown, dir: string): string {
   return `${dir} cannot be brought to the disk: ${messageOf(error)} (${freeSpace(dir)})`;

@@ -26,7 +26,7 @@ import { clearPartition } from "./clear.js";
 import { lockForEngine } from "./engine-lock.js";
 import type { EmbeddedEventLog } from "./event-log.js";
 import { embeddedEventLog } from "./event-log.js";
-import { FolderRefused, logFlushFailure, storeFlushFailure } from "./failures.js";
+import { FolderRefused, logFlushFailure, openFailure, storeFlushFailure } from "./failures.js";
 import { openFolder } from "./folder.js";
 import type { EmbeddedOutputLog } from "./output-log.js";
 import { embeddedOutputLog } from "./output-log.js";
@@ -84,7 +84,7 @@ const LEAST_FREE_BYTES = 32_000_000;
 export async function openEmbedded(dir: string, options: EmbeddedOptions): Promise<Embedded> {
   const timer = options.timer ?? systemTimer;
   const { partitions, clock, maxBytes } = options;
-  const folder = openFolder(dir, {
+  const folder = opened(dir, {
     create: options.create, timer, checkpointMs: options.checkpointMs ?? CHECKPOINT_MS, leastFreeBytes: options.leastFreeBytes ?? LEAST_FREE_BYTES,
     boot: options.boot === undefined ? bootId() : options.boot,
     ...(partitions === undefined ? {} : { partitions }), ...(clock === undefined ? {} : { clock }),
@@ -114,10 +114,18 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
           // All that was acknowledged is written; the last of it is not known to survive a power cut.
           await folder.close().catch((error: unknown) => { throw error instanceof FolderRefused ? error : logFlushFailure(error, dir); });
         }
-      })()),
+      })().catch((error: unknown) => { throw openFailure(error, dir); })),
     };
   } catch (error) {
-    await folder.close();
-    throw error;
+    await folder.close().catch(() => undefined); // on a full disk that goes wrong too
+    throw openFailure(error, dir);
+  }
+}
+
+function opened(dir: string, options: Parameters<typeof openFolder>[1]): ReturnType<typeof openFolder> {
+  try {
+    return openFolder(dir, options);
+  } catch (error) {
+    throw openFailure(error, dir);
   }
 }
