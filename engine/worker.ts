@@ -13,15 +13,16 @@
 import type { Compiled } from "./compile/compiled.js";
 import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
+import { logFault } from "./continuity.js";
 import type { Customer } from "./customer.js";
 import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
 import { beganField, writeMeta, type Anchor, type Meta } from "./meta.js";
-import { StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
+import { OwnershipLost, StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
 import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
 import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
 import { takeFields } from "./population/population.js";
-import type { ClockKind, Commit, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
+import { LogChanged, LogUnavailable, type ClockKind, type Commit, type EventLog, type LogRecord, type MetaFields, type OutputLog, type StateStore, type Writer } from "./ports.js";
 import { publishLoop, type Publishing } from "./publishing.js";
 import type { OutputPlan } from "./output-plan.js";
 import type { Layouts } from "./recovery.js";
@@ -45,7 +46,7 @@ export interface WorkerParts {
   readonly compiled: Compiled;
   readonly store: StateStore;
   readonly outputs: OutputLog;
-  readonly log: Pick<EventLog, "append">;
+  readonly log: Pick<EventLog, "append" | "info" | "at">;
   readonly environment: Environment;
   readonly stats: EngineStats;
   readonly clock: ClockKind;
@@ -161,7 +162,7 @@ export function startWorker(parts: WorkerParts): Worker {
   parts.stats.figuresDrawnUp.delete(parts.partition.options.index); // what is in force now is no news
   tellOf(parts.partition, parts.environment);
   let evaluating = true;
-  const evaluation = evaluateLoop(s).finally(() => {
+  const evaluation = evaluateLoop(s).catch((error: unknown) => certain(s, error)).finally(() => {
     evaluating = false;
     s.toPublish.ring();
     s.saying.ring();
@@ -221,6 +222,15 @@ export function startWorker(parts: WorkerParts): Worker {
 }
 
 // ---------------------------------------------------------------------------------------------------- evaluation
+
+/**
+ * Whoever has taken the partition over writes states of their own rules, under numbers of layouts that mean something else
+ * here: they look damaged. So nothing stands still for what it has read before it is sure that the partition is its own.
+ */
+async function certain(s: State, error: unknown): Promise<never> {
+  if (!(error instanceof OwnershipLost || error instanceof StoreMoved || s.parts.signal.aborted)) await ownCommits(s.parts);
+  throw error;
+}
 
 async function evaluateLoop(s: State): Promise<void> {
   const { signal } = s.parts;
@@ -376,9 +386,24 @@ async function loadCustomers(s: State): Promise<void> {
 
 // ---------------------------------------------------------------------------------------------------- commit
 
+/**
+ * The log may have become another one between its comparison, when the partition was opened, and the opening of a reader. What
+ * a limit has removed by now was read.
+ */
+async function compareLog({ anchors, parts: { log, logIdentity, environment, signal } }: State): Promise<void> {
+  const [newest] = anchors;
+  if (newest === undefined) return;
+  const fault = await insist(environment, signal, "comparing the event log", (error) => error instanceof LogUnavailable, async () => {
+    const info = await log.info();
+    return logFault({ log: logIdentity, offset: newest.sequence, anchors }, { ...info, first: Math.min(info.first, newest.sequence + 1) }, log);
+  });
+  if (fault !== null) throw new LogChanged(fault.what);
+}
+
 /** A worker without work would not notice that the store went back: nothing that it commits is refused. */
 async function compareStore(s: State): Promise<void> {
   await s.commitOnItsWay;
+  await compareLog(s);
   const { index } = s.parts.partition.options;
   const number = await ownCommits(s.parts);
   if (number !== s.number) throw new StoreMoved(`partition ${index}: the store is at commit ${number}, not ${s.number}`);

@@ -253,6 +253,8 @@ function logReader(client: Client, identity: string, from: number): LogReader {
   const buffer: LogRecord[] = [];
   let sentUpTo = from;
   let taken = from;
+  /** Of the record at `sentUpTo`. */
+  let lastStamp: number | null = null;
   let end = from;
   let isClosed = false;
   let failure: Error | null = null;
@@ -266,15 +268,17 @@ function logReader(client: Client, identity: string, from: number): LogReader {
   function poke(): void {
     if (isClosed || client.isDead) return void network.readers.delete(poke);
     if (delivery !== null || broker.isDown || failure !== null || buffer.length >= SENT_AHEAD) return;
-    if (events.identity === identity && sentUpTo >= events.records.length && sentUpTo + 1 >= events.first) return;
+    const isShorter = lastStamp !== null && events.records.length < sentUpTo;
+    if (events.identity === identity && !isShorter && sentUpTo >= events.records.length && sentUpTo + 1 >= events.first) return;
     delivery = schedule(s, client, `${client.name} delivery`, latency(network), deliver);
   }
   function deliver(): void {
     delivery = null;
     if (isClosed || broker.isDown) return;
     try {
-      const { records, upTo } = readRecords(events, identity, sentUpTo, 1 + Math.floor(s.random() ** 2 * SENT_AHEAD));
+      const { records, upTo } = readRecords(events, identity, sentUpTo, 1 + Math.floor(s.random() ** 2 * SENT_AHEAD), lastStamp);
       buffer.push(...records);
+      if (upTo > sentUpTo) lastStamp = records.at(-1)?.sequence === upTo ? (records.at(-1)?.stamp ?? null) : null;
       sentUpTo = upTo;
       end = events.records.length;
     } catch (error) {
