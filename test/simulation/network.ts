@@ -5,6 +5,7 @@
  * of a server in a row over one connection arrives in that order, and so do the answers; where there are several
  * connections (`isPooled`), both may overtake each other.
  */
+import { setMaxListeners } from "node:events";
 import type { Ports } from "../../engine/engine.js";
 import type { Environment } from "../../engine/environment.js";
 import {
@@ -406,6 +407,7 @@ export function environmentOf(client: Client): Environment {
     token: () => `${client.name} ${++client.network.tokens}`,
     pause: (ms, signal) => new Promise((resolve) => {
       if (signal.aborted) return resolve();
+      setMaxListeners(0, signal); // as cli/environment.ts does
       const end = (): void => {
         cancel(s, task);
         resolve();
