@@ -1,14 +1,15 @@
 /**
- * `npm run bench`: the figures that docs/performance.md quotes, on real servers, as text and as JSON in bench/out/. Close
+ * `npm run bench`: the figures that docs/performance.md quotes, on real servers, as text and as JSON in bench/out/ (or --json FILE). Close
  * other programs first: everything is measured on this machine, against something measured in the same run.
  *
- *   npm run bench [-- throughput|core|latency|memory|tests|check …]
+ *   npm run bench [-- throughput|core|latency|memory|tests|check|predicates …] [--json FILE] [--plots]
  *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
  *   npm run bench -- pressure|timers [--customers 1000000]      minutes; only when named
  *   npm run bench -- faults [--faults 220] [--events 100000] …  see faults.ts; only when named
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { check } from "./check.js";
 import { core } from "./core.js";
@@ -16,6 +17,7 @@ import { embeddedFaults, faults } from "./faults.js";
 import { fuzz } from "./fuzz.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
+import { plotPredicates, predicates } from "./predicates.js";
 import { pressure } from "./pressure.js";
 import { simulate } from "./simulate.js";
 import { tests } from "./tests.js";
@@ -25,11 +27,19 @@ import { timers } from "./timers.js";
 const { values, positionals: asked } = parseArgs({
   allowPositionals: true,
   options: {
+    json: { type: "string", default: "bench/out/figures.json" }, plots: { type: "boolean", default: false },
     minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" },
     engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, embedded: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
   },
 });
 const minutes = (unlessGiven: number): number => Number(values.minutes ?? unlessGiven);
+
+/** With --plots the figures go into docs/performance/ as pictures. */
+async function plotted<T>(figures: T | Promise<T>, plot: (figures: T) => void): Promise<T> {
+  const known = await figures;
+  if (values.plots) plot(known);
+  return known;
+}
 
 const BENCHES: Readonly<Record<string, () => unknown>> = {
   throughput: () => throughput(400_000, 100_000, 300_000),
@@ -38,6 +48,7 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
   memory: () => memory(100_000, 5),
   tests: () => Promise.resolve(tests(1000)),
   check: () => check(10_000),
+  predicates: () => plotted(predicates(5, 200), plotPredicates),
 };
 const ONLY_WHEN_NAMED: typeof BENCHES = {
   fuzz: () => fuzz(minutes(5), Number(values.seed)),
@@ -63,6 +74,6 @@ for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
   console.log("");
   figures[name] = await all[name]?.();
 }
-mkdirSync("bench/out", { recursive: true });
-writeFileSync("bench/out/figures.json", `${JSON.stringify(figures, null, 2)}\n`);
+mkdirSync(dirname(values.json), { recursive: true });
+writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
 process.exit(0);

@@ -66,7 +66,7 @@ export function cannotContinue(partition: number, fault: Fault): CannotContinue 
 const instant = (ms: number): string => new Date(ms).toISOString();
 
 /** Null: the log is the one that the position belongs to, and holds what comes next. */
-export async function logFault(meta: Meta, info: LogInfo, log: EventLog): Promise<Fault | null> {
+export async function logFault(meta: Pick<Meta, "log" | "offset" | "anchors">, info: LogInfo, log: Pick<EventLog, "at">): Promise<Fault | null> {
   if (meta.log === "") return null;
   if (meta.log !== info.identity) {
     return {

@@ -233,7 +233,7 @@ async function finishOne(s: State, held: Held): Promise<void> {
   s.parts.reading.leave(held.index, held.place);
   const finished = (held.worker as Worker).finish().catch((error: Error) => {
     // Whoever has it, or has it next, goes on from what is committed, or finds the same reason to stand still.
-    if (s.isOver || error instanceof OwnershipLost) return;
+    if (s.isOver || held.lifetime.signal.aborted || error instanceof OwnershipLost) return;
     if (standsStill(error)) environment.log("error", error.message, { partition: held.index });
     else s.parts.failed(error);
   });

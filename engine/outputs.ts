@@ -62,8 +62,9 @@ export interface DeadLetter {
 
 /** `of`: what tells this letter from others of the same record. */
 export function deadMessage(partition: number, dead: DeadLetter, now: number, of = ""): Message {
-  const id = hash128Hex(`dead\u0000${dead.sequence}\u0000${dead.reason}\u0000${of}`);
   const shown = Buffer.from(dead.body.buffer, dead.body.byteOffset, Math.min(dead.body.byteLength, SHOWN_BYTES)).toString("utf8");
+  // What it holds too: in a log that was made again another record has the sequence, and must not be taken for the one that is said already.
+  const id = hash128Hex(`dead\u0000${dead.sequence}\u0000${dead.reason}\u0000${of}\u0000${shown}`);
   const body = JSON.stringify({
     specversion: "1.0", id, source: SOURCE, type: `dead.${dead.reason}`, time: timeText(now),
     data: {

@@ -13,14 +13,16 @@
 import type { Compiled } from "./compile/compiled.js";
 import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
+import { logFault } from "./continuity.js";
 import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
 import { beganField, writeMeta, type Anchor, type Meta } from "./meta.js";
-import { StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
+import { OwnershipLost, StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
 import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
 import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
+import type { Piece } from "./population/piece.js";
 import { takeFields } from "./population/population.js";
-import type { ClockKind, Commit, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
+import { LogChanged, LogUnavailable, type ClockKind, type Commit, type EventLog, type LogRecord, type MetaFields, type OutputLog, type StateStore, type Writer } from "./ports.js";
 import { publishLoop, type Publishing } from "./publishing.js";
 import type { OutputPlan } from "./output-plan.js";
 import type { Layouts } from "./recovery.js";
@@ -43,7 +45,7 @@ export interface WorkerParts {
   readonly compiled: Compiled;
   readonly store: StateStore;
   readonly outputs: OutputLog;
-  readonly log: Pick<EventLog, "append">;
+  readonly log: Pick<EventLog, "append" | "info" | "at">;
   readonly environment: Environment;
   readonly stats: EngineStats;
   readonly clock: ClockKind;
@@ -137,7 +139,7 @@ interface State extends Publishing, Keeping {
   /** The store may have gone back while nothing was written to it. */
   storeInDoubt: boolean;
   /** The states of the commit on its way: a new buffer for each would keep the garbage collector busy. */
-  readonly bytes: BytesWriter;
+  readonly bytes: readonly BytesWriter[];
 }
 
 export function startWorker(parts: WorkerParts): Worker {
@@ -152,14 +154,14 @@ export function startWorker(parts: WorkerParts): Worker {
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
     outgoingWeight: parts.outputPlan.unpublished.reduce((weight, { body }) => weight + body.length, 0),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
-    finishing: false, dropped: false, nudged: false, settling: false, storeInDoubt: false, endInDoubt: false, bytes: writer(parts.sizes.commitBytes),
+    finishing: false, dropped: false, nudged: false, settling: false, storeInDoubt: false, endInDoubt: false, bytes: [writer(parts.sizes.commitBytes), writer(parts.sizes.commitBytes)],
     stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
   };
   parts.stats.partitions.set(parts.partition.options.index, s.stats);
   parts.stats.figuresDrawnUp.delete(parts.partition.options.index); // what is in force now is no news
   tellOf(parts.partition, parts.environment);
   let evaluating = true;
-  const evaluation = evaluateLoop(s).finally(() => {
+  const evaluation = evaluateLoop(s).catch((error: unknown) => certain(s, error)).finally(() => {
     evaluating = false;
     s.toPublish.ring();
     s.saying.ring();
@@ -219,6 +221,15 @@ export function startWorker(parts: WorkerParts): Worker {
 }
 
 // ---------------------------------------------------------------------------------------------------- evaluation
+
+/**
+ * Whoever has taken the partition over writes states of their own rules, under numbers of layouts that mean something else
+ * here: they look damaged. So nothing stands still for what it has read before it is sure that the partition is its own.
+ */
+async function certain(s: State, error: unknown): Promise<never> {
+  if (!(error instanceof OwnershipLost || error instanceof StoreMoved || s.parts.signal.aborted)) await ownCommits(s.parts);
+  throw error;
+}
 
 async function evaluateLoop(s: State): Promise<void> {
   const { signal } = s.parts;
@@ -298,11 +309,14 @@ async function batch(s: State): Promise<void> {
 /** Sends what is pending, when the commit before is done. */
 async function send(s: State): Promise<void> {
   const { parts } = s;
+  const isSweep = parts.partition.pending.records === 0;
+  // Built at once: as bytes a batch waits in a tenth of the room, and the garbage collector need not carry it about.
+  const next = prepare(s);
   while ((s.outgoing.length > parts.limits.maxOutbox || s.outgoingWeight > parts.sizes.outboxMost) && !parts.signal.aborted) await s.published.wait();
   await s.commitOnItsWay;
   if (parts.signal.aborted) return;
-  s.commitIsSweep = parts.partition.pending.records === 0;
-  s.commitOnItsWay = commit(s);
+  s.commitIsSweep = isSweep;
+  s.commitOnItsWay = commit(s, next);
   // Met where the next batch, or the end, awaits it. A worker without work has no next batch, so this ends the loop.
   s.commitOnItsWay.catch(() => {
     s.commitFailed = true;
@@ -360,17 +374,42 @@ async function loadCustomers(s: State): Promise<void> {
 
 // ---------------------------------------------------------------------------------------------------- commit
 
+/**
+ * The log may have become another one between its comparison, when the partition was opened, and the opening of a reader. What
+ * a limit has removed by now was read.
+ */
+async function compareLog({ anchors, parts: { log, logIdentity, environment, signal } }: State): Promise<void> {
+  const [newest] = anchors;
+  if (newest === undefined) return;
+  const fault = await insist(environment, signal, "comparing the event log", (error) => error instanceof LogUnavailable, async () => {
+    const info = await log.info();
+    return logFault({ log: logIdentity, offset: newest.sequence, anchors }, { ...info, first: Math.min(info.first, newest.sequence + 1) }, log);
+  });
+  if (fault !== null) throw new LogChanged(fault.what);
+}
+
 /** A worker without work would not notice that the store went back: nothing that it commits is refused. */
 async function compareStore(s: State): Promise<void> {
   await s.commitOnItsWay;
+  await compareLog(s);
   const { index } = s.parts.partition.options;
   const number = await ownCommits(s.parts);
   if (number !== s.number) throw new StoreMoved(`partition ${index}: the store is at commit ${number}, not ${s.number}`);
 }
 
-async function commit(s: State): Promise<void> {
+/** A commit that is built and not sent yet. */
+interface Prepared {
+  readonly built: Commit;
+  readonly pending: Pending;
+  readonly through: Anchor;
+  readonly clock: number;
+  /** What the partition has to say about its customers, once this is committed. */
+  readonly toSay: readonly Piece[];
+}
+
+function prepare(s: State): Prepared {
   const { parts } = s;
-  const { partition, environment, stats, store, signal } = parts;
+  const { partition } = parts;
   const number = ++s.number;
   const through = reached(s);
   const pending = takePending(partition, number);
@@ -378,11 +417,11 @@ async function commit(s: State): Promise<void> {
   // What a sweep brings about has no place of its own in the log: it may come again later than it came first.
   const surplus = partition.offset >= parts.outputPlan.surplusEnds && !isSweeping(s) ? null : s.surplus;
   const { population } = partition;
-  const prepared = population?.prepared ?? [];
+  const toSay = population?.prepared ?? [];
   const built = buildCommit(parts.compiled, pending, {
     partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present,
     nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, quiet: parts.outputPlan.quiet, anew: s.countsAnew,
-  }, s.bytes, (next) => ({
+  }, s.bytes[number % 2] as BytesWriter, (next) => ({
     ...writeMeta({
       offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, outputs: parts.outputPlan.identity, published: s.publishedUpTo,
       program: parts.compiled.program.hash,
@@ -399,7 +438,12 @@ async function commit(s: State): Promise<void> {
   s.fieldsPending = {};
   s.countsAnew = [];
   s.anchors = anchors;
-  const clock = partition.clock;
+  return { built, pending, through, clock: partition.clock, toSay };
+}
+
+async function commit(s: State, { built, pending, through, clock, toSay }: Prepared): Promise<void> {
+  const { partition, environment, stats, store, signal, unread } = s.parts;
+  const { number } = built;
   const started = environment.seconds();
   const answer = await insist(environment, signal, "committing", passes, () => store.commit(built));
   if (answer === "lost") throw takenOver(partition.options.index);
@@ -410,12 +454,12 @@ async function commit(s: State): Promise<void> {
   s.committed = through.sequence;
   s.stats.offset = through.sequence;
   s.stats.clock = clock;
-  s.stats.lag = parts.unread() + s.queue.length - s.head + s.works.length;
+  s.stats.lag = unread() + s.queue.length - s.head + s.works.length;
   partition.cache.acknowledged(number);
   measure(s, pending);
   announce(s, pending, built);
-  if (prepared.length > 0 && prepared === population?.prepared) {
-    s.toSay = prepared;
+  if (toSay.length > 0 && toSay === partition.population?.prepared) {
+    s.toSay = toSay;
     s.saying.ring();
   }
   s.commitOnItsWay = null;

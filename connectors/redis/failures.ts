@@ -29,6 +29,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 const TLS_ADVICE = " (--redis-ca names the authorities to trust, --redis-cert and --redis-key are what the server may ask of us)";
 
 const NO_FUNCTION = /^ERR Function not found/;
+/** It is loaded where it is missing; so this is of a library that is newer and does without. */
+const LACKS_FUNCTION = "the functions that are loaded do not serve this version of Eddy: run the version that loaded them, or end it, remove them with redis-cli FUNCTION DELETE eddy and start again";
 /** How Redis 7.0 says within a function what is NOPERM outside of one. */
 const SCRIPT_DENIED = /^ERR The user executing the script can't (?:run|access)/;
 const TOO_MANY_CLIENTS = /^ERR max number of clients/;
@@ -47,7 +49,7 @@ export function storeFailure(error: unknown, address: string): StoreUnavailable 
   if (PASSING.has(code) || TOO_MANY_CLIENTS.test(message)) {
     return new StoreUnavailable(`Redis at ${address} cannot answer now: ${message}`);
   }
-  const advice = ADVICE[SCRIPT_DENIED.test(message) ? "NOPERM" : code];
+  const advice = NO_FUNCTION.test(message) ? LACKS_FUNCTION : ADVICE[SCRIPT_DENIED.test(message) ? "NOPERM" : code];
   return new StoreRefused(`Redis at ${address} refuses: ${advice === undefined ? message : `${advice} (${message})`}`);
 }
 

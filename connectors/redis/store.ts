@@ -41,7 +41,7 @@ export async function openRedisStore(options: ConnectionOptions, now: (() => num
   const connection = connectRedis(options);
   try {
     const warnings = await Promise.race([checkServers(connection, now), connection.firstFailure]);
-    await ensureFunctions(connection);
+    warnings.push(...await ensureFunctions(connection));
     const partitions = await readPartitions(connection);
     if (partitions !== null) await checkKeys(connection, partitions);
     return { store: redisStore(connection, partitions), partitions, warnings, clear: (partition) => clearPartition(connection, partition) };

@@ -8,6 +8,7 @@ import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 import { writeCommit } from "../../connectors/redis/commit-command.js";
 import type { ConnectionOptions } from "../../connectors/redis/connection.js";
 import { PERMISSIONS } from "../../connectors/redis/failures.js";
+import { LIBRARY, VERSION } from "../../connectors/redis/functions/library.js";
 import { wireBuffer, written } from "../../connectors/redis/resp.js";
 import { openRedisStore } from "../../connectors/redis/store.js";
 import { allMembers, allStates, allWakes, commitOf, outputOf } from "../conformance/state-store.js";
@@ -342,16 +343,35 @@ describe("on one server", () => {
     expect((await store.outbox(P, 0, 100)).map(({ number }) => number)).toEqual(there.slice(58));
   });
 
-  test("an older library is replaced, a newer one is refused and left alone", async () => {
+  const version = (number: number, rest = "#!lua name=eddy"): string => `${rest}
+redis.register_function{ function_name = 'eddy_version', callback = function() return ${number} end, flags = { 'no-writes' } }`;
+
+  test("an older library is replaced", async () => {
     await admin.flushall();
-    const library = (version: number): string => `#!lua name=eddy
-redis.register_function{ function_name = 'eddy_version', callback = function() return ${version} end, flags = { 'no-writes' } }`;
-    await admin.function("LOAD", "REPLACE", library(0));
+    await admin.function("LOAD", "REPLACE", version(0));
     const store = await opened(server.url);
     expect((await store.claim(P, "w")).number).toBe(0);
-    await admin.function("LOAD", "REPLACE", library(1_000_000));
-    await expect(opened(server.url)).rejects.toThrow(/functions of a newer Eddy \(version 1000000.*FUNCTION DELETE eddy/);
+    expect(await admin.fcall("eddy_version", 0)).toBe(VERSION);
+  });
+
+  test("a newer library serves this version, is told of and left alone", async () => {
+    await admin.flushall();
+    await admin.function("LOAD", "REPLACE", LIBRARY.replace(`return ${VERSION} end`, "return 1000000 end"));
+    const { store, warnings } = await openRedisStore({ url: server.url });
+    expect(warnings.filter((each) => each.includes("functions of a newer Eddy (version 1000000"))).toHaveLength(1);
+    const { writer } = await store.claim(P, "w");
+    expect(await store.commit(commitOf(writer, 1, { outputs: [outputOf(1)] }))).toBe("done");
     expect(await admin.fcall("eddy_version", 0)).toBe(1_000_000);
+    await store.close();
+  });
+
+  test("a newer library that does without a function of ours: the message says so, it is left alone all the same", async () => {
+    await admin.flushall();
+    await admin.function("LOAD", "REPLACE", version(1_000_000));
+    const { store } = await openRedisStore({ url: server.url });
+    await expect(store.claim(P, "w")).rejects.toThrow(/do not serve this version of Eddy.*FUNCTION DELETE eddy/);
+    expect(await admin.fcall("eddy_version", 0)).toBe(1_000_000);
+    await store.close();
     await admin.function("DELETE", "eddy");
   });
 });

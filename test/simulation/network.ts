@@ -5,6 +5,7 @@
  * of a server in a row over one connection arrives in that order, and so do the answers; where there are several
  * connections (`isPooled`), both may overtake each other.
  */
+import { setMaxListeners } from "node:events";
 import type { Ports } from "../../engine/engine.js";
 import type { Environment } from "../../engine/environment.js";
 import {
@@ -253,6 +254,8 @@ function logReader(client: Client, identity: string, from: number): LogReader {
   const buffer: LogRecord[] = [];
   let sentUpTo = from;
   let taken = from;
+  /** Of the record at `sentUpTo`. */
+  let lastStamp: number | null = null;
   let end = from;
   let isClosed = false;
   let failure: Error | null = null;
@@ -266,15 +269,17 @@ function logReader(client: Client, identity: string, from: number): LogReader {
   function poke(): void {
     if (isClosed || client.isDead) return void network.readers.delete(poke);
     if (delivery !== null || broker.isDown || failure !== null || buffer.length >= SENT_AHEAD) return;
-    if (events.identity === identity && sentUpTo >= events.records.length && sentUpTo + 1 >= events.first) return;
+    const isShorter = lastStamp !== null && events.records.length < sentUpTo;
+    if (events.identity === identity && !isShorter && sentUpTo >= events.records.length && sentUpTo + 1 >= events.first) return;
     delivery = schedule(s, client, `${client.name} delivery`, latency(network), deliver);
   }
   function deliver(): void {
     delivery = null;
     if (isClosed || broker.isDown) return;
     try {
-      const { records, upTo } = readRecords(events, identity, sentUpTo, 1 + Math.floor(s.random() ** 2 * SENT_AHEAD));
+      const { records, upTo } = readRecords(events, identity, sentUpTo, 1 + Math.floor(s.random() ** 2 * SENT_AHEAD), lastStamp);
       buffer.push(...records);
+      if (upTo > sentUpTo) lastStamp = records.at(-1)?.sequence === upTo ? (records.at(-1)?.stamp ?? null) : null;
       sentUpTo = upTo;
       end = events.records.length;
     } catch (error) {
@@ -402,6 +407,7 @@ export function environmentOf(client: Client): Environment {
     token: () => `${client.name} ${++client.network.tokens}`,
     pause: (ms, signal) => new Promise((resolve) => {
       if (signal.aborted) return resolve();
+      setMaxListeners(0, signal); // as cli/environment.ts does
       const end = (): void => {
         cancel(s, task);
         resolve();

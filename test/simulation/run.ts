@@ -476,14 +476,27 @@ async function compare(world: World): Promise<string | null> {
   }
   const expected = rules.program.rankings.length === 0 ? straight(rules, events) : await undisturbed(world);
   if (typeof expected === "string") return `without any fault: ${expected}`;
-  const found = left(rules, store, outputs, customers).map((outcome, index) => {
-    const is = new Set(expected[index]?.said.map(({ id }) => id));
-    return { ...outcome, said: outcome.said.filter(({ id }) => is.has(id) || !world.former.has(id)) };
-  });
+  const found = left(rules, store, outputs, customers);
+  if (world.former.size > 0) return differenceAnew(found, expected, world.former);
   if (!world.rulesChange || changed === null) return difference(found, expected, rules.program.rankings.length === 0);
   const common = (outcomes: readonly PartitionOutcome[]): PartitionOutcome[] => inCommon(outcomes, rules, changed.rules, changed.own);
   faults.set("rules change", world.started);
   return difference(common(found), common(expected), false);
+}
+
+/**
+ * After states were deleted for another log: what was said before it stands, and may have been said again, as this log has
+ * it; everything else is as always.
+ */
+function differenceAnew(found: readonly PartitionOutcome[], expected: readonly PartitionOutcome[], former: ReadonlySet<string>): string | null {
+  const isNew = ({ id }: { readonly id: string }): boolean => !former.has(id);
+  for (const [index, { said }] of expected.entries()) {
+    const ids = new Set(found[index]?.said.map(({ id }) => id));
+    const lost = said.find(({ id }) => !ids.has(id));
+    if (lost !== undefined) return `partition ${index}: never said: ${lost.body}`;
+  }
+  const onlyNew = (outcomes: readonly PartitionOutcome[]): PartitionOutcome[] => outcomes.map((outcome) => ({ ...outcome, said: outcome.said.filter(isNew) }));
+  return difference(onlyNew(found), onlyNew(expected), true);
 }
 
 /** Another engine on the same log, from nothing, with nothing going wrong. */

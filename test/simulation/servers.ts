@@ -70,9 +70,14 @@ export function recordAt(log: EventServer, sequence: number): Pick<LogRecord, "s
 export const recordsOf = (log: EventServer, token: string, limit: number): LogRecord[] =>
   log.records.filter((record) => record !== null && record.subject.endsWith(`.${token}`)).slice(-limit) as LogRecord[];
 
-/** What a reader is sent next; it has been sent all up to `after`. */
-export function readRecords(log: EventServer, identity: string, after: number, limit: number): { readonly records: LogRecord[]; readonly upTo: number } {
+/** What a reader is sent next; it has been sent all up to `after`, lastly a record with that stamp (null: none yet). */
+export function readRecords(
+  log: EventServer, identity: string, after: number, limit: number, stamp: number | null = null,
+): { readonly records: LogRecord[]; readonly upTo: number } {
   if (log.identity !== identity) throw new LogChanged("the log was made again");
+  if (stamp !== null && log.records.length < after) throw new LogChanged(`the log ends at ${log.records.length}, and was read up to ${after}`);
+  const last = log.records[after - 1] ?? null;
+  if (stamp !== null && last !== null && last.stamp !== stamp) throw new LogChanged(`the log has another record at ${after}`);
   if (after + 1 < log.first) throw new LogChanged(`the log begins at ${log.first}, and ${after + 1} is missing`);
   const upTo = Math.max(after, Math.min(log.records.length, after + limit));
   return { records: log.records.slice(after, upTo).filter((record) => record !== null), upTo };

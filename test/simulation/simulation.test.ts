@@ -18,6 +18,10 @@ const FOUND: readonly (readonly [seed: number, what: string])[] = [
   [34, "where rules changed, a membership's change had another identity and was said twice"],
   [93, "a partition that was lost while others were being opened was read for, and nobody took it: reading paused for good"],
   [120, "a partition that was dropped while it was opened was counted among those held"],
+  [20118, "a partition that was given up too slowly ended its process when it was dropped"],
+  [20762, "a sleeper's partition stood still for what others had written under its layouts' numbers, and nobody else took it"],
+  [21398, "a log that was cut off and grew again between the comparison and the reader's opening was gone on with"],
+  [20073, "a dead letter of another log was taken for the one that was said already"],
 ];
 
 describe.runIf(ALONE !== undefined)("one seed", () => {

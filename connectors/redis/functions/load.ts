@@ -1,4 +1,4 @@
-/** Puts the function library where it is missing or older. */
+/** Puts the function library where it is missing or older; a newer one is left alone (library.ts). */
 import type { Redis } from "ioredis";
 import { StoreRefused } from "../../../engine/ports.js";
 import type { RedisClient, RedisConnection } from "../connection.js";
@@ -14,13 +14,18 @@ async function loadedVersion(server: Redis): Promise<number> {
   }
 }
 
-/** Safe to repeat, and to run in several processes at once: loading replaces the whole library in one step. */
-export function ensureFunctions(connection: RedisConnection): Promise<void> {
-  return connection.onEachServer(async (server) => {
+/**
+ * Safe to repeat, and to run in several processes at once: loading replaces the whole library in one step. A newer library
+ * serves this version too, as in a rolling deployment or after going back to it; the answer tells of one, as sentences.
+ */
+export async function ensureFunctions(connection: RedisConnection): Promise<string[]> {
+  const newer: string[] = [];
+  await connection.onEachServer(async (server) => {
     const loaded = await loadedVersion(server);
-    if (loaded > VERSION) throw new StoreRefused(newer(connection.address, loaded));
     if (loaded < VERSION) await load(server, connection.address);
+    if (loaded > VERSION) newer.push(`Redis at ${connection.address} has the functions of a newer Eddy (version ${loaded}, this one brings ${VERSION}): they serve this one too and are left as they are`);
   });
+  return newer;
 }
 
 async function load(server: Redis, address: string): Promise<void> {
@@ -30,11 +35,6 @@ async function load(server: Redis, address: string): Promise<void> {
     if (!(error instanceof Error) || !error.message.startsWith("NOPERM")) throw error;
     throw new StoreRefused(`Redis at ${address} lacks Eddy's functions or has older ones, and this user may not load Eddy's functions: run "eddy setup" with a user who may (+function|load)`);
   }
-}
-
-function newer(address: string, version: number): string {
-  return `Redis at ${address} holds the functions of a newer Eddy (version ${version}, this one knows ${VERSION}): run that version. To go back to this one all ` +
-    "the same, end the newer engines and remove them with: redis-cli FUNCTION DELETE eddy. State in a newer format is refused even then";
 }
 
 /** Asks something that calls a function; when Redis has lost the library, loads it and asks once more. */

@@ -1,0 +1,154 @@
+/**
+ * Plots as SVG, written by hand: bars and lines with labelled axes, readable on a light and on a dark page (the text takes
+ * the reader's scheme; colours are in the middle). They go into docs/performance/.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { figure } from "./table.js";
+
+const FOLDER = "docs/performance";
+const WIDTH = 720;
+const COLOURS = ["#2f81d6", "#d9730d", "#3a9a5b", "#a65bc7", "#c94f4f"];
+const REST = "#8b949e";
+const STYLE = `<style>
+  text { font: 13px system-ui, sans-serif; fill: #24292f; } .axis { stroke: #8b949e; } .grid { stroke: #8b949e; stroke-opacity: .25; }
+  .title { font-weight: 600; font-size: 15px; } .note { font-size: 12px; fill: #57606a; }
+  @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .note { fill: #9ea7b3; } }
+</style>`;
+
+const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+const n = (value: number): string => String(Math.round(value * 10) / 10);
+
+function text(x: number, y: number, content: string, more = ""): string {
+  return `<text x="${n(x)}" y="${n(y)}"${more === "" ? "" : ` ${more}`}>${escaped(content)}</text>`;
+}
+
+function line(x1: number, y1: number, x2: number, y2: number, kind: string): string {
+  return `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}" class="${kind}"/>`;
+}
+
+function write(file: string, height: number, title: string, parts: readonly string[]): void {
+  mkdirSync(FOLDER, { recursive: true });
+  const path = join(FOLDER, file);
+  writeFileSync(path, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">\n${STYLE}\n${text(16, 24, title, 'class="title"')}\n${parts.join("\n")}\n</svg>\n`);
+  console.log(`plotted ${path}`);
+}
+
+// ---------------------------------------------------------------------------------------------------- scales
+
+interface Scale {
+  at(value: number): number;
+  readonly ticks: readonly number[];
+}
+
+/** From `low` to `high` onto the picture; ticks at powers of ten. */
+function logarithmicScale(low: number, high: number, from: number, to: number): Scale {
+  const first = Math.floor(Math.log10(low) + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(Math.log10(high) - 1e-9));
+  return {
+    at: (value) => from + ((Math.log10(value) - first) / (last - first)) * (to - from),
+    ticks: Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i)),
+  };
+}
+
+/** From 0 to a round number. */
+function linearScale(high: number, from: number, to: number): Scale {
+  const rough = high / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((times) => times * power).find((each) => each >= rough) ?? 10 * power;
+  const count = Math.ceil(high / step);
+  return { at: (value) => from + (value / (count * step)) * (to - from), ticks: Array.from({ length: count + 1 }, (_, i) => i * step) };
+}
+
+const tickText = (value: number): string => (value >= 1e6 ? `${value / 1e6} M` : value >= 1000 ? value.toLocaleString("en") : String(Number(value.toPrecision(3))));
+
+// ---------------------------------------------------------------------------------------------------- bars
+
+export interface Bar {
+  readonly label: string;
+  readonly value: number;
+  /** A thin line from the least to the most, where there are several. */
+  readonly least?: number;
+  readonly most?: number;
+  readonly ours: boolean;
+}
+
+export interface Bars {
+  readonly file: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly logarithmic: boolean;
+  readonly bars: readonly Bar[];
+  readonly note: string;
+}
+
+const ROW = 30;
+
+export function plotBars({ file, title, unit, logarithmic, bars, note }: Bars): void {
+  const [left, right, top] = [280, WIDTH - 70, 44];
+  const bottom = top + bars.length * ROW;
+  const high = Math.max(...bars.map((bar) => bar.most ?? bar.value));
+  const low = Math.min(...bars.map((bar) => bar.least ?? bar.value));
+  const scale = logarithmic ? logarithmicScale(low, high, left, right) : linearScale(high, left, right);
+  const parts: string[] = [];
+  for (const tick of scale.ticks) {
+    parts.push(line(scale.at(tick), top, scale.at(tick), bottom, "grid"));
+    parts.push(text(scale.at(tick), bottom + 16, tickText(tick), 'text-anchor="middle"'));
+  }
+  bars.forEach((bar, i) => {
+    const y = top + i * ROW;
+    const end = scale.at(bar.value);
+    parts.push(text(left - 8, y + 19, bar.label, 'text-anchor="end"'));
+    parts.push(`<rect x="${n(left)}" y="${n(y + 6)}" width="${n(Math.max(1, end - left))}" height="${ROW - 12}" fill="${bar.ours ? (COLOURS[0] as string) : REST}"/>`);
+    if (bar.least !== undefined && bar.most !== undefined) parts.push(line(scale.at(bar.least), y + ROW / 2, scale.at(bar.most), y + ROW / 2, "axis"));
+    parts.push(text(Math.max(end, scale.at(bar.most ?? bar.value)) + 6, y + 19, figure(bar.value)));
+  });
+  parts.push(line(left, top, left, bottom, "axis"));
+  parts.push(text((left + right) / 2, bottom + 36, unit, 'text-anchor="middle"'));
+  parts.push(text(16, bottom + 58, note, 'class="note"'));
+  write(file, bottom + 70, title, parts);
+}
+
+// ---------------------------------------------------------------------------------------------------- lines
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface Lines {
+  readonly file: string;
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  readonly logarithmicX: boolean;
+  readonly logarithmicY: boolean;
+  readonly series: readonly Series[];
+  readonly note: string;
+}
+
+export function plotLines({ file, title, x, y, logarithmicX, logarithmicY, series, note }: Lines): void {
+  const [left, right, top, bottom] = [84, WIDTH - 170, 44, 330];
+  const all = series.flatMap(({ points }) => points);
+  const [xs, ys] = [all.map(([of]) => of), all.map(([, of]) => of)];
+  const across = logarithmicX ? logarithmicScale(Math.min(...xs), Math.max(...xs), left, right) : linearScale(Math.max(...xs), left, right);
+  const up = logarithmicY ? logarithmicScale(Math.min(...ys), Math.max(...ys), bottom, top) : linearScale(Math.max(...ys), bottom, top);
+  const parts: string[] = [];
+  for (const tick of across.ticks) parts.push(line(across.at(tick), top, across.at(tick), bottom, "grid"), text(across.at(tick), bottom + 18, tickText(tick), 'text-anchor="middle"'));
+  for (const tick of up.ticks) parts.push(line(left, up.at(tick), right, up.at(tick), "grid"), text(left - 8, up.at(tick) + 4, tickText(tick), 'text-anchor="end"'));
+  parts.push(line(left, bottom, right, bottom, "axis"), line(left, top, left, bottom, "axis"));
+  const ends = series.map(({ points }, i) => ({ i, y: up.at(points.at(-1)?.[1] ?? 0) })).sort((a, b) => a.y - b.y);
+  const labelAt = new Map<number, number>();
+  let above = -Infinity;
+  for (const end of ends) labelAt.set(end.i, (above = Math.max(end.y + 4, above + 16)));
+  series.forEach(({ name, points }, i) => {
+    const colour = COLOURS[i % COLOURS.length] as string;
+    parts.push(`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${points.map(([px, py]) => `${n(across.at(px))},${n(up.at(py))}`).join(" ")}"/>`);
+    for (const [px, py] of points) parts.push(`<circle cx="${n(across.at(px))}" cy="${n(up.at(py))}" r="3.5" fill="${colour}"/>`);
+    parts.push(text(right + 10, labelAt.get(i) ?? bottom, name, `style="fill:${colour}"`));
+  });
+  parts.push(text((left + right) / 2, bottom + 40, x, 'text-anchor="middle"'));
+  parts.push(text(20, (top + bottom) / 2, y, `text-anchor="middle" transform="rotate(-90 20 ${n((top + bottom) / 2)})"`));
+  parts.push(text(16, bottom + 64, note, 'class="note"'));
+  write(file, bottom + 76, title, parts);
+}
