@@ -397,10 +397,13 @@ async function compareStore(s: State): Promise<void> {
   if (number !== s.number) throw new StoreMoved(`partition ${index}: the store is at commit ${number}, not ${s.number}`);
 }
 
+type Said = Pick<Pending, "arrivals" | "messages">;
+
 /** A commit that is built and not sent yet. */
 interface Prepared {
   readonly built: Commit;
-  readonly pending: Pending;
+  /** What of the pending is needed once it is answered; its customers are bytes by now. */
+  readonly said: Said;
   readonly through: Anchor;
   readonly clock: number;
   /** What the partition has to say about its customers, once this is committed. */
@@ -438,10 +441,10 @@ function prepare(s: State): Prepared {
   s.fieldsPending = {};
   s.countsAnew = [];
   s.anchors = anchors;
-  return { built, pending, through, clock: partition.clock, toSay };
+  return { built, said: { arrivals: pending.arrivals, messages: pending.messages }, through, clock: partition.clock, toSay };
 }
 
-async function commit(s: State, { built, pending, through, clock, toSay }: Prepared): Promise<void> {
+async function commit(s: State, { built, said, through, clock, toSay }: Prepared): Promise<void> {
   const { partition, environment, stats, store, signal, unread } = s.parts;
   const { number } = built;
   const started = environment.seconds();
@@ -456,8 +459,8 @@ async function commit(s: State, { built, pending, through, clock, toSay }: Prepa
   s.stats.clock = clock;
   s.stats.lag = unread() + s.queue.length - s.head + s.works.length;
   partition.cache.acknowledged(number);
-  measure(s, pending);
-  announce(s, pending, built);
+  measure(s, said);
+  announce(s, said, built);
   if (toSay.length > 0 && toSay === partition.population?.prepared) {
     s.toSay = toSay;
     s.saying.ring();
@@ -471,16 +474,16 @@ function reached(s: State): Anchor {
   return !s.dropped && s.works.length === 0 && s.queue.length === s.head && seen.sequence > s.last.sequence ? seen : s.last;
 }
 
-function measure(s: State, pending: Pending): void {
+function measure(s: State, said: Said): void {
   const now = s.parts.environment.now();
-  for (const arrived of pending.arrivals) observe(s.parts.stats.eventSeconds, Math.max(0, now - arrived) / 1000);
+  for (const arrived of said.arrivals) observe(s.parts.stats.eventSeconds, Math.max(0, now - arrived) / 1000);
 }
 
-function announce(s: State, pending: Pending, built: Commit): void {
+function announce(s: State, said: Said, built: Commit): void {
   if (built.outputs.length === 0) return;
   // The outputs are the messages in their order, without those that had been published before.
   let n = 0;
-  for (const { message, stamp, isAction } of pending.messages) {
+  for (const { message, stamp, isAction } of said.messages) {
     const output = built.outputs[n];
     if (output?.id !== message.id) continue;
     s.outgoing.push({ output, arrived: stamp, isAction });
