@@ -3,7 +3,7 @@
  * partition with everybody in memory that takes them.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { homeFile } from "../cli/home.js";
 import { compileProgram } from "../dsl/compile.js";
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { decode, type Work } from "../engine/decode.js";
@@ -26,7 +26,7 @@ export function compiledText(text: string): Compiled {
 }
 
 export function shopRules(): Compiled {
-  return compiledText(readFileSync(join(import.meta.dirname, "../../bench/rules/shop.eddy"), "utf8"));
+  return compiledText(readFileSync(homeFile("bench/rules/shop.eddy"), "utf8"));
 }
 
 /** Decoded events of a load that comes at an even pace, from the start of the year 2026 on, a chunk at a time. */

@@ -2,7 +2,7 @@
  * `npm run bench`: the figures that docs/performance.md quotes, on real servers, as text and as JSON in bench/out/ (or --json FILE). Close
  * other programs first: everything is measured on this machine, against something measured in the same run.
  *
- *   npm run bench [-- throughput|core|latency|memory|tests|check|predicates …] [--json FILE] [--plots]
+ *   npm run bench [-- throughput|core|latency|memory|tests|check|predicates|by-hand|rules|replay|growth …] [--json FILE] [--plots]
  *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
  *   npm run bench -- pressure|timers [--customers 1000000]      minutes; only when named
  *   npm run bench -- faults [--faults 220] [--events 100000] …  see faults.ts; only when named
@@ -11,14 +11,18 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { byHand } from "./by-hand.js";
 import { check } from "./check.js";
 import { core } from "./core.js";
 import { embeddedFaults, faults } from "./faults.js";
 import { fuzz } from "./fuzz.js";
+import { growth, plotGrowth } from "./growth.js";
 import { latency } from "./latency.js";
 import { memory } from "./memory.js";
 import { plotPredicates, predicates } from "./predicates.js";
 import { pressure } from "./pressure.js";
+import { replay } from "./replay.js";
+import { plotRules, rules } from "./rules.js";
 import { simulate } from "./simulate.js";
 import { tests } from "./tests.js";
 import { throughput } from "./throughput.js";
@@ -48,6 +52,10 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
   memory: () => memory(100_000, 5),
   tests: () => Promise.resolve(tests(1000)),
   check: () => check(10_000),
+  "by-hand": () => byHand(400_000, 100_000, 300_000, 3),
+  rules: () => plotted(rules(100_000, 100_000, 10_000), plotRules),
+  replay: () => replay(300_000, 100_000, 3),
+  growth: () => plotted(growth(1_000_000, 200_000), plotGrowth),
   predicates: () => plotted(predicates(5, 200), plotPredicates),
 };
 const ONLY_WHEN_NAMED: typeof BENCHES = {

@@ -2,7 +2,7 @@
  * Opens the ports that a command works with, on servers or embedded. The only place that knows which adapters there are;
  * their code is loaded when it is needed.
  */
-import type { EventLog, OutputLog, StateStore } from "../engine/ports.js";
+import type { EventLog, OutputLog, StateStore, Writer } from "../engine/ports.js";
 import { LogUnavailable, StoreUnavailable } from "../engine/ports.js";
 import { pause } from "./environment.js";
 import { ConfigurationError } from "./exit.js";
@@ -21,8 +21,8 @@ export interface OpenedPorts extends OpenedLog {
   readonly outputs: OutputLog;
   /** The same in log and store. */
   readonly partitions: number;
-  /** Removes all that the store has of a partition but its row of fields; for `eddy recover` alone. */
-  clear(partition: number): Promise<void>;
+  /** As engine/recover.ts asks for it. */
+  clear(partition: number, writer: Writer): Promise<boolean>;
   /** Sentences about settings of the servers that are unwise. */
   readonly warnings: readonly string[];
 }

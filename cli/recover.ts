@@ -5,7 +5,7 @@
  * that one may be rebuilt for any reason.
  */
 import { randomUUID } from "node:crypto";
-import { consequence, decide, examine, isFine, notesOf, type Choice, type Examined } from "../engine/recover.js";
+import { choicesOf, consequence, decide, examine, faultsOf, isFine, notesOf, type Choice, type Examined } from "../engine/recover.js";
 import type { CommandCall } from "./commands.js";
 import type { Configuration } from "./config.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
@@ -62,8 +62,8 @@ function readable(x: Examined): string {
   const lines: string[] = [];
   if (isFine(x)) lines.push(`partition ${x.partition}: can go on behind event ${whole(x.meta.offset)}, with ${whole(x.published)} outputs published`);
   else {
-    for (const fault of [x.log, x.outputs]) if (fault !== null) lines.push(`partition ${x.partition}: ${fault.what}`);
-    for (const choice of CHOICES) lines.push(`  eddy recover ${x.partition} --${choice}`, `    ${consequence(x, choice)}`);
+    for (const fault of faultsOf(x)) lines.push(`partition ${x.partition}: ${fault.what}`);
+    for (const choice of choicesOf(x)) lines.push(`  eddy recover ${x.partition} --${choice}`, `    ${consequence(x, choice)}`);
   }
   for (const note of notesOf(x.meta.fields)) lines.push(`  decided ${note.at}: ${note.choice}, at event ${whole(note.offset)}${[note.log, note.outputs].filter((kind) => kind !== "").map((kind) => ` (${kind})`).join("")}`);
   return lines.join("\n");
@@ -71,8 +71,8 @@ function readable(x: Examined): string {
 
 function asJson(x: Examined): unknown {
   return {
-    partition: x.partition, offset: x.meta.offset, published: x.published, faults: [x.log, x.outputs].filter((fault) => fault !== null),
-    choices: isFine(x) ? {} : Object.fromEntries(CHOICES.map((choice) => [choice, consequence(x, choice)])), decided: notesOf(x.meta.fields),
+    partition: x.partition, offset: x.meta.offset, published: x.published, faults: faultsOf(x),
+    choices: Object.fromEntries(choicesOf(x).map((choice) => [choice, consequence(x, choice)])), decided: notesOf(x.meta.fields),
   };
 }
 

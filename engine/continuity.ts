@@ -19,6 +19,8 @@ export class CannotContinue extends Error {
 }
 
 export type FaultKind =
+  /** A decision to rebuild was carried out in part. */
+  | "rebuild unfinished"
   /** Another event log than the one that the position belongs to. */
   | "log replaced"
   | "log shorter"
@@ -41,7 +43,7 @@ export interface Fault {
   readonly what: string;
 }
 
-const BRING_BACK: Readonly<Record<FaultKind, string>> = {
+const BRING_BACK: Readonly<Record<Exclude<FaultKind, "rebuild unfinished">, string>> = {
   "log replaced": "give the address of the right NATS, or bring the stream EVENTS back from a backup",
   "log shorter": "bring the newer EVENTS back",
   "log gap": "bring back a backup of EVENTS that still holds them, or a newer one of Redis",
@@ -56,6 +58,7 @@ const BRING_BACK: Readonly<Record<FaultKind, string>> = {
 /** What a person can do, after the fault itself. */
 export function cannotContinue(partition: number, fault: Fault): CannotContinue {
   const { kind, what } = fault;
+  if (kind === "rebuild unfinished") return new CannotContinue(`partition ${partition}: ${what}. End all engines, finish it with 'eddy recover ${partition} --rebuild', then start again`, fault);
   return new CannotContinue(
     `partition ${partition}: ${what}. Either ${BRING_BACK[kind]}, or decide with 'eddy recover': it shows what is lost if the partition ` +
     "keeps its state and goes on (--accept-data-loss), or begins anew from the oldest event (--rebuild). Then start again",
@@ -65,9 +68,18 @@ export function cannotContinue(partition: number, fault: Fault): CannotContinue 
 
 const instant = (ms: number): string => new Date(ms).toISOString();
 
+const REBUILDING = "being rebuilt: ";
+
+/** Stands in place of the log's identity while a partition is rebuilt: nobody may go on from what is half cleared. */
+export const duringRebuild = (log: string): string => REBUILDING + log;
+
+/** Null: no rebuild has been begun. */
+export const logBeforeRebuild = (log: string): string | null => (log.startsWith(REBUILDING) ? log.slice(REBUILDING.length) : null);
+
 /** Null: the log is the one that the position belongs to, and holds what comes next. */
 export async function logFault(meta: Pick<Meta, "log" | "offset" | "anchors">, info: LogInfo, log: Pick<EventLog, "at">): Promise<Fault | null> {
   if (meta.log === "") return null;
+  if (logBeforeRebuild(meta.log) !== null) return { kind: "rebuild unfinished", what: "a rebuild of this partition was begun and not finished" };
   if (meta.log !== info.identity) {
     return {
       kind: "log replaced",

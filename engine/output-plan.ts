@@ -142,7 +142,7 @@ async function readSurplus(partition: number, { quiet }: Meta, surplus: Meta["su
       last = output;
     }
   }
-  if (first?.number === from || (first === null && quiet > 0)) return { suppress, surplusEnds, quiet, expired: null };
+  if (first?.number === from) return { suppress, surplusEnds, quiet, expired: null };
   if (first === null || last === null) throw cannotContinue(partition, expired(partition, from, to));
   // The oldest one's record may have caused others, which were removed; the newest one's may have others still to come.
   const before = last.cause > first.cause ? first.cause : first.cause - 1;

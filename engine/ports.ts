@@ -183,7 +183,8 @@ export interface Member {
 export interface StateStore {
   /**
    * Says that a member lives for `leaseMs` more by the store's own clock, and what it holds; with 0 it leaves. Answers all
-   * whose lease has not run out, itself among them, in order of the bytes of their ids. Nothing else depends on it: claims
+   * whose lease has not run out, itself among them, in order of the bytes of their ids. All give the same lease; one that ends
+   * later than it would, since the store's clock went back, may be cut short. Nothing else depends on it: claims
    * and commits are what decides whose a partition is.
    */
   beat(member: string, holds: readonly number[], leaseMs: number): Promise<readonly Member[]>;

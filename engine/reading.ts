@@ -5,15 +5,20 @@
  * as far as the first; so nobody waits while theirs is read. A partition that goes over from one reader to the other skips
  * what it was offered before.
  *
+ * A partition whose queue is full and stays so - its output stream takes nothing, one of its customers has very much to do -
+ * is *parked* when it holds the others up: nothing is offered to it until it has worked off most of its queue; then it joins
+ * again where it stood.
+ *
  * What a partition has *seen* is up to where the log was handed out to it, its own records or others'. It never says more
  * than that: an idle partition records it as its position.
  */
 import { insist } from "./environment.js";
+import { heldUp, holdingUp, isDrained, isFull, look, type HeldUp } from "./held-up.js";
 import type { Anchor } from "./meta.js";
 import { passes, type EngineOptions, type Ports } from "./open-partition.js";
 import type { Environment } from "./environment.js";
 import { LogChanged, type LogReader, type LogRecord } from "./ports.js";
-import { SIZES } from "./sizes.js";
+import { SIZES, type Sizes } from "./sizes.js";
 import type { EngineStats } from "./stats.js";
 import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "./subjects.js";
 import type { Worker } from "./worker.js";
@@ -21,6 +26,7 @@ import type { Worker } from "./worker.js";
 const TAKE_AT_ONCE = 4096;
 const READ_TIMEOUT_MS = 1000;
 const FULL_PAUSE_MS = 1;
+const PARKED_PAUSE_MS = 10;
 /** Every so many records idle partitions are asked whether their position should be recorded. */
 const NUDGE_EVERY = 4096;
 /** So often each records how far it has seen, however few records came: the log may not keep them until many have. */
@@ -38,6 +44,7 @@ interface Lane {
   readonly places: (Place | null)[];
   sinceNudge: number;
   settledAt: number;
+  readonly heldUp: HeldUp;
   isOver: boolean;
 }
 
@@ -80,23 +87,51 @@ interface State {
   main: Lane | null;
   /** Catches up with the main one. */
   behind: Lane | null;
+  /** By partition. */
+  readonly parked: Map<number, Joining>;
+  isUnparking: boolean;
+  isOver: boolean;
 }
 
 const NOTHING: Anchor = { sequence: 0, stamp: 0 };
 
 export function startReading(parts: ReadingParts): Reading {
-  const s: State = { parts, main: null, behind: null };
+  const s: State = { parts, main: null, behind: null, parked: new Map(), isUnparking: false, isOver: false };
   return {
     place: () => ({ lane: null, through: NOTHING }),
     join: (joining) => join(s, joining),
     leave: (index, place) => leave(s, index, place),
     seen,
-    unread: ({ lane }) => lane?.reader?.lag ?? null,
-    lag: () => [s.main, s.behind].reduce<number | null>((most, lane) => (lane === null ? most : most === null || lane.reader === null ? null : Math.max(most, lane.reader.lag)), 0),
+    unread: (place) => place.lane === null ? unreadParked(s, place) : place.lane.reader?.lag ?? null,
+    lag: () => lag(s),
     async close() {
+      s.isOver = true;
+      s.parked.clear();
       await Promise.all([s.main, s.behind].map((lane) => (lane === null ? undefined : end(lane))));
     },
   };
+}
+
+/** What is known to be in the log, by whoever has read the furthest. */
+function newest({ main }: State): number | null {
+  return main === null || main.reader === null ? null : main.seen.sequence + main.reader.lag;
+}
+
+function unreadParked(s: State, place: Place): number | null {
+  const end = newest(s);
+  const isParked = [...s.parked.values()].some((parked) => parked.place === place);
+  return end === null || !isParked ? null : Math.max(0, end - place.through.sequence);
+}
+
+function lag(s: State): number | null {
+  let most = 0;
+  for (const lane of [s.main, s.behind]) {
+    if (lane === null) continue;
+    if (lane.reader === null) return null;
+    most = Math.max(most, lane.reader.lag);
+  }
+  for (const { place } of s.parked.values()) most = Math.max(most, unreadParked(s, place) ?? 0);
+  return most;
 }
 
 function seen({ lane, through }: Place): Anchor {
@@ -129,6 +164,7 @@ function open(s: State, from: number): Lane {
   const { partitions } = s.parts;
   const lane: Lane = {
     reader: null, seen: { sequence: from, stamp: 0 }, sinceNudge: 0, settledAt: s.parts.environment.seconds(), isOver: false,
+    heldUp: heldUp(s.parts.environment.seconds()),
     workers: new Array<Worker | null>(partitions).fill(null), offered: new Array<number>(partitions).fill(Infinity), places: new Array<Place | null>(partitions).fill(null),
   };
   follow(s, lane).catch((error: Error) => {
@@ -167,6 +203,7 @@ function move(from: Lane, to: Lane): void {
 
 function leave(s: State, index: number, place: Place): void {
   const { lane } = place;
+  if (s.parked.get(index)?.place === place) s.parked.delete(index);
   if (lane === null) return;
   detach(lane, index, place);
   if (lane.workers.some((worker) => worker !== null)) return;
@@ -176,6 +213,45 @@ function leave(s: State, index: number, place: Place): void {
   s.main = s.behind;
   s.behind = null;
 }
+
+/** Reading goes on without those that hold the others of this reader up. */
+function park(s: State, lane: Lane): void {
+  const { environment } = s.parts;
+  const sizes = sizesOf(s);
+  lane.heldUp.seconds = 0;
+  for (const worker of holdingUp(lane.workers, [s.main, s.behind].flatMap((each) => each?.workers ?? []), sizes)) {
+    const { index } = worker;
+    const from = [s.main, s.behind].find((each) => each?.workers[index] === worker);
+    const place = from?.places[index];
+    if (from === null || from === undefined || place === null || place === undefined || parkedBytes(s) + worker.backlogBytes > sizes.queueBytes) continue;
+    const offset = Math.max(from.offered[index] ?? 0, from.seen.sequence);
+    leave(s, index, place);
+    s.parked.set(index, { worker, offset, place });
+    environment.log("info", "a partition takes nothing more for now: the others are read on without it", { partition: index, waiting: worker.backlog });
+  }
+  if (s.parked.size > 0 && !s.isUnparking) void unpark(s);
+}
+
+/** Whoever has worked off most of their queue joins again. */
+async function unpark(s: State): Promise<void> {
+  const { environment, signal } = s.parts;
+  s.isUnparking = true;
+  while (s.parked.size > 0 && !s.isOver && !signal.aborted) {
+    await environment.pause(PARKED_PAUSE_MS, signal);
+    const drained = [...s.parked.values()].filter(({ worker }) => isDrained(worker, sizesOf(s)));
+    for (const { worker } of drained) s.parked.delete(worker.index);
+    join(s, drained);
+  }
+  s.isUnparking = false;
+}
+
+function parkedBytes({ parked }: State): number {
+  let bytes = 0;
+  for (const { worker } of parked.values()) bytes += worker.backlogBytes;
+  return bytes;
+}
+
+const sizesOf = ({ parts: { options } }: State): Sizes => options.sizes ?? SIZES;
 
 async function end(lane: Lane): Promise<void> {
   lane.isOver = true;
@@ -195,7 +271,9 @@ async function follow(s: State, lane: Lane): Promise<void> {
   }
   while (!lane.isOver && !signal.aborted) {
     tell(s, lane, reader); // also while reading pauses: then it matters most
-    if (isEnough(s, lane)) {
+    const isPaused = isEnough(s, lane);
+    if (look(lane.heldUp, lane.workers, isPaused, sizesOf(s), environment.seconds())) park(s, lane);
+    if (isPaused) {
       await environment.pause(FULL_PAUSE_MS, signal);
       continue;
     }
@@ -210,18 +288,18 @@ async function follow(s: State, lane: Lane): Promise<void> {
   }
 }
 
-/** So much is handed over and not taken yet that reading must pause. */
+/** So much is handed over and not taken yet that reading must pause. What is parked leaves the others half of the room at least. */
 function isEnough(s: State, lane: Lane): boolean {
-  const { queue, queueBytes } = s.parts.options.sizes ?? SIZES;
+  const sizes = sizesOf(s);
   let bytes = 0;
   for (const each of [s.main, s.behind]) {
     for (const worker of each?.workers ?? []) {
       if (worker === null) continue;
-      if (each === lane && worker.backlog > queue) return true;
+      if (each === lane && isFull(worker, sizes)) return true;
       bytes += worker.backlogBytes;
     }
   }
-  return bytes > queueBytes;
+  return bytes > Math.max(sizes.queueBytes - parkedBytes(s), sizes.queueBytes / 2);
 }
 
 const TICKS = `events.${TICK_TYPE}.`;
@@ -254,10 +332,15 @@ function dispatch(s: State, lane: Lane, records: readonly LogRecord[]): void {
 
 function tell(s: State, lane: Lane, reader: LogReader): void {
   const { stats } = s.parts;
-  for (const worker of lane.workers) {
-    const counted = worker === null ? undefined : stats.partitions.get(worker.index);
-    if (worker !== null && counted !== undefined) counted.lag = reader.lag + worker.backlog;
-  }
+  const lagging = (worker: Worker, unread: number): void => {
+    const counted = stats.partitions.get(worker.index);
+    if (counted !== undefined) counted.lag = unread + worker.backlog;
+  };
+  for (const worker of lane.workers) if (worker !== null) lagging(worker, reader.lag);
   stats.cachedCustomers = 0;
   for (const each of [s.main, s.behind]) for (const worker of each?.workers ?? []) stats.cachedCustomers += worker?.cachedCustomers ?? 0;
+  for (const { worker, place } of s.parked.values()) {
+    lagging(worker, unreadParked(s, place) ?? 0);
+    stats.cachedCustomers += worker.cachedCustomers;
+  }
 }

@@ -6,13 +6,13 @@
  * carry over what was committed and not published. A decision is one numbered commit under a claim of its own, so an engine
  * that still works on the partition is fenced off, and it is noted in the partition's field `recovered`.
  *
- * A rebuild first commits a position that belongs to no log: should it be cut short between clearing and its last commit,
- * the partition stands still until it is done again.
+ * A rebuild first commits that it has begun: should it be cut short before its last commit, the partition stands still until
+ * it is done again. That comes to the same, since the fields and the outbox are there until the last commit.
  */
-import { CannotContinue, logFault, outputsMissing, stateFault, type Fault } from "./continuity.js";
+import { CannotContinue, duringRebuild, logBeforeRebuild, logFault, outputsMissing, stateFault, type Fault } from "./continuity.js";
 import { anchorsField, readMeta, surplusField, type Meta } from "./meta.js";
 import { COMPARED_AT_ONCE, planOutputs, type OutputPlan } from "./output-plan.js";
-import { LogMissing, type EventLog, type LogInfo, type MetaFields, type Output, type OutputLog, type StateStore } from "./ports.js";
+import { LogMissing, type EventLog, type LogInfo, type MetaFields, type Output, type OutputLog, type StateStore, type Writer } from "./ports.js";
 import { SIZES } from "./sizes.js";
 
 export type Choice = "accept-data-loss" | "rebuild";
@@ -24,14 +24,20 @@ export interface RecoverPorts {
   readonly log: EventLog;
   readonly store: StateStore;
   readonly outputs: OutputLog;
-  /** Removes all that the store has of a partition but its row of fields. Safe to repeat. */
-  clear(partition: number): Promise<void>;
+  /**
+   * Removes all that the store has of a partition but its fields and its outbox. Safe to repeat. False: the partition is not
+   * that writer's any more, and what was still there is left alone.
+   */
+  clear(partition: number, writer: Writer): Promise<boolean>;
 }
 
 export interface Examined {
   readonly partition: number;
+  /** Where a rebuild was begun: as it was before. */
   readonly meta: Meta;
   readonly info: LogInfo;
+  /** A rebuild was begun: it must be finished. */
+  readonly unfinished: Fault | null;
   /** Of log and state. */
   readonly log: Fault | null;
   readonly outputs: Fault | null;
@@ -43,7 +49,13 @@ export interface Examined {
   readonly behind: number;
 }
 
-export const isFine = ({ log, outputs }: Examined): boolean => log === null && outputs === null;
+/** What keeps the partition from going on. */
+export const faultsOf = ({ unfinished, log, outputs }: Examined): readonly Fault[] => [unfinished, log, outputs].filter((fault) => fault !== null);
+
+export const isFine = (x: Examined): boolean => faultsOf(x).length === 0;
+
+/** What is half cleared cannot be kept. */
+export const choicesOf = (x: Examined): readonly Choice[] => (isFine(x) ? [] : x.unfinished === null ? ["accept-data-loss", "rebuild"] : ["rebuild"]);
 
 /** Changes nothing. Rejects with StateTooNew and MetaCorrupt as an engine's start does. */
 export async function examine(partition: number, ports: Omit<RecoverPorts, "clear">): Promise<Examined> {
@@ -51,18 +63,21 @@ export async function examine(partition: number, ports: Omit<RecoverPorts, "clea
   return examined(partition, meta, ports);
 }
 
-async function examined(partition: number, meta: Meta, { log, store, outputs }: Omit<RecoverPorts, "clear">): Promise<Examined> {
+async function examined(partition: number, stored: Meta, { log, store, outputs }: Omit<RecoverPorts, "clear">): Promise<Examined> {
   const info = await log.info();
+  const before = logBeforeRebuild(stored.log);
+  const unfinished = before === null ? null : await logFault(stored, info, log);
+  const meta = before === null ? stored : { ...stored, log: before };
   const published = await outputs.last(partition).catch(zeroWhereMissing);
   const fault = await logFault(meta, info, log) ?? stateFault(partition, meta, info, published);
   const behind = await resumeBehind(meta, info, fault, log);
   try {
     const plan = await planOutputs(partition, meta, store, outputs, SIZES);
-    return { partition, meta, info, log: fault, outputs: null, plan, published, behind };
+    return { partition, meta, info, unfinished, log: fault, outputs: null, plan, published, behind };
   } catch (error) {
     const found = error instanceof LogMissing ? outputsMissing(partition) : error instanceof CannotContinue ? error.fault : null;
     if (found === null) throw error;
-    return { partition, meta, info, log: fault, outputs: found, plan: null, published, behind };
+    return { partition, meta, info, unfinished, log: fault, outputs: found, plan: null, published, behind };
   }
 }
 
@@ -95,6 +110,7 @@ function goesOn(x: Examined): string {
         "among their customer's last 32";
     case "state lost":
       return `begins with event ${behind + 1} and with no customers: what went before is never counted`;
+    case "rebuild unfinished":
     case "outputs missing":
     case "outputs replaced":
     case "outputs lost":
@@ -140,6 +156,7 @@ export interface Decision {
 /** Rejects with CannotRecover where something else must be done first, or where somebody else took the partition meanwhile. */
 export async function decide(partition: number, { choice, token, now }: Decision, ports: RecoverPorts): Promise<Decided> {
   const before = await examine(partition, ports);
+  if (before.unfinished !== null && choice !== "rebuild") throw new CannotRecover(`partition ${partition}: ${before.unfinished.what}, so its state is no longer there to be kept: finish it with 'eddy recover ${partition} --rebuild'`);
   if (before.outputs?.kind === "outputs missing") throw new CannotRecover(`partition ${partition}: ${before.outputs.what}: do that first`);
   const claim = await ports.store.claim(partition, token);
   const x = await examined(partition, readMeta(claim.meta), ports);
@@ -147,8 +164,8 @@ export async function decide(partition: number, { choice, token, now }: Decision
   const outputs = await outputsAfter(x, choice, ports);
   const noted = noting(claim.meta, { at: new Date(now).toISOString(), choice, offset: x.meta.offset, log: x.log?.kind ?? "", outputs: x.outputs?.kind ?? "" });
   if (choice === "rebuild") {
-    await commit(1, [], { log: REBUILDING, ...noted });
-    await ports.clear(partition);
+    await commit(1, [], { log: duringRebuild(x.meta.log), ...noted });
+    if (!await ports.clear(partition, claim.writer)) throw takenMeanwhile(partition);
     const dropped = Object.fromEntries(Object.keys(claim.meta).map((name) => [name, ""]));
     await commit(2, outputs.outputs, { ...dropped, ...outputs.meta, ...beginning(x), ...noted });
   } else {
@@ -160,12 +177,11 @@ export async function decide(partition: number, { choice, token, now }: Decision
     const answer = await ports.store.commit({
       partition, writer: claim.writer, number: claim.number + by, states: [], wakes: [], segments: [], outputs, forget: 0, meta,
     });
-    if (answer === "lost" || answer === "moved") throw new CannotRecover(`partition ${partition}: an engine took it meanwhile: end all engines first, then decide again`);
+    if (answer === "lost" || answer === "moved") throw takenMeanwhile(partition);
   }
 }
 
-/** Belongs to no log. */
-const REBUILDING = "none: being rebuilt";
+const takenMeanwhile = (partition: number): CannotRecover => new CannotRecover(`partition ${partition}: an engine took it meanwhile: end all engines first, then decide again`);
 
 /** Behind which sequence the present log goes on with events that the state does not know. */
 async function resumeBehind(meta: Meta, info: LogInfo, fault: Fault | null, log: EventLog): Promise<number> {

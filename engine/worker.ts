@@ -146,7 +146,7 @@ export function startWorker(parts: WorkerParts): Worker {
   const s: State = {
     parts, queue: [], head: 0, queueBytes: 0, works: [], worksBytes: 0, work: bell(), published: bell(), toPublish: bell(),
     number: parts.number, nextOutput: parts.outputPlan.next, suppress: parts.outputPlan.suppress, surplus: parts.outputPlan.surplus,
-    anchors: parts.meta.anchors, last: parts.meta.anchors[0] ?? { sequence: parts.meta.offset, stamp: 0 }, committed: parts.meta.offset,
+    anchors: parts.meta.anchors, last: positionOf(parts.meta), committed: parts.meta.offset,
     fieldsPending: { ...firstFields(parts), ...beganField(parts.meta, parts.compiled.program.hash) }, countsAnew: parts.layouts.figures.rankings,
     commitOnItsWay: null, commitFailed: false, commitIsSweep: false, inBatch: false,
     wants: null, sweepCursor: null, sweepAnew: false, batchesSincePage: 0,
@@ -416,7 +416,7 @@ function prepare(s: State): Prepared {
   const number = ++s.number;
   const through = reached(s);
   const pending = takePending(partition, number);
-  const anchors = s.anchors[0]?.sequence === through.sequence ? s.anchors : [through, ...s.anchors].slice(0, 3);
+  const anchors = s.anchors[0]?.sequence === through.sequence || through.stamp === UNKNOWN_STAMP ? s.anchors : [through, ...s.anchors].slice(0, 3);
   // What a sweep brings about has no place of its own in the log: it may come again later than it came first.
   const surplus = partition.offset >= parts.outputPlan.surplusEnds && !isSweeping(s) ? null : s.surplus;
   const { population } = partition;
@@ -467,6 +467,12 @@ async function commit(s: State, { built, said, through, clock, toSay }: Prepared
   }
   s.commitOnItsWay = null;
 }
+
+/** Of a record that this process has not seen. It says nothing of the log. */
+const UNKNOWN_STAMP = 0;
+
+/** Most often there is an anchor; a person who decides to go on elsewhere leaves none. */
+const positionOf = ({ offset, anchors: [newest] }: Meta): Anchor => (newest?.sequence === offset ? newest : { sequence: offset, stamp: UNKNOWN_STAMP });
 
 /** How far the partition has come: with nothing left to do, as far as anybody's records were handed out. */
 function reached(s: State): Anchor {

@@ -20,7 +20,7 @@
  * 1.2 to 3 million a second; a commit of 400 customers with 100 wakes, 80 changes of membership and 40 outputs 5 to 8 ms,
  * of one customer 0.1 ms; `load` of 400 customers 0.9 ms; `publish` 120,000 to 260,000 a second.
  */
-import type { ClockKind, StateStore } from "../../engine/ports.js";
+import type { ClockKind, StateStore, Writer } from "../../engine/ports.js";
 import { bootId } from "./boot.js";
 import { clearPartition } from "./clear.js";
 import { lockForEngine } from "./engine-lock.js";
@@ -68,7 +68,7 @@ export interface Embedded {
   readonly store: StateStore;
   readonly outputs: EmbeddedOutputLog;
   /** Removes a partition's state (clear.ts). */
-  clear(partition: number): Promise<void>;
+  clear(partition: number, writer: Writer): Promise<boolean>;
   /** Resolves when all that was written up to now is on the disk and survives a power cut. */
   settled(): Promise<void>;
   /** Closes all three, brings what was written to the disk, lets go of the folder. */
@@ -104,7 +104,7 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
     let closing: Promise<void> | null = null;
     return {
       log, store, outputs,
-      clear: async (partition) => clearPartition(folder, partition),
+      clear: async (partition, writer) => clearPartition(folder, partition, writer),
       settled: () => folder.settled(),
       close: () => (closing ??= (async () => {
         for (const port of [log, store, outputs]) await port.close();

@@ -10,7 +10,7 @@
  *
  * Replies are slices of the received bytes; whoever keeps a state for long should keep what it unpacked.
  */
-import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake } from "../../engine/ports.js";
+import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake, Writer } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
 import { clearPartition } from "./clear.js";
 import { writeCommit } from "./commit-command.js";
@@ -33,7 +33,7 @@ export interface OpenedStore {
   /** Sentences about settings that are unwise. */
   readonly warnings: readonly string[];
   /** Removes a partition's state (clear.ts). */
-  clear(partition: number): Promise<void>;
+  clear(partition: number, writer: Writer): Promise<boolean>;
 }
 
 /** Connects, checks the server, loads the functions. Throws StoreUnavailable or StoreRefused, and then keeps nothing open. With the wall clock, the server's is held against it. */
@@ -44,7 +44,7 @@ export async function openRedisStore(options: ConnectionOptions, now: (() => num
     warnings.push(...await ensureFunctions(connection));
     const partitions = await readPartitions(connection);
     if (partitions !== null) await checkKeys(connection, partitions);
-    return { store: redisStore(connection, partitions), partitions, warnings, clear: (partition) => clearPartition(connection, partition) };
+    return { store: redisStore(connection, partitions), partitions, warnings, clear: (partition, writer) => clearPartition(connection, partition, writer) };
   } catch (error) {
     await connection.close();
     throw error;

@@ -21,7 +21,7 @@ import { startRedis } from "../servers/redis.js";
 import type { RedisServer } from "../servers/redis.js";
 
 /** After a change of the functions: raise VERSION, then put version and digest here. */
-const RELEASED = { version: 3, digest: "b6adc7868ac7750f" };
+const RELEASED = { version: 4, digest: "8b8d7b9adb525572" };
 
 test("a change of the functions raises their version", () => {
   const digest = createHash("sha256").update(LIBRARY).digest("hex").slice(0, 16);
@@ -104,6 +104,43 @@ describe("set-up and reader", () => {
     }
     await admin.set("eddy:partitions", "many");
     await expect(readPartitions(connection)).rejects.toThrow(/something else under eddy:partitions/);
+  });
+
+  test("a partition's state is removed, but not its fields and its outbox, and only for its writer", async () => {
+    await setupStore(connection, { partitions: 2 });
+    const { store, clear } = await openRedisStore({ url: server.url });
+    const fill = async (p: number) => {
+      const { writer } = await store.claim(p, "w");
+      await store.commit({
+        partition: p, writer, number: 1, states: [["ann", Buffer.from("x")]], wakes: [["ann", 5]], segments: [{ segment: "s", add: ["ann"], remove: [] }], forget: 0,
+        counts: [{ ranking: "r", forget: true, changes: [[1, 1]] }], outputs: [{ number: 1, subject: `actions.${p}.a`, id: "1", cause: 1, body: "{}" }], meta: { offset: "1" },
+      });
+      return writer;
+    };
+    const [writer] = [await fill(0), await fill(1)];
+    const keys = async (p: number) => (await admin.keys(`eddy:{${p}}:*`)).sort();
+    const all = await keys(0);
+    expect(all.length).toBe(6);
+    expect(await clear(0, { ...writer, token: "x" })).toBe(false);
+    expect(await clear(0, { ...writer, epoch: writer.epoch + 1 })).toBe(false);
+    expect(await keys(0)).toEqual(all);
+    expect(await clear(0, writer)).toBe(true);
+    expect(await clear(0, writer)).toBe(true);
+    expect(await keys(0)).toEqual(["eddy:{0}:meta", "eddy:{0}:outbox"]);
+    expect((await keys(1)).length).toBe(6);
+    await store.claim(0, "another");
+    await admin.set("eddy:{0}:since", "then");
+    expect(await clear(0, writer)).toBe(false);
+    expect(await admin.get("eddy:{0}:since")).toBe("then");
+    await store.close();
+  });
+
+  test("the server's clock goes back: the dead do not live on for as long as that", async () => {
+    await setupStore(connection, { partitions: 2 });
+    const store = redisStore(connection);
+    await admin.hset("eddy:members", "dead", `${Date.now() + 3_600_000}:0,1`); // five seconds, an hour ahead
+    expect(await store.beat("me", [], 200)).toEqual([{ id: "dead", holds: [0, 1] }, { id: "me", holds: [] }]);
+    await expect.poll(() => store.beat("me", [], 200), { timeout: 5000, interval: 50 }).toEqual([{ id: "me", holds: [] }]);
   });
 
   test("the reader finds what commits wrote, in the customer's partition", async () => {

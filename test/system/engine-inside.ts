@@ -6,6 +6,7 @@ import type { Place as Where } from "../../cli/place.js";
 import { compileProgram } from "../../dsl/compile.js";
 import { compile } from "../../engine/compile/compiled.js";
 import { startEngine } from "../../engine/engine.js";
+import { SIZES, type Sizes } from "../../engine/sizes.js";
 import { engineStats, type EngineStats } from "../../engine/stats.js";
 
 export interface InsideEngine {
@@ -24,13 +25,15 @@ export interface InsideEngine {
 export interface InsideOptions {
   readonly rules: string;
   readonly keepPublished?: number;
+  readonly maxOutbox?: number;
+  readonly sizes?: Partial<Sizes>;
   /** Stands in for the clock that measures. */
   readonly seconds?: () => number;
 }
 
 const nothing = (): void => undefined;
 
-export async function startInside(where: Where, { rules, keepPublished = 10_000, seconds }: InsideOptions): Promise<InsideEngine> {
+export async function startInside(where: Where, { rules, keepPublished = 10_000, maxOutbox = 50_000, sizes, seconds }: InsideOptions): Promise<InsideEngine> {
   const { program, diagnostics } = compileProgram([{ file: "rules.eddy", text: rules }]);
   if (program === null) throw new Error(JSON.stringify(diagnostics));
   const ports = await openPorts(where, { now: Date.now });
@@ -38,7 +41,7 @@ export async function startInside(where: Where, { rules, keepPublished = 10_000,
   const told = (message: string, fields?: object): void => void said.push(fields === undefined ? message : `${message} ${JSON.stringify(fields)}`);
   const log: Log = { debug: nothing, info: nothing, warn: told, error: told, with: () => log };
   const stats = engineStats();
-  const options = { cacheCustomers: 50_000, limits: { maxOutbox: 50_000, keepPublished }, partitions: ports.partitions };
+  const options = { cacheCustomers: 50_000, limits: { maxOutbox, keepPublished }, partitions: ports.partitions, ...(sizes === undefined ? {} : { sizes: { ...SIZES, ...sizes } }) };
   const engine = startEngine(compile(program), ports, options, { ...engineEnvironment({ now: Date.now }, log), ...(seconds === undefined ? {} : { seconds }) }, stats);
   return {
     stats, said,

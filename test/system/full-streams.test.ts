@@ -8,6 +8,7 @@ import { listen } from "./listener.js";
 import { scrape } from "./metrics.js";
 import { serversPlace, type Servers } from "./places.js";
 import { until } from "./progress.js";
+import { openShop } from "./shop-place.js";
 
 const SETTINGS = { partitions: 2, clock: "broker" } as const;
 const RULES = 'event order_placed { total: number }\nrule thanks { on order_placed  emit "thanks" { total: event.total } }\n';
@@ -67,4 +68,28 @@ test("the event stream is full: POST /events answers 429 and when to come again;
   await place.link.nc.flush();
   expect((await post("2")).status).toBe(202);
   await outside.message("the action", ({ event }) => event.cause === "2");
+}, 60_000);
+
+// What waits grows beyond all that a partition may have before it: its outbox, its queue.
+test("a partition whose output stream stays full does not hold up the others; with room it does all it was to do, each once", async () => {
+  const shop = await openShop();
+  try {
+    const manager = await shop.place.link.nc.jetstreamManager();
+    const { config } = await manager.streams.info("OUT_0");
+    await manager.streams.update("OUT_0", { ...config, max_msgs: 3 });
+    await shop.start({ maxOutbox: 20, sizes: { queue: 50 } });
+    let rounds = 0;
+    for (; rounds < 1_500; rounds += 300) {
+      await shop.orders(300);
+      await until("the other partition has done all of its own", async () => (await shop.place.ports.outputs.last(1)) === rounds + 300);
+    }
+    expect(await shop.place.ports.outputs.last(0)).toBe(3);
+    // Far more is before it than a partition that is read for is handed at all.
+    await until("it is said how much waits", () => (shop.engine.stats.partitions.get(0)?.lag ?? 0) > 1_000);
+    await manager.streams.update("OUT_0", { ...config, max_msgs: -1 });
+    await shop.worked((await shop.place.ports.log.info()).last);
+    for (const p of [0, 1]) expect((await shop.said(p)).map((each) => each.split(":")[1])).toEqual(Array.from({ length: rounds }, (_, n) => String(n + 1)));
+  } finally {
+    await shop.dispose();
+  }
 }, 60_000);

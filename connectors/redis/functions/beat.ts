@@ -4,7 +4,8 @@
  *
  * One hash: id to `<end of the lease>:<partitions>`. The clock is the server's own, read off the expiry that the key is
  * given anyhow: TIME would need a permission that users of earlier versions were not given. With the last lease the key
- * goes by itself.
+ * goes by itself. A lease that ends later than a new one would is of before that clock went back: it is cut down to a new one,
+ * or the dead would keep their partitions for as long as it went back.
  */
 export const beatLua = String.raw`
 redis.register_function('eddy_beat', function(keys, args)
@@ -19,6 +20,10 @@ redis.register_function('eddy_beat', function(keys, args)
   for i = 1, #all, 2 do
     local ends, held = string.match(all[i + 1], '^(%d+):([%d,]*)$')
     ends = natural(ends) or 0
+    if lease > 0 and ends > now + lease then
+      ends = now + lease
+      redis.call('HSET', members, all[i], decimal(ends) .. ':' .. held)
+    end
     if ends > now then
       last = math.max(last, ends)
       reply[#reply + 1] = all[i]

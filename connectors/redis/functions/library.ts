@@ -8,12 +8,13 @@
  */
 import { beatLua } from "./beat.js";
 import { claimLua } from "./claim.js";
+import { clearLua } from "./clear.js";
 import { commitLua } from "./commit.js";
 import { outboxLua } from "./outbox.js";
 import { sharedLua } from "./shared.js";
 import { wakesLua } from "./wakes.js";
 
-export const VERSION = 3;
+export const VERSION = 4;
 
 const versionLua = `
 redis.register_function{
@@ -23,4 +24,4 @@ redis.register_function{
 }
 `;
 
-export const LIBRARY = ["#!lua name=eddy", versionLua, sharedLua, claimLua, commitLua, wakesLua, outboxLua, beatLua].join("\n");
+export const LIBRARY = ["#!lua name=eddy", versionLua, sharedLua, claimLua, commitLua, clearLua, wakesLua, outboxLua, beatLua].join("\n");
