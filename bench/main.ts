@@ -6,6 +6,7 @@
  *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
  *   npm run bench -- pressure|timers [--customers 1000000]      minutes; only when named
  *   npm run bench -- faults [--faults 220] [--events 100000] …  see faults.ts; only when named
+ *   npm run bench -- regression --between OLDER --and NEWER [--only core …] [--rounds 5]     two commits; see regression.ts
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -21,6 +22,7 @@ import { latency } from "./latency.js";
 import { memory } from "./memory.js";
 import { plotPredicates, predicates } from "./predicates.js";
 import { pressure } from "./pressure.js";
+import { regression } from "./regression.js";
 import { replay } from "./replay.js";
 import { plotRules, rules } from "./rules.js";
 import { simulate } from "./simulate.js";
@@ -33,6 +35,7 @@ const { values, positionals: asked } = parseArgs({
   options: {
     json: { type: "string", default: "bench/out/figures.json" }, plots: { type: "boolean", default: false },
     minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" },
+    between: { type: "string", default: "HEAD~1" }, and: { type: "string", default: "HEAD" }, rounds: { type: "string", default: "5" },
     engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, embedded: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
   },
 });
@@ -61,6 +64,7 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
 const ONLY_WHEN_NAMED: typeof BENCHES = {
   fuzz: () => fuzz(minutes(5), Number(values.seed)),
   simulate: () => simulate(minutes(5), Number(values.seed)),
+  regression: () => regression({ older: values.between, newer: values.and, benches: values.only.length > 0 ? values.only : ["core"], rounds: Number(values.rounds) }),
   pressure: () => pressure(Number(values.customers), 200_000),
   timers: () => timers(Number(values.customers)),
   faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults), only: values.only }) : faults({

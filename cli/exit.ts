@@ -30,7 +30,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
  * would load every connector for every command.
  */
 const SURROUNDINGS: ReadonlySet<string> = new Set([
-  "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreRefused",
+  "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreFull", "StoreRefused",
   "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "WorkerFailed", "CannotContinue", "CannotRecover",
   "InvalidToken", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);

@@ -38,6 +38,8 @@ export interface View {
 export interface Membership {
   readonly id: string;
   readonly sharing: Sharing;
+  /** Why the store took nothing at the last beat; null: it did. */
+  readonly unheard: StoreUnavailable | null;
   /** Null: the store does not answer. Rejects when it never will. */
   beat(partitions: number, holds: readonly number[]): Promise<View | null>;
   /** Lets the others know at once; says nothing when that fails. */
@@ -56,6 +58,7 @@ export function joinMembers(store: StateStore, environment: Environment, program
   let before: readonly Member[] = [];
   let heardAt: number | null = null;
   let hasAsked = false;
+  let unheard: StoreUnavailable | null = null;
   /** Each once, and not for longer when the store stays hard to reach: some have really gone. */
   let missed: readonly { readonly member: Member; readonly until: number }[] = [];
   let owners: readonly string[] = [];
@@ -72,15 +75,18 @@ export function joinMembers(store: StateStore, environment: Environment, program
 
   return {
     id, sharing,
+    get unheard() { return unheard; },
     async beat(partitions, holds) {
       let living: readonly Member[];
       hasAsked = true;
       try {
         living = await withoutTheGone(await store.beat(id, holds, sharing.leaseMs));
       } catch (error) {
-        if (error instanceof StoreUnavailable) return null;
-        throw error;
+        if (!(error instanceof StoreUnavailable)) throw error;
+        unheard = error;
+        return null;
       }
+      unheard = null;
       const now = environment.seconds();
       if (heardAt !== null && now - heardAt > sharing.leaseMs / 2000) {
         const until = now + (BEATS_TO_RETURN * sharing.beatMs) / 1000;

@@ -256,6 +256,8 @@ export class LogClosed extends Error { override readonly name = "LogClosed"; }
 /** The log has not been set up; the message names the command that does it. */
 export class LogMissing extends Error { override readonly name = "LogMissing"; }
 /** No connection, or no answer in time. A commit may have happened; sending it again is safe. */
-export class StoreUnavailable extends Error { override readonly name = "StoreUnavailable"; }
-/** The store can never do this (wrong configuration, malformed arguments, no space). Needs a person. */
+export class StoreUnavailable extends Error { override readonly name: string = "StoreUnavailable"; }
+/** It answers, and takes nothing until somebody makes room. Nothing has happened; sending it again is safe. */
+export class StoreFull extends StoreUnavailable { override readonly name = "StoreFull"; }
+/** The store can never do this (wrong configuration, malformed arguments, no space where starting again is safer than waiting). Needs a person. */
 export class StoreRefused extends Error { override readonly name = "StoreRefused"; }

@@ -10,7 +10,7 @@ import { insist, type Environment } from "./environment.js";
 import { startHolding, type Holding } from "./holding.js";
 import { programOf, type Membership, type View } from "./membership.js";
 import { passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
-import type { ConnectionState } from "./ports.js";
+import { StoreFull, type ConnectionState } from "./ports.js";
 import { startReading, type Reading } from "./reading.js";
 import { CannotContinue } from "./recovery.js";
 import { forgetPartition, type EngineStats } from "./stats.js";
@@ -28,6 +28,8 @@ export interface Session {
 const READY_LAG = 10_000;
 /** While others are to give something up, it asks so much more often. */
 const SOONER = 4;
+/** So often a store that takes nothing is told of. */
+const SAY_FULL_SECONDS = 60;
 
 interface State {
   readonly shared: Shared;
@@ -126,11 +128,19 @@ async function share(s: State): Promise<void> {
   const { shared: { environment, info }, membership, holding, over: { signal } } = s;
   const { beatMs } = membership.sharing;
   let programs = "";
+  let saidFullAt = -Infinity;
   for (let beat = 1; !signal.aborted; beat++) {
     s.hasNews = false;
     const view = await unless(signal, membership.beat(info.partitions, holding.held()));
     if (signal.aborted) return;
     let pauseMs = beatMs;
+    if (membership.unheard instanceof StoreFull && environment.seconds() - saidFullAt >= SAY_FULL_SECONDS) {
+      environment.log("error", "the store takes nothing: nothing is committed until there is room, and nothing is lost meanwhile", { reason: membership.unheard.message });
+      saidFullAt = environment.seconds();
+    } else if (membership.unheard === null && saidFullAt > -Infinity) {
+      environment.log("info", "the store takes what is written again");
+      saidFullAt = -Infinity;
+    }
     if (view !== null) {
       s.view = view;
       const next = holding.follow(view, beat);
@@ -171,10 +181,10 @@ async function unless<T>(signal: AbortSignal, answer: Promise<T>): Promise<T | n
   }
 }
 
-function notReady({ view, holding, reading }: State): string[] {
+function notReady({ view, holding, reading, membership: { unheard } }: State): string[] {
   const lag = reading.lag();
   return [
-    ...(view === null ? ["the store has not said yet who else is at work"] : []), ...holding.notReady(),
+    ...(unheard === null ? [] : [unheard.message]), ...(view === null ? ["the store has not said yet who else is at work"] : []), ...holding.notReady(),
     ...(lag === null ? ["the event log is not open yet"] : lag > READY_LAG ? [`${lag} events are waiting`] : []),
   ];
 }

@@ -1,13 +1,17 @@
 /**
- * What an error of Redis or of the connection means: StoreUnavailable (ask again) or StoreRefused (needs a person).
+ * What an error of Redis or of the connection means: StoreUnavailable (ask again; StoreFull: until a person has made room)
+ * or StoreRefused (needs a person, and another start).
  * The one place that decides it. Messages name the address and what to do, never user names or passwords.
  */
-import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
+import { StoreFull, StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 
 /** Replies that pass by themselves: the server is starting, failing over, moving slots or busy. */
 const PASSING: ReadonlySet<string> = new Set([
   "ASK", "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOREPLICAS", "READONLY", "TRYAGAIN", "UNKILLABLE",
 ]);
+
+/** Redis answers and reads, and writes nothing. */
+const FULL: ReadonlySet<string> = new Set(["MISCONF", "OOM"]);
 
 /** What the user that Eddy connects as must be allowed, in the words of ACL SETUSER. */
 export const PERMISSIONS = "~eddy:* +@read +@write +@scripting +@connection +info +cluster|slots +cluster|info";
@@ -50,7 +54,8 @@ export function storeFailure(error: unknown, address: string): StoreUnavailable 
     return new StoreUnavailable(`Redis at ${address} cannot answer now: ${message}`);
   }
   const advice = NO_FUNCTION.test(message) ? LACKS_FUNCTION : ADVICE[SCRIPT_DENIED.test(message) ? "NOPERM" : code];
-  return new StoreRefused(`Redis at ${address} refuses: ${advice === undefined ? message : `${advice} (${message})`}`);
+  const text = `Redis at ${address} refuses: ${advice === undefined ? message : `${advice} (${message})`}`;
+  return FULL.has(code) ? new StoreFull(text) : new StoreRefused(text);
 }
 
 /** An answer of the server, rather than a failure to get one. */

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Commit, ConnectionState, StateStore, Writer } from "../../engine/ports.js";
-import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
+import { StoreFull, StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 import { writeCommit } from "../../connectors/redis/commit-command.js";
 import type { ConnectionOptions } from "../../connectors/redis/connection.js";
 import { PERMISSIONS } from "../../connectors/redis/failures.js";
@@ -245,8 +245,10 @@ describe("on one server", () => {
     await admin.config("SET", "maxmemory", "1mb");
     try {
       const failure = await store.commit(fullCommit(writer, 2)).catch((error: unknown) => error);
-      expect(failure).toBeInstanceOf(StoreRefused);
+      expect(failure).toBeInstanceOf(StoreFull);
       expect(String(failure)).toMatch(/maxmemory.*OOM/);
+      await expect(store.claim(P, "w2")).rejects.toBeInstanceOf(StoreFull);
+      await expect(store.beat("m", [P], 1000)).rejects.toBeInstanceOf(StoreFull);
       expect(await dumpOf(admin)).toEqual(before);
     } finally {
       await admin.config("SET", "maxmemory", "0");
@@ -520,7 +522,7 @@ describe("servers that refuse", () => {
     await admin.bgsave();
     while (!(await admin.info("persistence")).includes("rdb_last_bgsave_status:err")) await new Promise((resolve) => setImmediate(resolve));
     const failure = await store.commit(fullCommit(writer, 1)).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(StoreRefused);
+    expect(failure).toBeInstanceOf(StoreFull);
     expect(String(failure)).toMatch(/disk.*MISCONF/);
     expect((await store.meta(P)).number).toBe(0);
     mkdirSync(server.folder);
