@@ -2,9 +2,9 @@
  * Opens the ports that a command works with, on servers or embedded. The only place that knows which adapters there are;
  * their code is loaded when it is needed.
  */
-import type { EventLog, OutputLog, StateStore, Writer } from "../engine/ports.js";
+import type { EventLog, LogInfo, OutputLog, StateStore, Writer } from "../engine/ports.js";
 import { LogUnavailable, StoreUnavailable } from "../engine/ports.js";
-import { pause } from "./environment.js";
+import { aborted, pause } from "./environment.js";
 import { ConfigurationError } from "./exit.js";
 import type { Log } from "./logging.js";
 import type { Place } from "./place.js";
@@ -59,8 +59,8 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
       await opened.close();
     };
     try {
-      const { partitions: wanted } = await opened.log.info();
-      if (partitions !== wanted) throw apart(opened.where, wanted, partitions);
+      const info = await opened.log.info();
+      if (partitions !== info.partitions) throw apart(opened.where, info, partitions);
       const weak = options.engine === true ? await brokerWeaknesses(opened.link, options.now) : [];
       return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], clear, close };
     } catch (error) {
@@ -74,12 +74,13 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
   }
 }
 
-function apart(where: string, wanted: number, found: number | null): ConfigurationError {
-  return new ConfigurationError(
-    found === null
-      ? `Redis has not been set up for ${where}: run "eddy setup" with both addresses`
-      : `Redis was set up for ${found} partitions, ${where} for ${wanted}: they do not belong together`,
-  );
+function apart(where: string, { partitions, last }: LogInfo, found: number | null): ConfigurationError {
+  if (found !== null) return new ConfigurationError(`Redis was set up for ${found} partitions, ${where} for ${partitions}: they do not belong together`);
+  const what = `Redis has not been set up for ${where}`;
+  // After an accident somebody reads this at night: the cure for a new place is not the first thing to do then.
+  return new ConfigurationError(last === 0 ? `${what}: run "eddy setup" with both addresses` :
+    `${what}, which has taken ${last} events already. If Redis was emptied, bring a backup back; if this is another Redis, give the address of the right one. ` +
+    "Otherwise run \"eddy setup\" with both addresses: then the state is built from the events that the log holds");
 }
 
 async function openFolder(folder: string, { now, create = false, engine = false, takeOver = false }: OpenOptions): Promise<OpenedPorts> {
@@ -114,13 +115,21 @@ function mayComeBack(error: unknown): error is Error {
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Opens again and again until the servers are there. Null: the signal came first. Throws what needs a person. */
-export async function openPatiently<Opened>(open: () => Promise<Opened>, log: Log, signal: AbortSignal): Promise<Opened | null> {
+/**
+ * Opens again and again until the servers are there. Null: the signal came first; an attempt that is under way then is not
+ * waited for, since nothing has begun yet. Throws what needs a person.
+ */
+export function openPatiently<Opened>(open: () => Promise<Opened>, log: Log, signal: AbortSignal): Promise<Opened | null> {
+  return Promise.race([attempts(open, log, signal), aborted(signal).then(() => null)]);
+}
+
+async function attempts<Opened>(open: () => Promise<Opened>, log: Log, signal: AbortSignal): Promise<Opened | null> {
   for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
     try {
       return await open();
     } catch (error) {
       if (!mayComeBack(error)) throw error;
+      if (signal.aborted) return null;
       log.warn(error.message, { againInMs: pauseMs });
       await pause(pauseMs, signal);
     }

@@ -60,13 +60,18 @@ function show(examined: readonly Examined[], ports: OpenedPorts, json: boolean, 
 
 function readable(x: Examined): string {
   const lines: string[] = [];
-  if (isFine(x)) lines.push(`partition ${x.partition}: can go on behind event ${whole(x.meta.offset)}, with ${whole(x.published)} outputs published`);
+  if (isFine(x)) lines.push(`partition ${x.partition}: ${goingOn(x)}`);
   else {
     for (const fault of faultsOf(x)) lines.push(`partition ${x.partition}: ${fault.what}`);
     for (const choice of choicesOf(x)) lines.push(`  eddy recover ${x.partition} --${choice}`, `    ${consequence(x, choice)}`);
   }
   for (const note of notesOf(x.meta.fields)) lines.push(`  decided ${note.at}: ${note.choice}, at event ${whole(note.offset)}${[note.log, note.outputs].filter((kind) => kind !== "").map((kind) => ` (${kind})`).join("")}`);
   return lines.join("\n");
+}
+
+function goingOn({ meta, published }: Examined): string {
+  if (meta.offset > 0) return `can go on behind event ${whole(meta.offset)}, with ${whole(published)} outputs published`;
+  return `can begin with the oldest event${published === 0 ? "" : `, and says nothing again of the ${whole(published)} outputs that are published`}`;
 }
 
 function asJson(x: Examined): unknown {

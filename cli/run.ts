@@ -7,7 +7,7 @@ import { startEngine } from "../engine/engine.js";
 import { engineStats } from "../engine/stats.js";
 import type { CommandCall } from "./commands.js";
 import type { Configuration } from "./config.js";
-import { engineEnvironment } from "./environment.js";
+import { aborted, engineEnvironment } from "./environment.js";
 import { ConfigurationError, EXIT, explain, type ExitCode } from "./exit.js";
 import { processIdentity } from "./identity.js";
 import type { Io } from "./io.js";
@@ -42,9 +42,11 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
   const monitor = await startMonitor({ listen, stats, program, log });
   try {
     const options = { now: io.now, create: true, engine: true, takeOver: configuration.get("take-over") ?? false };
-    // An attempt that is under way when the signal comes is not waited for: nothing has begun yet.
-    const ports = await Promise.race([openPatiently(() => openPorts(place, options), log, ending.signal), aborted(ending.signal).then(() => null)]);
-    if (ports === null) return EXIT.ok;
+    const ports = await openPatiently(() => openPorts(place, options), log, ending.signal);
+    if (ports === null) {
+      log.info("ended before the servers were there");
+      return EXIT.ok;
+    }
     for (const warning of ports.warnings) log.warn(warning);
     monitor.opened(ports);
     try {
@@ -80,12 +82,5 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
 export function programLog(configuration: Configuration, io: Io): Log {
   return createLog({
     level: configuration.get("log-level") ?? "info", to: io.stderr, readable: io.terminal, stacks: io.environment["EDDY_DEBUG"] === "1",
-  });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

@@ -55,5 +55,6 @@ if (parentPort !== null) {
   const tell = (report: Report): void => port.postMessage(report);
   work(port, workerData as Assignment)
     .then(() => tell({ k: "ended" }), (error: Error) => tell({ k: "failed", reason: explain(error), stack: error.stack ?? error.message }))
-    .finally(() => port.close());
+    // An attempt to open the ports may still be under way.
+    .finally(() => process.exit());
 }

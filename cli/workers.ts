@@ -11,6 +11,7 @@ import type { Compiled } from "../engine/compile/compiled.js";
 import { mergeStats } from "../engine/merged-stats.js";
 import { report, type Report as Figures } from "../engine/population/report.js";
 import type { EngineStats } from "../engine/stats.js";
+import { pause } from "./environment.js";
 import type { Log } from "./logging.js";
 import type { Assignment, Order, Report } from "./worker-messages.js";
 
@@ -20,7 +21,7 @@ export class WorkerFailed extends Error { override readonly name = "WorkerFailed
 export interface Workers {
   notReady(): readonly string[];
   figures(): Figures;
-  /** Brings the counts up to date, as far as the threads answer. */
+  /** Brings the counts up to date, as far as the threads answer in time. */
   count(): Promise<void>;
   stop(): Promise<void>;
   /** Settles when all have ended; rejects with what the first that failed has failed of. */
@@ -34,6 +35,9 @@ interface Thread {
   counted: { readonly request: number; readonly resolve: () => void } | null;
   isOver: boolean;
 }
+
+/** Who asks for the metrics gets those of before of a thread that is busy for so long. */
+const ANSWER_WITHIN_MS = 1000;
 
 const withStack = (what: string, stack: string): Error => Object.assign(new Error(`${what}: ${stack.split("\n")[0] ?? ""}`), { stack: `${what}: ${stack}` });
 
@@ -83,12 +87,15 @@ export function startWorkers(count: number, compiled: Compiled, assignment: Assi
     figures: () => report(compiled, [...stats.sums.values()]),
     async count() {
       request++;
-      await Promise.all(threads.map((thread) => new Promise<void>((resolve) => {
+      const patience = new AbortController();
+      const all = Promise.all(threads.map((thread) => new Promise<void>((resolve) => {
         thread.counted?.resolve();
         thread.counted = { request, resolve };
         if (thread.isOver) resolve();
         else order(thread, { k: "count", request });
       })));
+      await Promise.race([all, pause(ANSWER_WITHIN_MS, patience.signal)]);
+      patience.abort();
       mergeStats(stats, threads.flatMap((thread) => thread.stats ?? []));
     },
     stop() {

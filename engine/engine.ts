@@ -9,7 +9,7 @@ import type { Compiled } from "./compile/compiled.js";
 import type { Environment } from "./environment.js";
 import type { EngineOptions, Ports } from "./open-partition.js";
 import { SHARING, joinMembers } from "./membership.js";
-import { StoreMoved } from "./ownership.js";
+import { OutputsMoved, StoreMoved } from "./ownership.js";
 import { LogChanged } from "./ports.js";
 import { report, type Report } from "./population/report.js";
 import { openSession, type Session } from "./session.js";
@@ -30,6 +30,11 @@ export interface Engine {
 
 const BEGIN_AGAIN_AFTER_MS = 100;
 
+function whatMoved(error: StoreMoved | LogChanged): string {
+  if (error instanceof LogChanged) return "the event log is not what it was";
+  return error instanceof OutputsMoved ? "an output stream is not what it was" : "the store is older than this process's memory";
+}
+
 export function startEngine(compiled: Compiled, ports: Ports, options: EngineOptions, environment: Environment, stats: EngineStats): Engine {
   const stopping = new AbortController();
   const membership = joinMembers(ports.store, environment, compiled.program.hash, options.sharing ?? SHARING, options.identity);
@@ -45,8 +50,7 @@ export function startEngine(compiled: Compiled, ports: Ports, options: EngineOpt
         session?.abandon();
         // What a log that is no longer what it was means for each partition, is found out where it is opened.
         if (!(error instanceof StoreMoved || error instanceof LogChanged)) throw error;
-        const what = error instanceof LogChanged ? "the event log is not what it was" : "the store is older than this process's memory";
-        environment.log("warn", `${what}: beginning again from what the store says`, { reason: error.message });
+        environment.log("warn", `${whatMoved(error)}: beginning again from what the store says`, { reason: error.message });
         await environment.pause(BEGIN_AGAIN_AFTER_MS, stopping.signal);
       }
     }

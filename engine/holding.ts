@@ -219,14 +219,22 @@ function stand(s: State, held: Held, error: Error): void {
 // ---------------------------------------------------------------------------------------------------- leaving
 
 async function giveUp(s: State, leaving: readonly Held[]): Promise<void> {
-  await Promise.all(leaving.map((held) => finishOne(s, held)));
+  await finishAll(s, leaving);
   if (s.isOver) return;
   for (const held of leaving) drop(s, held);
   shared(s).environment.log("info", "partitions given up to other members", { partitions: leaving.map(({ index }) => index), held: s.all.size, members: s.members });
   s.parts.changed();
 }
 
-async function finishOne(s: State, held: Held): Promise<void> {
+async function finishAll(s: State, leaving: readonly Held[]): Promise<void> {
+  const inTime = await Promise.all(leaving.map((held) => finishOne(s, held)));
+  const late = leaving.filter((_, i) => inTime[i] === false).map(({ index }) => index);
+  if (late.length === 0 || s.isOver) return;
+  shared(s).environment.log("warn", "not all could be committed and published in time: whoever has the partitions next goes on from what was", { partitions: late, afterMs: FINISH_WITHIN_MS });
+}
+
+/** False: it took too long. */
+async function finishOne(s: State, held: Held): Promise<boolean> {
   const { environment } = shared(s);
   const patience = new AbortController();
   held.phase = "leaving";
@@ -237,8 +245,9 @@ async function finishOne(s: State, held: Held): Promise<void> {
     if (standsStill(error)) environment.log("error", error.message, { partition: held.index });
     else s.parts.failed(error);
   });
-  await Promise.race([finished, environment.pause(FINISH_WITHIN_MS, patience.signal)]);
+  const inTime = await Promise.race([finished.then(() => true), environment.pause(FINISH_WITHIN_MS, patience.signal).then(() => false)]);
   patience.abort();
+  return inTime;
 }
 
 function drop(s: State, held: Held): void {
@@ -258,7 +267,7 @@ async function finish(s: State): Promise<void> {
   const patience = new AbortController();
   await Promise.race([Promise.all(s.underWay), environment.pause(FINISH_WITHIN_MS, patience.signal)]);
   patience.abort();
-  await Promise.all([...s.all.values()].map((held) => (held.phase === "working" ? finishOne(s, held) : undefined)));
+  await finishAll(s, [...s.all.values()].filter(({ phase }) => phase === "working"));
 }
 
 function abandon(s: State): void {

@@ -6,7 +6,9 @@ import type { WorkerParts } from "./worker.js";
 /** Another process has claimed the partition. */
 export class OwnershipLost extends Error { override readonly name = "OwnershipLost"; }
 /** The store is older than what was committed to it (or than what was published). */
-export class StoreMoved extends Error { override readonly name = "StoreMoved"; }
+export class StoreMoved extends Error { override readonly name: string = "StoreMoved"; }
+/** The output stream is not as it was left. Opened anew, the partition mends it, or says what happened and what the choices are. */
+export class OutputsMoved extends StoreMoved { override readonly name = "OutputsMoved"; }
 
 /** Failures of the store that pass. */
 export const passes = (error: unknown): boolean => error instanceof StoreUnavailable;

@@ -17,7 +17,7 @@
 export type ClockKind = "broker" | "event";
 
 export interface LogInfo {
-  /** Changes when the log is deleted and made again (for NATS: the stream's creation time). */
+  /** Changes when the log is deleted and made again (for NATS: what stands in the stream's description, else its creation time). */
   readonly identity: string;
   readonly clock: ClockKind;
   readonly partitions: number;

@@ -3,7 +3,7 @@
  * the first refusal it stops, asks where the output stream really ends, and goes on from there.
  */
 import { insist, type Bell } from "./environment.js";
-import { StoreMoved, ownCommits, passes } from "./ownership.js";
+import { OutputsMoved, StoreMoved, ownCommits, passes } from "./ownership.js";
 import { cannotContinue, outputsMissing } from "./continuity.js";
 import { deadMessage } from "./outputs.js";
 import { LogFull, LogMissing, LogUnavailable, RecordTooLarge, type Output } from "./ports.js";
@@ -155,21 +155,24 @@ async function compareIdentity(s: Publishing): Promise<void> {
   const identity = await insist(environment, signal, `asking what OUT_${index} is`, (error) => error instanceof LogUnavailable, () => outputs.identity(index));
   if (identity === outputPlan.identity) return;
   await ownCommits(s.parts);
-  // Opened anew, the partition says what happened and what the choices are.
-  throw new StoreMoved(`partition ${index}: the output stream OUT_${index} was deleted and made again`);
+  throw new OutputsMoved(`partition ${index}: the output stream OUT_${index} was deleted and made again`);
 }
 
 /** What the stream took under the numbers that are to be published may be somebody else's. */
 async function compareOutputs(s: Publishing, last: number): Promise<void> {
   const { environment, signal, outputs, partition } = s.parts;
   const { index } = partition.options;
-  const first = s.outgoing[0]?.output.number ?? last + 1;
+  const first = (s.outgoing[0] as Outgoing).output.number;
   const there = await insist(environment, signal, `reading OUT_${index}`, (error) => error instanceof LogUnavailable, () => outputs.read(index, first, last));
   for (const { number, id } of there) {
-    if (s.outgoing[number - first]?.output.id === id) continue;
-    await ownCommits(s.parts);
-    throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds another's output under number ${number}`);
+    if (s.outgoing[number - first]?.output.id !== id) await anothers(s, number);
   }
+}
+
+async function anothers(s: Publishing, number: number): Promise<never> {
+  const { index } = s.parts.partition.options;
+  await ownCommits(s.parts);
+  throw new OutputsMoved(`partition ${index}: the output stream OUT_${index} holds another's output under number ${number}`);
 }
 
 /** After a refusal or a lost reply: goes on from where the output stream really ends. */
@@ -180,6 +183,9 @@ async function resume(s: Publishing, last: number): Promise<void> {
   if (last >= s.nextOutput) await ownCommits(s.parts);
   if (last >= s.nextOutput) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} holds ${last} outputs, of which only ${s.nextOutput - 1} are committed`);
   if (last >= first) {
+    // What has not been handed over to be published, since its commit is still on its way, can only be somebody else's.
+    const ours = first + s.outgoing.length - 1;
+    if (last > ours) await anothers(s, ours + 1);
     await compareOutputs(s, last);
     return accept(s, last);
   }
@@ -189,7 +195,7 @@ async function resume(s: Publishing, last: number): Promise<void> {
   const lost: Outgoing[] = [];
   for (let from = last + 1; from < first; ) {
     const page = await insist(environment, signal, "reading the outbox", passes, () => store.outbox(index, from, sizes.outboxPage));
-    if (page[0]?.number !== from) throw new StoreMoved(`partition ${index}: the output stream OUT_${index} went back to ${last}, and output ${from} is no longer kept`);
+    if (page[0]?.number !== from) throw new OutputsMoved(`partition ${index}: the output stream OUT_${index} went back to ${last}, and output ${from} is no longer kept`);
     for (const output of page) if (output.number < first) lost.push({ output, arrived: 0, isAction: false });
     from = (page.at(-1)?.number ?? from) + 1;
   }

@@ -260,7 +260,7 @@ describe("style", () => {
     const wrong = checked.filter(({ name }) => layerOf(name) !== "test").flatMap(({ tree }) => {
       const found: string[] = [];
       walk(tree, (node) => {
-        if (ts.isClassLike(node) && !(node.heritageClauses ?? []).some(({ types }) => types.some(({ expression }) => /(?:Error|Refused|Unavailable)$/.test(expression.getText(tree))))) found.push(`${tree.fileName} ${node.name?.text ?? ""}`);
+        if (ts.isClassLike(node) && !(node.heritageClauses ?? []).some(({ types }) => types.some(({ expression }) => /(?:Error|Refused|Unavailable|Moved)$/.test(expression.getText(tree))))) found.push(`${tree.fileName} ${node.name?.text ?? ""}`);
       });
       return found;
     });

@@ -9,7 +9,7 @@
  * behind the last record received. Nothing else is relied upon, neither the consumer's survival nor the library's own
  * ordered consumer (which does 230,000 to 280,000 records a second here, by the iterator).
  *
- * Before the first record of a new consumer is believed, the stream must be the same one (its creation time), not
+ * Before the first record of a new consumer is believed, the stream must be the same one (its identity, streams.ts), not
  * shorter than what was received, still hold the next record, and have the same stamp on the last one received.
  * Otherwise the reader fails for good with LogChanged. Single records that somebody deleted in the middle of the
  * stream are passed over.
@@ -38,7 +38,7 @@ export interface ReaderOptions {
   readonly stream: string;
   /** First sequence wanted. */
   readonly from: number;
-  /** The stream's creation time; another one is another stream. */
+  /** What tells the stream from one that is made again (streams.ts). */
   readonly identity: string;
   /** The server is asked for a sign of life this often; three missing ones and the consumer is made again. */
   readonly heartbeatMs?: number;

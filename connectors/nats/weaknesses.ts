@@ -96,7 +96,7 @@ export function grouped(found: readonly { readonly name: string; readonly texts:
 function payloadWarning(link: NatsLink): string[] {
   const most = link.nc.info?.max_payload ?? LEAST_PAYLOAD;
   if (most >= LEAST_PAYLOAD) return [];
-  return [`NATS at ${link.address} takes messages of ${most} bytes at most (max_payload), where ${LEAST_PAYLOAD} are allowed to events and actions: a larger action stops its partition's outputs; set max_payload to 1MB`];
+  return [`NATS at ${link.address} takes messages of ${most} bytes at most (max_payload), where ${LEAST_PAYLOAD} are allowed to events and actions: a larger action is not published but becomes a dead letter; set max_payload to 1MB`];
 }
 
 /**

@@ -53,6 +53,8 @@ const MAX_RETRIES_PER_REQUEST = 8;
 const SILENCE_MS = 3_000;
 /** So often within that time a server is asked for a sign of life. */
 const PINGS_PER_SILENCE = 3;
+/** A server that stands still must not keep a process from ending. */
+const QUIT_WITHIN_MS = 500;
 const LOADING_AGAIN_MS = 200;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
@@ -212,7 +214,7 @@ export function connectRedis(options: ConnectionOptions): RedisConnection {
     },
     async close() {
       stopPinging();
-      if (client.status === "ready") await client.quit().catch(() => undefined);
+      if (client.status === "ready") await within(client.quit(), QUIT_WITHIN_MS).catch(() => undefined);
       client.disconnect();
     },
   };

@@ -116,6 +116,10 @@ test("opening goes on until the servers are there, and ends at the signal or at 
   const never = openPatiently(() => Promise.reject(new LogUnavailable("never")), quiet, stop.signal);
   stop.abort();
   expect(await never).toBeNull();
+  const hanging = new AbortController();
+  const hangs = openPatiently(() => new Promise(() => undefined), quiet, hanging.signal);
+  hanging.abort();
+  expect(await hangs).toBeNull();
 
   await expect(openPatiently(() => Promise.reject(new StoreRefused("wrong policy")), quiet, new AbortController().signal)).rejects.toThrow("wrong policy");
 });

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ModuleKind, ScriptTarget, transpileModule } from "typescript";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { folderWith, PROJECT } from "./eddy.js";
@@ -45,6 +46,19 @@ function checkout(): string {
 }
 
 const start = (home: string, ...args: string[]): Ran => run(process.execPath, [join(home, "bin/eddy"), ...args]);
+
+test("what ends the program before it can say so itself is said without secrets", () => {
+  const home = folder({
+    "package.json": JSON.stringify({ name: "small", type: "module" }),
+    "dist/cli/main.js": 'export const main = () => { throw new Error("no way to redis://me:geheim@h"); };\n',
+    "dist/cli/process-io.js": "export const processIo = () => null;\n",
+    "dist/cli/redact.js": transpileModule(readFileSync(join(PROJECT, "cli/redact.ts"), "utf8"), { compilerOptions: { module: ModuleKind.ESNext, target: ScriptTarget.ES2022 } }).outputText,
+  });
+  cpSync(join(PROJECT, "bin"), join(home, "bin"), { recursive: true });
+  expect(start(home)).toEqual({ code: 70, output: "eddy: no way to redis://me:***@h\n" });
+  const { output } = run(process.execPath, [join(home, "bin/eddy")], { env: { ...process.env, EDDY_DEBUG: "1" } });
+  expect(output).toMatch(/^eddy: Error: no way to redis:\/\/me:\*\*\*@h\n +at /);
+});
 
 describe("bin/eddy in a checkout", () => {
   test("builds on first use, not again, and again when a source is newer, older, new or gone", () => {

@@ -456,6 +456,16 @@ describe("servers that die", () => {
     expect(states).toEqual(["connected", "disconnected", "connected"]);
   });
 
+  test("closing does not wait for a server that says nothing", async () => {
+    const server = await ownServer();
+    const { store } = await openRedisStore({ url: server.url });
+    server.pause();
+    const began = performance.now();
+    await store.close();
+    expect(performance.now() - began).toBeLessThan(5_000); // the time-out of a question is ten seconds
+    server.resume();
+  });
+
   test("a server that reads its data while it starts is asked again soon, whatever time it reckons with", async () => {
     // A millisecond for each command: the small ones take a second, after which all of the rest is thought to take minutes.
     const server = await ownServer({ settings: ["--key-load-delay", "1000"] });
