@@ -8,7 +8,7 @@
  *
  * Nothing here knows of partitions, commits or streams: what comes out goes to a Sink (engine/evaluator.ts).
  */
-import { enqueue, enqueueAll } from "./agenda.js";
+import { enqueue } from "./agenda.js";
 import { enterContext, NO_DATA, type Context, type Customer } from "./customer.js";
 import { erase, isKnown, noteEvent, retainedUntil, watchRetention } from "./erasure.js";
 import { announce, changeProfile, concerning, settleNow, type Evaluator, type Incoming } from "./evaluator.js";
@@ -56,7 +56,7 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   update(e, event);
   for (const { points, amount } of earned) credit(compiled, e.agenda, x, points, amount, event.time);
   if (profile !== null && !isNew) changeProfile(e, profile);
-  if (isNew) enqueueAll(e.agenda);
+  if (isNew) enqueue(e.agenda, compiled.ranksOfNew());
   else if (seenEarlier) enqueue(e.agenda, compiled.ranksOfClock);
   settleNow(e);
   if (plan.goals.length > 0) reachGoals(x, plan, e.sink);

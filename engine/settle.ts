@@ -54,9 +54,9 @@ export function settle(compiled: Compiled, agenda: Agenda, x: Context, flips: Fl
 
 /** Puts a customer of whom nothing is known yet at the level, and the values, of an empty history; memberships follow later. */
 export function settleFirst(compiled: Compiled, x: Context): void {
-  for (const node of compiled.settled) {
+  for (const node of compiled.settledFirst) {
     if (node.k === "tier") settleTier(node, x, UNTOLD);
-    else if (node.k === "watch") settleWatch(node, x, UNTOLD);
+    else settleWatch(node, x, UNTOLD);
   }
   UNTOLD.length = 0;
 }

@@ -23,6 +23,7 @@ import { UTC, zoneOf, type Zone } from "../zone.js";
 import { dependencies, type Dependencies } from "./dependencies.js";
 import { chooser, type Chooser } from "./discriminate.js";
 import * as emit from "./emit.js";
+import { ranksOfNew } from "./first-sight.js";
 import { changesContinuously, nextFunction } from "./next.js";
 import * as runtime from "./runtime.js";
 import { flatten, type CompiledMoments, type Op, type Test, type ValueOf } from "./steps.js";
@@ -179,6 +180,10 @@ export interface Compiled extends Dependencies {
   readonly traits: readonly { readonly name: string; readonly value: ValueOf; readonly shown: ValueOf }[];
   /** Segments, tiers, watches, rankings and populations by rank: each depends on lower ranks only. */
   readonly settled: readonly CompiledNode[];
+  /** Those of them that start at what an empty history gives. */
+  readonly settledFirst: readonly (CompiledTier | CompiledWatch)[];
+  /** Ranks of those to be settled for who is seen for the first time: the others are what an empty history makes them. */
+  readonly ranksOfNew: () => readonly number[];
   /** By index: those too that `Program.order` does not name, which are never settled but may be asked. */
   readonly watches: readonly CompiledWatch[];
   readonly segments: readonly CompiledSegment[];
@@ -227,7 +232,7 @@ export function compile(program: Program): Compiled {
     codecs: program.aggregates.map(({ fn, by }) => codecOf(kindOf(fn), by !== null)),
     spans: program.aggregates.map(spanOf),
     traits: program.traits.map((trait, i) => ({ name: trait.name, value: made.need<ValueOf>(`t_${i}`), shown: made.need<ValueOf>(`t_${i}_shown`) })),
-    settled,
+    settled, settledFirst: settled.filter((node) => node.k === "tier" || node.k === "watch"), ranksOfNew: ranksOfNew(program, settled),
     watches: program.watches.map((watch, index) => watchOf(made, watch.value, index)),
     segments: settled.filter((node) => node.k === "segment").sort((a, b) => a.index - b.index),
     ...dependencies(program),
