@@ -19,6 +19,7 @@ import { embeddedFaults, faults } from "./faults.js";
 import { fuzz } from "./fuzz.js";
 import { growth, plotGrowth } from "./growth.js";
 import { latency } from "./latency.js";
+import { plotLatency } from "./latency-plot.js";
 import { memory } from "./memory.js";
 import { plotPredicates, predicates } from "./predicates.js";
 import { pressure } from "./pressure.js";
@@ -51,7 +52,7 @@ async function plotted<T>(figures: T | Promise<T>, plot: (figures: T) => void): 
 const BENCHES: Readonly<Record<string, () => unknown>> = {
   throughput: () => throughput(400_000, 100_000, 300_000),
   core: () => core(400_000, 100_000, 300_000),
-  latency: () => latency(2000, 15),
+  latency: () => plotted(latency(2000, 15), plotLatency),
   memory: () => memory(100_000, 5),
   tests: () => Promise.resolve(tests(1000)),
   check: () => check(10_000),
