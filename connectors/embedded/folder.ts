@@ -11,9 +11,9 @@
  *     outputs  partition, number → output                            counts    partition, ranking, value → customers
  *     fields   partition, name of a long meta field → its value
  *
- * Every write is one synchronous LMDB transaction: all or nothing, whatever is killed at whatever instant. LMDB hands
- * it to the operating system and does not wait for the disk: checkpoint.ts sees to power cuts. Where the system does
- * not say whether the machine was restarted (anything but Linux), LMDB waits for the disk at every write instead.
+ * Every write is one synchronous LMDB transaction upon the newest (newest.ts): all or nothing, whatever is killed at whatever
+ * instant. LMDB hands it to the operating system and does not wait for the disk: checkpoint.ts sees to power cuts. Where the
+ * system does not say whether the machine was restarted (anything but Linux), LMDB waits for the disk at every write instead.
  */
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, statfsSync } from "node:fs";
@@ -25,6 +25,7 @@ import type { Checkpoints } from "./checkpoint.js";
 import { openCheckpoints, restoreCheckpoint } from "./checkpoint.js";
 import { FolderRefused } from "./failures.js";
 import { MAX_PARTITIONS, textKeys } from "./keys.js";
+import { MAGIC, MAGIC_AT, openNewest, type Newest } from "./newest.js";
 import type { Timer } from "./timer.js";
 
 export type Table = Database<Buffer, string>;
@@ -97,14 +98,17 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
     checkHead(path);
   });
   const root = openFile(path, options.boot !== null);
+  const newest = openNewest(root, path);
   try {
+    // What this process has just done by opening the file is put right at once.
+    newest.write(() => undefined);
     const tables = openTables(root);
-    const format = agreedFormat(dir, root, tables.meta, options);
+    const format = agreedFormat(dir, newest, tables.meta, options);
     const inode = statSync(path).ino;
     const inPlace = (): boolean => statSync(path, { throwIfNoEntry: false })?.ino === inode;
     const pins = openFile(path, options.boot !== null);
     const checkpoints = options.boot === null ? NO_CHECKPOINTS : openCheckpoints({
-      exclusively: (act) => root.transactionSync(() => act(root.getWriteTxnId() - 1)),
+      exclusively: (act) => newest.write(() => act(root.getWriteTxnId() - 1)),
       pin() {
         pins.resetReadTxn();
         const reader = pins.useReadTransaction();
@@ -121,7 +125,7 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
         if (!inPlace()) throw new FolderRefused(`${dir} was deleted or replaced while it was open: start anew`);
         checkRoom(dir, options.leastFreeBytes);
         checkpoints.beforeWrite();
-        const result = root.transactionSync(act);
+        const result = newest.write(act);
         checkpoints.afterWrite();
         return result;
       },
@@ -132,12 +136,14 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
         try {
           await checkpoints.close();
         } finally {
+          newest.close();
           await pins.close();
           await root.close();
         }
       },
     };
   } catch (error) {
+    newest.close();
     void root.close();
     throw error;
   }
@@ -158,9 +164,6 @@ function makeDirectory(dir: string): void {
     throw new FolderRefused(`${dir} cannot be made: ${String(error)}`, { cause: error });
   }
 }
-
-const MAGIC = 0xbeefc0de;
-const MAGIC_AT = 24;
 
 /** LMDB brings the whole process down over a file that is none of its own. */
 function checkHead(path: string): void {
@@ -206,12 +209,12 @@ function openTables(root: RootDatabase<Buffer, string>): Tables {
 }
 
 /** What the folder was set up with, or sets it up; throws FolderRefused where that is not what is asked for. */
-function agreedFormat(dir: string, root: RootDatabase<Buffer, string>, meta: Table, options: FolderOptions): Format {
+function agreedFormat(dir: string, newest: Newest, meta: Table, options: FolderOptions): Format {
   const { partitions, clock } = options;
   if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS)) {
     throw new FolderRefused(`${partitions} partitions are not possible: a whole number from 1 to ${MAX_PARTITIONS}`);
   }
-  const format = root.transactionSync(() => {
+  const format = newest.write(() => {
     const stored = meta.get("format");
     if (stored !== undefined) return readFormat(dir, stored);
     if (!options.create) throw new LogMissing(`there is no log in ${dir}: 'eddy setup --embedded ${dir}' makes one`);

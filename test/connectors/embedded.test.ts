@@ -1,5 +1,5 @@
 /** What only the embedded adapters do: one folder, several processes, deaths, power cuts, full disks. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync,
 } from "node:fs";
@@ -41,6 +41,14 @@ async function open(options: Partial<EmbeddedOptions> = {}, at = dir): Promise<E
   const one = await openEmbedded(at, { create: true, now: Date.now, ...options });
   opened.push(one);
   return one;
+}
+
+/** In a process of its own: whoever closes the lock file takes LMDB's locks on it from all of their process. */
+function setNewest(by: number, magicBy = 0): void {
+  const change = `const fs = require("fs"), lock = fs.openSync(process.argv[1], "r+"), head = Buffer.alloc(16); fs.readSync(lock, head, 0, 16, 0);
+    head.writeUInt32LE(head.readUInt32LE() + ${magicBy}); head.writeBigUInt64LE(head.readBigUInt64LE(8) + BigInt(${by}), 8); fs.writeSync(lock, head, 0, 16, 0)`;
+  const { status, stderr } = spawnSync(process.execPath, ["-e", change, join(dir, "eddy.mdb-lock")], { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
 }
 
 /** Time stands until it is moved on. */
@@ -152,6 +160,43 @@ function run(command: readonly string[]): Running {
 
 const script = (): string => join(compiled, "test/connectors/embedded-child.js");
 const start = (...args: string[]): Running => run([process.execPath, script(), ...args]);
+
+describe("the newest transaction", () => {
+  const order = (n: number): NewRecord => ({ subject: "events.seen.c1", body: String(n) });
+
+  test("that a process which opens the folder has LMDB forget is built upon all the same", async () => {
+    const { log, store } = await open();
+    const { writer } = await store.claim(P, "w");
+    for (let n = 1; n <= 20; n++) {
+      expect(await log.append([order(n)])).toEqual([{ sequence: n, duplicate: false }]);
+      setNewest(-1 - (n % 2)); // as where one commit, or two, came in between
+      expect(await store.commit(commitOf(writer, n, { states: [["c1", Buffer.from(String(n))]] }))).toBe("done");
+      if (n % 3 === 0) setNewest(-1);
+    }
+    const reader = await log.read(1);
+    await reader.ready(1_000);
+    expect(reader.take(100).map(({ body }) => decoder.decode(body))).toEqual(Array.from({ length: 20 }, (_, i) => String(i + 1)));
+    expect((await store.meta(P)).number).toBe(20);
+    expect((await store.load(P, ["c1"])).map((state) => decoder.decode(state ?? undefined))).toEqual(["20"]);
+  });
+
+  test("nor does a number that never was lead astray", async () => {
+    const { log } = await open();
+    await log.append([order(1)]);
+    setNewest(5);
+    expect(await log.append([order(2)])).toEqual([{ sequence: 2, duplicate: false }]);
+    expect(await log.append([order(3)])).toEqual([{ sequence: 3, duplicate: false }]);
+  });
+
+  test("is not written into a lock file of another kind", async () => {
+    const { log } = await open();
+    await log.append([order(1)]);
+    setNewest(-1, 1);
+    await expect(log.append([order(2)])).rejects.toThrow(/end all processes that use the folder, then start again/);
+    setNewest(0, -1);
+    expect(await log.append([order(2)])).toEqual([{ sequence: 2, duplicate: false }]);
+  });
+});
 
 describe("several processes", () => {
   test("killed at any instant: all tables agree, nothing acknowledged is lost", async () => {
