@@ -60,7 +60,7 @@ const AGAIN_AFTER_MS = 100;
  * Not the engine's own words: the build before the first start; LMDB where a write is refused in the middle of a transaction,
  * which it does not always survive (connectors/embedded/folder.ts sees to it that a disk that fills up does not come to that).
  */
-const SAID_BY_OTHERS = /building|mdb_|Write error: |^(?:free|malloc|double free|munmap_chunk|corrupted)\b/;
+const SAID_BY_OTHERS = /building|mdb_|Write error: |^(?:Fatal glibc error: |free|malloc|double free|munmap_chunk|corrupted)\b/;
 
 export function engines<Its extends Way>(options: EnginesOptions<Its>): Engines<Its> {
   const { openLinks, rules, folder } = options;
