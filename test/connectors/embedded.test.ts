@@ -461,7 +461,7 @@ describe("the log", () => {
         rmSync(at, { recursive: true });
       }
     }), { numRuns: 25 });
-  });
+  }, 60_000);
 
   test("a malformed record is refused with all that come with it", async () => {
     const { log } = await open();
