@@ -32,7 +32,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
 const SURROUNDINGS: ReadonlySet<string> = new Set([
   "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreFull", "StoreRefused",
   "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "WorkerFailed", "CannotContinue", "CannotRecover",
-  "InvalidToken", "StateTooNew", "StateCorrupt", "MetaCorrupt",
+  "InvalidToken", "BundleUnreadable", "ChangeUnreadable", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
 
 /** The system calls' own errors (no such file, no space, port taken) in a person's words. */

@@ -2,6 +2,7 @@
  * A record of the log becomes work for its partition: an event that fits the program, a tick of the clock, something to
  * pass over, or a dead letter. Nothing is thrown for what somebody sent.
  */
+import { readMarker } from "./change/marker.js";
 import type { Compiled, EventPlan } from "./compile/compiled.js";
 import type { Data } from "./customer.js";
 import { envelope, envelopeOf, isFault, type Envelope, type EnvelopeFault } from "./envelope.js";
@@ -9,7 +10,7 @@ import type { ClockKind, LogRecord } from "./ports.js";
 import { BAD, lastFault } from "./schema.js";
 import type { DeadReason } from "./stats.js";
 import { readPiece, type Piece } from "./population/piece.js";
-import { POPULATION_TYPE, TICK_TYPE, encodeToken, parseEventSubject } from "./subjects.js";
+import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, encodeToken, parseEventSubject } from "./subjects.js";
 import { DAY_MS } from "./zone.js";
 
 /** Largest event, bytes. */
@@ -34,6 +35,8 @@ export type Work = Place & (
   | { readonly k: "unmentioned"; readonly type: string }
   /** What a partition says about its customers at a midnight; every partition is told. */
   | { readonly k: "population"; readonly piece: Piece }
+  /** Here the partition goes over to another program. */
+  | { readonly k: "program"; readonly change: string; readonly program: string }
   | { readonly k: "dead"; readonly reason: DeadReason; readonly detail: string; readonly type: string; readonly subject: string; readonly body: Uint8Array }
 );
 
@@ -47,6 +50,7 @@ export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord):
   if (address === null) return dead({ reason: "not_an_event", detail: "the subject must be events.<type>.<customer>, with other characters than A-Z a-z 0-9 _ - written as %XX" });
   const plan = compiled.events.get(type);
   if (type === POPULATION_TYPE) return decodePiece(clock, record, dead);
+  if (type === PROGRAM_TYPE) return decodeMarker(clock, record, dead);
   // On the broker's clock nothing inside the record matters where no rule asks for the type.
   if (plan === undefined && clock === "broker") {
     return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, arrived: record.stamp, stamp: record.stamp };
@@ -70,6 +74,15 @@ function decodePiece(clock: ClockKind, record: LogRecord, dead: (fault: Envelope
   const piece = readPiece(event.data);
   if (piece === null) return dead({ reason: "schema", detail: "it says nothing about customers that Eddy understands" });
   return { k: "population", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : piece.day * DAY_MS, piece };
+}
+
+/** On an event clock it says nothing of the time. */
+function decodeMarker(clock: ClockKind, record: LogRecord, dead: (fault: EnvelopeFault) => Work): Work {
+  const event = readEnvelope(record);
+  if (isFault(event)) return dead(event);
+  const marker = readMarker(event.data);
+  if (marker === null) return dead({ reason: "schema", detail: "it names no change of rules" });
+  return { k: "program", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : NaN, ...marker };
 }
 
 /** The event as work, or null where its data does not fit the program (`lastFault` says why). */

@@ -1,4 +1,5 @@
 /** From a claim to a worker: what must be read and compared before a partition may go on. */
+import type { Change } from "./change/change.js";
 import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
 import type { Identity, Sharing } from "./membership.js";
@@ -18,9 +19,21 @@ export interface Ports {
   readonly log: EventLog;
   readonly store: StateStore;
   readonly outputs: OutputLog;
+  /** Where a program that is filled from history has its state, as far as it has come; absent: nothing is filled here. */
+  readonly filled?: StateStore;
+}
+
+/** Where programs come from, other than the one that the engine was started with. */
+export interface Programs {
+  /** Null: nobody knows it. */
+  compiled(hash: string): Promise<Compiled | null>;
+  /** The change under way, as it stands now. */
+  change(): Promise<Change | null>;
 }
 
 export interface EngineOptions {
+  /** Absent: whatever partitions ran before, from now on they run the engine's own program. */
+  readonly programs?: Programs;
   /** Customers kept in memory, over all partitions. */
   readonly cacheCustomers: number;
   readonly limits: WorkerLimits;

@@ -29,7 +29,7 @@ import {
 import type { ClockKind, MetaFields, Wake } from "./ports.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import type { DeadReason, EngineStats, EventOutcome } from "./stats.js";
-import { POPULATION_TYPE } from "./subjects.js";
+import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE } from "./subjects.js";
 import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
 import { DAY_MS } from "./zone.js";
 
@@ -197,7 +197,7 @@ export function take(p: Partition, work: Work): Progress {
       followStamps(p, work.stamp);
       countEvent(p.stats, "other", "unmentioned");
     }
-    else countEvent(p.stats, "eddy_tick", "processed");
+    else countEvent(p.stats, work.k === "program" ? PROGRAM_TYPE : TICK_TYPE, "processed");
   }
   p.offset = work.sequence;
   p.pending.records++;

@@ -188,6 +188,13 @@ export interface StateStore {
    * and commits are what decides whose a partition is.
    */
   beat(member: string, holds: readonly number[], leaseMs: number): Promise<readonly Member[]>;
+  /** Text fields that all partitions share, in the order asked; null for those that are not there. */
+  shared(names: readonly string[]): Promise<(string | null)[]>;
+  /**
+   * Sets shared fields where all those expected have their values, in one step; "" stands for a field that is not there, and
+   * removes one. True too where all stand already as they are to be set: it may be sent again after a lost reply.
+   */
+  share(expected: MetaFields, set: MetaFields): Promise<boolean>;
   /** Takes the partition over: raises its epoch, sets the writer. Every earlier writer's commits are `lost` from now on. */
   claim(partition: number, token: string): Promise<Claim>;
   /** Reads meta without claiming (inspect, plan). */

@@ -20,7 +20,7 @@ import type { Environment } from "./environment.js";
 import { LogChanged, type LogReader, type LogRecord } from "./ports.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import type { EngineStats } from "./stats.js";
-import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "./subjects.js";
+import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, partition as partitionOf } from "./subjects.js";
 import type { Worker } from "./worker.js";
 
 const TAKE_AT_ONCE = 4096;
@@ -303,6 +303,7 @@ function isEnough(s: State, lane: Lane): boolean {
 }
 
 const TICKS = `events.${TICK_TYPE}.`;
+const MARKERS = `events.${PROGRAM_TYPE}.`;
 const FIGURES = `events.${POPULATION_TYPE}.`;
 
 function dispatch(s: State, lane: Lane, records: readonly LogRecord[]): void {
@@ -316,7 +317,7 @@ function dispatch(s: State, lane: Lane, records: readonly LogRecord[]): void {
       continue;
     }
     const token = subject.slice(subject.lastIndexOf(".") + 1);
-    const index = subject.startsWith(TICKS) ? Number(token) : partitionOf(token, partitions);
+    const index = subject.startsWith(TICKS) || subject.startsWith(MARKERS) ? Number(token) : partitionOf(token, partitions);
     if (sequence > (offered[index] ?? Infinity)) workers[index]?.offer(record);
   }
   lane.sinceNudge += records.length;

@@ -76,6 +76,9 @@ export const TICK_TYPE = "eddy_tick";
 /** The type of the figures that partitions make of their customers; the last token is the number of the partition. */
 export const POPULATION_TYPE = "eddy_population";
 
+/** The type of the records at which a partition goes over to another program; their last token is the number of the partition. */
+export const PROGRAM_TYPE = "eddy_program";
+
 /** `events.<type>.<token of the customer>`. Throws InvalidToken. */
 export function eventSubject(type: string, customer: string): string {
   return `events.${encodeToken(type)}.${encodeToken(customer)}`;
@@ -87,6 +90,10 @@ export function tickSubject(partition: number): string {
 
 export function populationSubject(partition: number): string {
   return `events.${POPULATION_TYPE}.${partition}`;
+}
+
+export function programSubject(partition: number): string {
+  return `events.${PROGRAM_TYPE}.${partition}`;
 }
 
 export interface EventAddress {

@@ -9,7 +9,7 @@
  *     wakeOf   partition, customer → instant                         members   partition, segment, customer → nothing
  *     sizes    partition, segment → number of members                outbox    partition, number → output
  *     outputs  partition, number → output                            counts    partition, ranking, value → customers
- *     fields   partition, name of a long meta field → its value
+ *     fields   partition, name of a long meta field → its value (! and name: of a field that all share)
  *
  * Every write is one synchronous LMDB transaction upon the newest (newest.ts): all or nothing, whatever is killed at whatever
  * instant. LMDB hands it to the operating system and does not wait for the disk: checkpoint.ts sees to power cuts. Where the

@@ -71,6 +71,9 @@ export function sizeKey(partition: number, segment: string): string {
   return `${partitionKey(partition)}${segment.length.toString(36).padStart(2, "0")}${segment}`;
 }
 
+/** A field that all partitions share; it comes before the keys of all partitions. */
+export const sharedKey = (name: string): string => `!${name}`;
+
 /** What the keys of a ranking's values begin with, likewise; the value follows as JavaScript writes it. */
 export const rankingKey = segmentKey;
 export const rankingEnd = segmentEnd;

@@ -1,10 +1,10 @@
 /** The state store in the folder. Everything that changes a partition is in commit.ts; here is what reads. */
-import type { Claim, ConnectionState, Member, Output, StateStore, Wake } from "../../engine/ports.js";
+import type { Claim, ConnectionState, Member, MetaFields, Output, StateStore, Wake } from "../../engine/ports.js";
 import { StoreRefused, StoreUnavailable } from "../../engine/ports.js";
 import { readSize, writeCommit } from "./commit.js";
 import { storeFailure } from "./failures.js";
 import type { Folder } from "./folder.js";
-import { checkCustomer, ordinal, ORDINAL_LENGTH, PARTITION_KEY_LENGTH, partitionKey, rankingEnd, rankingKey, readOrdinal, segmentEnd, segmentKey, sizeKey } from "./keys.js";
+import { checkCustomer, ordinal, ORDINAL_LENGTH, PARTITION_KEY_LENGTH, partitionKey, rankingEnd, rankingKey, readOrdinal, segmentEnd, segmentKey, sharedKey, sizeKey } from "./keys.js";
 import { unpackOutput } from "./packed-output.js";
 import { allFields, readRow, writeRow } from "./partition-row.js";
 import { anotherTurn, type Timer } from "./timer.js";
@@ -19,7 +19,7 @@ export interface StateStoreOptions {
 }
 
 export function embeddedStateStore(folder: Folder, options: StateStoreOptions): StateStore {
-  const { meta, states, wakes, members, sizes, outbox, counts } = folder.tables;
+  const { meta, states, wakes, members, sizes, outbox, counts, fields } = folder.tables;
   let closed = false;
   /** One process has the folder, so nobody else needs to know its members. */
   const living = new Map<string, Member & { readonly keep: () => void }>();
@@ -29,6 +29,8 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
     if (closed) throw new StoreUnavailable("the store was closed");
     folder.refresh();
   }
+
+  const sharedField = (name: string): string | null => fields.get(sharedKey(name))?.toString() ?? null;
 
   async function write<T>(act: () => T): Promise<T> {
     if (closed) throw new StoreUnavailable("the store was closed");
@@ -53,6 +55,23 @@ export function embeddedStateStore(folder: Folder, options: StateStoreOptions): 
       await anotherTurn();
       return [...living.values()].map(({ id, holds }) => ({ id, holds })).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
     },
+
+    async shared(names) {
+      fresh();
+      return names.map((name) => sharedField(name));
+    },
+
+    share: (expected, set) =>
+      write(() => folder.write(() => {
+        const stand = (wanted: MetaFields): boolean => Object.entries(wanted).every(([name, value]) => (sharedField(name) ?? "") === value);
+        if (stand(set)) return true; // the same again, after a lost reply
+        if (!stand(expected)) return false;
+        for (const [name, value] of Object.entries(set)) {
+          if (value === "") fields.remove(sharedKey(name));
+          else fields.put(sharedKey(name), Buffer.from(value));
+        }
+        return true;
+      })),
 
     claim: (partition, token): Promise<Claim> =>
       write(() => folder.write(() => {

@@ -4,11 +4,11 @@
  */
 import { StoreRefused } from "../../engine/ports.js";
 import type { RedisConnection } from "./connection.js";
-import { customersKey, MEMBERS_KEY, metaKey, outboxKey, wakesKey } from "./keys.js";
+import { customersKey, MEMBERS_KEY, SHARED_KEY, metaKey, outboxKey, wakesKey } from "./keys.js";
 
 /** Throws StoreRefused with the name of the first key that holds something else. */
 export async function checkKeys(connection: RedisConnection, partitions: number): Promise<void> {
-  const wanted: [key: string, type: string][] = [[MEMBERS_KEY, "hash"]];
+  const wanted: [key: string, type: string][] = [[MEMBERS_KEY, "hash"], [SHARED_KEY, "hash"]];
   for (let p = 0; p < partitions; p++) wanted.push([metaKey(p), "hash"], [customersKey(p), "hash"], [outboxKey(p), "hash"], [wakesKey(p), "zset"]);
   const types = await connection.ask((client) => Promise.all(wanted.map(([key]) => client.type(key))));
   wanted.forEach(([key, type], i) => {

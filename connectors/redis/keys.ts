@@ -9,6 +9,9 @@ export const PARTITIONS_KEY = "eddy:partitions";
 /** Hash: a member's id to the end of its lease and the partitions that it holds (functions/beat.ts). */
 export const MEMBERS_KEY = "eddy:members";
 
+/** Hash: text fields that all partitions share (StateStore.shared). */
+export const SHARED_KEY = "eddy:shared";
+
 /** Matches all keys of a partition, in the words of SCAN. */
 export const partitionPattern = (partition: number): string => `eddy:{${partition}}:*`;
 

@@ -17,7 +17,7 @@ import { writeCommit } from "./commit-command.js";
 import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
 import { connectRedis } from "./connection.js";
 import { askFunction, ensureFunctions } from "./functions/load.js";
-import { MEMBERS_KEY, customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
+import { MEMBERS_KEY, SHARED_KEY, customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
 import { readClaim, readMeta } from "./meta-fields.js";
 import { unpackOutput } from "./packed-output.js";
 import { IllFormedText, WrittenCommand, wireBuffer, writeCount, writeText, written } from "./resp.js";
@@ -77,6 +77,17 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
       if (member === "") throw new StoreRefused("a member's id may not be empty");
       const reply = await askFunction(connection, (client) => client.fcall("eddy_beat", 1, MEMBERS_KEY, member, leaseMs, holds.join()));
       return readMembers(reply as string[]);
+    },
+
+    async shared(names) {
+      if (names.length === 0) return [];
+      return connection.ask((client) => client.hmget(SHARED_KEY, ...names));
+    },
+
+    async share(expected, set) {
+      const pairs = [...Object.entries(expected), ...Object.entries(set)].flat();
+      const reply = await askFunction(connection, (client) => client.fcall("eddy_share", 1, SHARED_KEY, Object.keys(expected).length, ...pairs));
+      return reply === "done";
     },
 
     async claim(partition, token): Promise<Claim> {

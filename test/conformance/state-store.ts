@@ -107,6 +107,50 @@ export function stateStoreSuite(name: string, makeFixture: () => Promise<StateSt
     };
     const claimed = async (token = "writer"): Promise<Writer> => (await store.claim(P, token)).writer;
 
+    describe("fields that all share", () => {
+      test("are not there until they are set, and stay", async () => {
+        expect(await store.shared(["current", "change"])).toEqual([null, null]);
+        expect(await store.shared([])).toEqual([]);
+        expect(await store.share({}, { current: "abc", "program:abc": "é\n{\"x\": 1}" })).toBe(true);
+        expect(await store.shared(["program:abc", "change", "current"])).toEqual(["é\n{\"x\": 1}", null, "abc"]);
+        expect(await (await reopened()).shared(["current"])).toEqual(["abc"]);
+      });
+
+      test("are set together, where all expected have their values, and not at all otherwise", async () => {
+        await store.share({}, { current: "a", change: "1" });
+        expect(await store.share({ current: "a", change: "2" }, { current: "b", more: "x" })).toBe(false);
+        expect(await store.share({ current: "a", none: "2" }, { current: "b", more: "x" })).toBe(false);
+        expect(await store.share({ change: "" }, { change: "2" })).toBe(false);
+        expect(await store.shared(["current", "change", "more"])).toEqual(["a", "1", null]);
+        expect(await store.share({ current: "a", change: "1", none: "" }, { current: "b", change: "" })).toBe(true);
+        expect(await store.shared(["current", "change"])).toEqual(["b", null]);
+      });
+
+      test("set once more, since the answer was lost, is true and changes nothing", async () => {
+        expect(await store.share({ current: "", change: "" }, { current: "a" })).toBe(true);
+        expect(await store.share({ current: "", change: "" }, { current: "a" })).toBe(true);
+        expect(await store.share({ current: "a" }, { current: "", change: "1" })).toBe(true);
+        expect(await store.share({ current: "a" }, { current: "", change: "1" })).toBe(true);
+        expect(await store.shared(["current", "change"])).toEqual([null, "1"]);
+      });
+
+      test("of two who set the same field at once, one does", async () => {
+        const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => store.share({ change: "" }, { change: `of ${i}` })));
+        expect(answers.filter((answer) => answer)).toHaveLength(1);
+        expect(await store.shared(["change"])).toEqual([`of ${answers.indexOf(true)}`]);
+      });
+
+      test("may be long, and are no partition's", async () => {
+        const long = "ü".repeat(500_000);
+        expect(await store.share({}, { "program:long": long })).toBe(true);
+        expect(await store.shared(["program:long"])).toEqual([long]);
+        expect((await store.meta(P)).meta).toEqual({});
+        const { writer, number } = await store.claim(P, "writer");
+        await store.commit(commitOf(writer, number + 1, { meta: { "program:long": "mine", current: "x" } }));
+        expect(await store.shared(["program:long", "current"])).toEqual([long, null]);
+      });
+    });
+
     describe("claims and writers", () => {
       test("a new partition is empty and has no writer", async () => {
         expect(await store.meta(P)).toEqual({ number: 0, meta: {}, writer: null });

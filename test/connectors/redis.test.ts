@@ -21,7 +21,7 @@ import { startRedis } from "../servers/redis.js";
 import type { RedisServer } from "../servers/redis.js";
 
 /** After a change of the functions: raise VERSION, then put version and digest here. */
-const RELEASED = { version: 4, digest: "8b8d7b9adb525572" };
+const RELEASED = { version: 5, digest: "44b0ae324f8e5064" };
 
 test("a change of the functions raises their version", () => {
   const digest = createHash("sha256").update(LIBRARY).digest("hex").slice(0, 16);

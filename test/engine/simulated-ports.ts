@@ -8,7 +8,7 @@
 import type { Environment } from "../../engine/environment.js";
 import type { Ports } from "../../engine/engine.js";
 import {
-  LogUnavailable, type ClockKind, type Commit, type EventLog, type LogReader, type LogRecord, type Member, type NewRecord, type Output, type OutputLog, type StateStore, type Wake, type Writer,
+  LogUnavailable, StoreUnavailable, type ClockKind, type Commit, type EventLog, type LogReader, type LogRecord, type Member, type MetaFields, type NewRecord, type Output, type OutputLog, type StateStore, type Wake, type Writer,
 } from "../../engine/ports.js";
 import { compareWakes } from "../../engine/wakes.js";
 
@@ -28,6 +28,8 @@ export interface World {
   readonly records: LogRecord[];
   readonly stores: Stored[];
   readonly outputs: Output[][];
+  /** Fields that all partitions share. */
+  readonly shared: Map<string, string>;
   readonly clock: ClockKind;
   /** Who has said last that it lives; who died is forgotten with its ports. */
   members: Member[];
@@ -43,13 +45,14 @@ export function newWorld(partitions: number, records: readonly LogRecord[] = [],
   });
   return {
     partitions, clock, now: 1_000, records: [...records], stores: Array.from({ length: partitions }, stored),
-    outputs: Array.from({ length: partitions }, () => []), members: [], calls: 0,
+    outputs: Array.from({ length: partitions }, () => []), shared: new Map(), members: [], calls: 0,
   };
 }
 
 /** What may go wrong, asked before everything that changes something. */
 export type Accident = "none" | "dies before" | "dies after" | "no answer";
-export type Accidents = (what: "commit" | "append" | "publish") => Accident;
+export type Change = "commit" | "append" | "publish" | "share";
+export type Accidents = (what: Change) => Accident;
 
 export class Died extends Error { override readonly name = "Died"; }
 
@@ -67,7 +70,7 @@ export function opened(world: World, accidents: Accidents, pageOf: () => number,
   let dead = false;
   world.members = [];
   const at = (partition: number): Stored => world.stores[partition] as Stored;
-  async function change<T>(what: "commit" | "append" | "publish", act: () => T, unanswered: () => Error): Promise<T> {
+  async function change<T>(what: Change, act: () => T, unanswered: () => Error): Promise<T> {
     await turn();
     const accident = dead ? "dies before" : accidents(what);
     if (accident === "dies before") {
@@ -120,6 +123,14 @@ export function opened(world: World, accidents: Accidents, pageOf: () => number,
       if (leaseMs > 0) world.members.push({ id, holds });
       return world.members;
     }),
+    shared: (names) => ask(() => names.map((name) => world.shared.get(name) ?? null)),
+    share: (expected, set) => change("share", () => {
+      const stand = (wanted: MetaFields): boolean => Object.entries(wanted).every(([name, value]) => (world.shared.get(name) ?? "") === value);
+      if (stand(set)) return true;
+      if (!stand(expected)) return false;
+      for (const [name, value] of Object.entries(set)) value === "" ? world.shared.delete(name) : world.shared.set(name, value);
+      return true;
+    }, () => new StoreUnavailable("no answer")),
     claim: (partition, token) => ask(() => {
       const stored = at(partition);
       if (stored.writer?.token !== token) stored.writer = { epoch: (stored.writer?.epoch ?? 0) + 1, token };

@@ -13,7 +13,7 @@ import {
 } from "../../engine/ports.js";
 import { cancel, note, schedule, type Scheduler, type Task } from "./scheduler.js";
 import {
-  append, applyCommit, beat, claim, loadStates, logInfo, membersOf, metaOf, outboxFrom, publish, readRecords, recordAt, recordsOf, scanFrom, sent, storedIn,
+  append, applyCommit, beat, claim, loadStates, logInfo, membersOf, metaOf, outboxFrom, publish, readRecords, recordAt, recordsOf, scanFrom, sent, share, storedIn,
   wakesBehind, type EventServer, type OutputServer, type StoreServer,
 } from "./servers.js";
 
@@ -337,6 +337,8 @@ export function stateStore(client: Client): StateStore {
     beat: (member, holds, leaseMs) => (client.isUnheard
       ? new Promise((_, reject) => schedule(s, client, `${client.name} is not heard`, PATIENCE_MS, () => reject(storeUnavailable()), false, true))
       : call(client, client.store, `beat ${holds.join()}`, () => beat(server, member, holds, leaseMs, s.now + network.storeSkewMs), storeUnavailable, false)),
+    shared: (names) => ask(`shared ${names.join()}`, () => names.map((name) => server.shared.get(name) ?? null)),
+    share: (expected, set) => ask(`share ${Object.keys(set).join()}`, () => share(server, expected, set)),
     claim: (partition, token) => ask(`claim ${partition}`, () => claim(at(partition), token)),
     meta: (partition) => ask(`meta ${partition}`, () => metaOf(at(partition))),
     load: (partition, customers) => ask(`load ${partition} ${customers.join()}`, () => loadStates(at(partition), customers)),

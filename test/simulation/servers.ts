@@ -6,7 +6,7 @@
  * `Weakness`: what a server, or an engine that leaves it out, does not look at. Planted, to show that it would be noticed.
  */
 import {
-  LogChanged, LogFull, StoreRefused, type Appended, type Claim, type ClockKind, type Commit, type CommitAnswer, type LogInfo, type LogRecord, type Member,
+  LogChanged, LogFull, StoreRefused, type Appended, type Claim, type ClockKind, type Commit, type CommitAnswer, type LogInfo, type LogRecord, type Member, type MetaFields,
   type NewRecord, type Output, type StateStore, type Wake, type Writer,
 } from "../../engine/ports.js";
 import { compareWakes } from "../../engine/wakes.js";
@@ -100,6 +100,8 @@ export interface StoreServer {
   partitions: Stored[];
   /** By id: the end of the lease. */
   readonly members: Map<string, Member & { ends: number }>;
+  /** Fields that all partitions share. */
+  shared: Map<string, string>;
   readonly weaknesses: Weaknesses;
 }
 
@@ -108,7 +110,7 @@ export const nothingStored = (): Stored => ({
 });
 
 export function storeServer(partitions: number, weaknesses: Weaknesses = {}): StoreServer {
-  return { partitions: Array.from({ length: partitions }, nothingStored), members: new Map(), weaknesses };
+  return { partitions: Array.from({ length: partitions }, nothingStored), members: new Map(), shared: new Map(), weaknesses };
 }
 
 /** As it is now: for going back to it. States are never changed in place. */
@@ -128,6 +130,15 @@ export function beat({ members }: StoreServer, id: string, holds: readonly numbe
   if (leaseMs > 0) members.set(id, { id, holds: [...holds], ends: now + leaseMs });
   for (const [id, { ends }] of members) if (ends <= now) members.delete(id);
   return [...members.values()].map(({ id, holds }) => ({ id, holds })).sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
+}
+
+/** What already stands as it is to be set: the answer was lost. */
+export function share(store: StoreServer, expected: MetaFields, set: MetaFields): boolean {
+  const stand = (wanted: MetaFields): boolean => Object.entries(wanted).every(([name, value]) => (store.shared.get(name) ?? "") === value);
+  if (stand(set)) return true;
+  if (!stand(expected)) return false;
+  for (const [name, value] of Object.entries(set)) put(store.shared, name, value === "" ? null : value);
+  return true;
 }
 
 /** Claimed again under the same token it stays as it is: the reply was lost. */

@@ -11,10 +11,11 @@ import { claimLua } from "./claim.js";
 import { clearLua } from "./clear.js";
 import { commitLua } from "./commit.js";
 import { outboxLua } from "./outbox.js";
+import { shareLua } from "./share.js";
 import { sharedLua } from "./shared.js";
 import { wakesLua } from "./wakes.js";
 
-export const VERSION = 4;
+export const VERSION = 5;
 
 const versionLua = `
 redis.register_function{
@@ -24,4 +25,4 @@ redis.register_function{
 }
 `;
 
-export const LIBRARY = ["#!lua name=eddy", versionLua, sharedLua, claimLua, commitLua, clearLua, wakesLua, outboxLua, beatLua].join("\n");
+export const LIBRARY = ["#!lua name=eddy", versionLua, sharedLua, claimLua, commitLua, clearLua, wakesLua, outboxLua, beatLua, shareLua].join("\n");
