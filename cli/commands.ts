@@ -87,8 +87,8 @@ const replay: Command = {
   name: "replay",
   summary: "run a file of events through the rules, without a server",
   arguments: [rulesArgument],
-  flags: ["events", "until", "actions", "changes", "members", "traits", "json"],
-  examples: ["eddy replay rules/shop --events history.ndjson.gz --actions - --until 2026-06-01", "eddy replay --events - --members members.ndjson < events.ndjson"],
+  flags: ["events", "against", "until", "actions", "changes", "members", "traits", "json"],
+  examples: ["eddy replay rules/shop --events history.ndjson.gz --actions - --until 2026-06-01", "eddy replay --events - --members members.ndjson < events.ndjson", "eddy replay rules/next --against rules/shop --events history.ndjson.gz"],
   load: async () => (await import("./replay.js")).replayCommand,
 };
 

@@ -11,9 +11,9 @@ export interface LoadedRules extends Compiled {
   readonly files: readonly SourceFile[];
 }
 
-/** Reads and compiles what the setting `rules` names. Throws NoRules where there is nothing. */
-export async function compileRules(configuration: Configuration, io: Pick<Io, "folder" | "stdin">): Promise<LoadedRules> {
-  const files = await loadRules(configuration.get("rules"), io);
+/** Reads and compiles what the setting `rules` names, or the place that is given. Throws NoRules where there is nothing. */
+export async function compileRules(configuration: Configuration, io: Pick<Io, "folder" | "stdin">, place = configuration.get("rules")): Promise<LoadedRules> {
+  const files = await loadRules(place, io);
   return { files, ...compileProgram(files) };
 }
 
@@ -22,8 +22,8 @@ export async function compileRules(configuration: Configuration, io: Pick<Io, "f
  * Who asks about a customer or replays a history (`quietly`) is not the one to hear what could be written better: errors
  * alone then.
  */
-export async function needProgram(configuration: Configuration, io: Io, quietly = false): Promise<Program | null> {
-  const { program, diagnostics, files } = await compileRules(configuration, io);
+export async function needProgram(configuration: Configuration, io: Io, quietly = false, place?: string): Promise<Program | null> {
+  const { program, diagnostics, files } = await compileRules(configuration, io, place);
   if (program === null || !quietly) showFindings(io, diagnostics, files);
   if (program === null) io.stderr.write(`${summary(diagnostics)}\n`);
   return program;

@@ -1,6 +1,7 @@
 /**
  * `eddy replay`: a file of events through the engine, everything in memory, no server. Time is the events' own; with
- * `--until` the clock is moved on at the end. Bad lines become dead letters, are shown and make exit code 1.
+ * `--until` the clock is moved on at the end. Bad lines become dead letters, are shown and make exit code 1. With `--against`
+ * two programs are compared (replay-against.ts).
  */
 import { compile } from "../engine/compile/compiled.js";
 import { MAX_EVENT_BYTES } from "../engine/decode.js";
@@ -16,11 +17,14 @@ import { visible } from "./visible.js";
 
 const MOST_REPORTED = 20;
 
-export async function replayCommand({ io, configuration }: CommandCall): Promise<ExitCode> {
+export async function replayCommand(call: CommandCall): Promise<ExitCode> {
+  const { io, configuration } = call;
   const events = configuration.get("events");
   if (events === undefined) throw new UsageError("replay needs --events FILE, a file of one CloudEvent a line (- for standard input)");
   const places = new Map((["actions", "changes", "members", "traits"] as const).map((name) => [name, configuration.get(name)]));
   refuseSharedOutput(places);
+  const against = configuration.get("against");
+  if (against !== undefined) return (await import("./replay-against.js")).replayAgainstCommand(call, events, against, places);
   const program = await needProgram(configuration, io, true);
   if (program === null) return EXIT.findings;
   const source = await readLines(events, io, MAX_EVENT_BYTES * 2);

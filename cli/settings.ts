@@ -155,6 +155,7 @@ export const settings = {
   cost: setting(null, "show how many bytes each aggregate and rule takes in the state of one customer", toggle),
   check: setting(null, "write nothing, name the files that would change, and exit with 1 if there are any", toggle),
   events: setting("FILE", "the events, one CloudEvent a line; - for standard input, .gz is gzip", path, { path: true }),
+  against: setting("OLD", "compare with what these rules (a folder, a file, or -) do with the same events; then only differences are told and written", path, { path: true }),
   until: setting("TIME", "move the clock on to this instant after the last event", instant),
   actions: setting("OUT", "write the actions to this file; - for standard output, .gz is gzip", path, { path: true }),
   changes: setting("OUT", "write the changes of membership to this file", path, { path: true }),

@@ -10,9 +10,8 @@ import { HOLDOUT, type Length, type Value } from "../dsl/program.js";
 import type { Compiled, CompiledRule } from "./compile/compiled.js";
 import type { Op } from "./compile/steps.js";
 import { extrasOf, type Context, type Data, type Run } from "./customer.js";
-import { changeProfile, concerning, enterRun, settleNow, type Evaluator, type Recent } from "./evaluator.js";
+import { actionId, changeProfile, concerning, enterRun, settleNow, type Evaluator, type Hold, type Recent } from "./evaluator.js";
 import { expose } from "./experiments.js";
-import { hash128Hex } from "./hash.js";
 import { credit, take } from "./points.js";
 import { countSent, judge, quietUntil, type Judgement } from "./policies.js";
 import { nextClock } from "./schedules.js";
@@ -113,7 +112,7 @@ function perform(e: Evaluator, run: Run, rule: CompiledRule, channel: string | n
   const { x } = e;
   e.sink.action({
     customer: x.customer.id, at: x.now, rule: rule.name, cause: e.cause, channel, template, payload,
-    id: hash128Hex(`${x.customer.id}\u0000${rule.name}\u0000${run.cause}\u0000${key}`),
+    id: actionId(x.customer.id, rule.name, run, key),
   });
 }
 
@@ -131,6 +130,11 @@ function withField(record: Data, path: readonly string[], value: Value): Data {
 
 const channelName = (compiled: Compiled, channel: number): string => compiled.channels[channel]?.name ?? "";
 
+function messageOf(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp): Hold {
+  const { id } = e.x.customer;
+  return concerning(e, rule.name, channelName(e.compiled, op.channel), op.template, () => actionId(id, rule.name, run, op.key));
+}
+
 /** Whether the message is held. */
 function send(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp): boolean {
   const { x } = e;
@@ -143,7 +147,7 @@ function send(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp): boolean {
       run.held = { since: x.now, order: extrasOf(x.customer).nextHeld++, payload: op.payload?.(x) ?? null };
       holdUntil(x, run, judgement.until);
       e.trace?.({ k: "held", rule: rule.index, per: run.key, op: run.at - 1, judgement });
-      e.sink.held(concerning(e, rule.name, channelName(e.compiled, op.channel), op.template));
+      e.sink.held(messageOf(e, run, rule, op));
       return true;
     default:
       suppress(e, run, rule, op, judgement);
@@ -162,7 +166,7 @@ function deliver(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp, payload
 }
 
 function suppress(e: Evaluator, run: Run, rule: CompiledRule, op: SendOp, judgement: Extract<Judgement, { readonly k: "consent" | "cap" }>): void {
-  e.sink.suppressed({ ...concerning(e, rule.name, channelName(e.compiled, op.channel), op.template), reason: judgement.k });
+  e.sink.suppressed({ ...messageOf(e, run, rule, op), reason: judgement.k });
   e.trace?.({ k: "suppressed", rule: rule.index, per: run.key, op: run.at - 1, judgement });
 }
 

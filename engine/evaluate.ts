@@ -14,6 +14,7 @@ import { erase, isKnown, noteEvent, retainedUntil, watchRetention } from "./eras
 import { announce, changeProfile, concerning, settleNow, type Evaluator, type Incoming } from "./evaluator.js";
 import { reachGoals } from "./experiments.js";
 import { credit, earnings, type Earning } from "./points.js";
+import { receiptId, removable, type ErasedBy } from "./receipt.js";
 import { updateRuns } from "./run-aggregates.js";
 import { continueRuns, endRuns, startRules, watchRuns } from "./runs.js";
 import { merged } from "./schema.js";
@@ -37,7 +38,7 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   if (plan.isErasure) {
     // Rules may start on it, to hand it on; what they leave behind is forgotten with the rest.
     if (isKnown(customer)) react(e, event);
-    forget(e);
+    forget(e, "request");
     return;
   }
   const isNew = !isKnown(customer);
@@ -86,7 +87,7 @@ export function processWake(e: Evaluator, customer: Customer, now: number): void
   const since = Math.min(customer.wake, now);
   customer.wake = Infinity;
   if (retainedUntil(compiled, x) <= now) {
-    forget(e);
+    forget(e, "retention");
     return;
   }
   for (const aggregate of customer.slotIds) {
@@ -172,20 +173,22 @@ function nextRound(e: Evaluator): void {
 }
 
 /** Nothing is known of the customer any more; nothing starts by it. */
-function forget(e: Evaluator): void {
+function forget(e: Evaluator, by: ErasedBy): void {
   const { compiled, sink, x } = e;
   const { id } = x.customer;
   const wasKnown = isKnown(x.customer);
+  const removed = removable(compiled, x, wasKnown);
   for (const run of x.customer.runs) sink.ended?.((compiled.rules[run.rule] as (typeof compiled.rules)[number]).name, "erased");
   if (e.trace !== null) for (const run of x.customer.runs) if (run.held !== null) e.trace({ k: "dropped", rule: run.rule, per: run.key, op: run.at - 1 });
   erase(compiled, x, {
     dropped(rule, channel, template) {
-      sink.suppressed({ ...concerning(e, rule, compiled.channels[channel]?.name ?? "", template), reason: "ended" });
+      sink.suppressed({ ...concerning(e, rule, compiled.channels[channel]?.name ?? "", template, null), reason: "ended" });
     },
     left: (segment) => announce(e, segment, false),
     reading: sink.reading, contribution: sink.contribution, experiment: sink.experiment,
   });
   if (wasKnown) sink.erased(id);
+  sink.receipt?.({ customer: id, at: x.now, by, cause: e.cause, id: receiptId(id, e.causeKey), removed });
 }
 
 /** The value of an expression for a customer at an instant, outside of any event (inspect, replay's traits). */

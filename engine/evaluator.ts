@@ -9,6 +9,7 @@ import { newContext, type Context, type Customer, type Data, type Run, type Scal
 import type { ExperimentSink } from "./experiments.js";
 import { hash128Hex } from "./hash.js";
 import type { Judgement } from "./policies.js";
+import type { Receipt } from "./receipt.js";
 import { jumpedOver, nextClock, timetable, type Timetable } from "./schedules.js";
 import { settle, type FiguresSink, type Flip } from "./settle.js";
 import type { RunEnd, SuppressionReason } from "./stats.js";
@@ -46,6 +47,8 @@ export interface Hold {
   readonly rule: string;
   readonly channel: string;
   readonly template: string;
+  /** Id of the message as it would go out, made when it is asked for; null where the run is not known any more. */
+  readonly id: (() => string) | null;
 }
 
 /** A message that the channel's policy did not let through, or whose run ended while it was held. */
@@ -66,6 +69,8 @@ export interface Sink extends FiguresSink, ExperimentSink {
   chainCut(customer: string): void;
   /** The customer has been forgotten. */
   erased(customer: string): void;
+  /** What was removed: of each request to erase, and of each customer whom `retain` has forgotten. */
+  receipt?(receipt: Receipt): void;
   /**
    * Which way a run went at a step that leads into several: `then`, `else`, or a variant of a `split`. `step` is the
    * step's key. Only who counts what tests have covered asks for it.
@@ -230,8 +235,13 @@ export function enterRun(x: Context, run: Run): void {
 }
 
 /** Whom the present concerns; for messages to the sink. */
-export function concerning(e: Evaluator, rule: string, channel: string, template: string): Hold {
-  return { customer: e.x.customer.id, at: e.x.now, rule, channel, template };
+export function concerning(e: Evaluator, rule: string, channel: string, template: string, id: Hold["id"]): Hold {
+  return { customer: e.x.customer.id, at: e.x.now, rule, channel, template, id };
+}
+
+/** What an action of a run is called: the same step of the same run gives the same id, in another program too. */
+export function actionId(customer: string, rule: string, { cause }: Pick<Run, "cause">, step: string): string {
+  return hash128Hex(`${customer}\u0000${rule}\u0000${cause}\u0000${step}`);
 }
 
 /** Takes the run from the customer; a message that is held for it goes out no more. */
@@ -244,6 +254,6 @@ export function removeRun(e: Evaluator, customer: Customer, run: Run): void {
   const rule = e.compiled.rules[run.rule];
   const op = rule?.ops[run.at - 1];
   if (rule === undefined || op?.k !== "send") return;
-  e.sink.suppressed({ ...concerning(e, rule.name, e.compiled.channels[op.channel]?.name ?? "", op.template), reason: "ended" });
+  e.sink.suppressed({ ...concerning(e, rule.name, e.compiled.channels[op.channel]?.name ?? "", op.template, () => actionId(customer.id, rule.name, run, op.key)), reason: "ended" });
   e.trace?.({ k: "dropped", rule: run.rule, per: run.key, op: run.at - 1 });
 }

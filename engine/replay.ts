@@ -6,7 +6,7 @@ import type { Compiled } from "./compile/compiled.js";
 import type { Data } from "./customer.js";
 import { decodeLine, type Work } from "./decode.js";
 import { isKnown } from "./erasure.js";
-import { read } from "./evaluate.js";
+import { read, type Sink } from "./evaluate.js";
 import { createPartition, take, takePending, type Partition } from "./partition.js";
 import { engineStats, type EngineStats } from "./stats.js";
 import type { Value } from "../dsl/program.js";
@@ -20,6 +20,8 @@ export interface ReplayOutput {
 export interface Replay {
   /** One line of the file (null: too long to be read); `number` is what a dead letter calls it. */
   line(text: string | null, number?: number): void;
+  /** The same, where it is decoded already. */
+  work(work: Work): void;
   /** Moves the clock on: everything due up to and including `instant` happens. */
   until(instant: number): void;
   /** Members of every segment, by segment name, then customer. */
@@ -33,9 +35,10 @@ export interface Replay {
   readonly customers: number;
 }
 
-export function createReplay(compiled: Compiled, output: (output: ReplayOutput) => void): Replay {
+/** `watch` is told all that the evaluation says, as it is said. */
+export function createReplay(compiled: Compiled, output: (output: ReplayOutput) => void, watch: Sink | null = null): Replay {
   const stats = engineStats();
-  const p: Partition = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, stats);
+  const p: Partition = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: Infinity }, stats, watch);
   let lines = 0;
 
   function drain(): void {
@@ -47,16 +50,19 @@ export function createReplay(compiled: Compiled, output: (output: ReplayOutput) 
     while (take(p, work) !== "done") drain(); // with everybody in memory it can only be full
   }
 
+  function takeWork(work: Work): void {
+    lines++;
+    process(work);
+    if (p.pending.messages.length > 0) drain();
+  }
+
   return {
     stats,
     get lines() { return lines; },
     get clock() { return p.clock; },
     get customers() { return p.cache.size; },
-    line(text, number) {
-      lines++;
-      process(decodeLine(compiled, text, number ?? lines));
-      if (p.pending.messages.length > 0) drain();
-    },
+    line: (text, number) => takeWork(decodeLine(compiled, text, number ?? lines + 1)),
+    work: takeWork,
     until(instant) {
       process({ k: "tick", sequence: lines, arrived: 0, stamp: instant });
       drain();
