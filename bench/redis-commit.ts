@@ -23,7 +23,7 @@ import { Redis } from "ioredis";
 import type { Commit, Output, StateStore, Writer } from "../engine/ports.js";
 import { connectRedis } from "../connectors/redis/connection.js";
 import { ensureFunctions } from "../connectors/redis/functions/load.js";
-import { customersKey } from "../connectors/redis/keys.js";
+import { KEYS } from "../connectors/redis/keys.js";
 import { WrittenCommand, wireBuffer, writeBytes, writeCount, writeText, written } from "../connectors/redis/resp.js";
 import { redisStore } from "../connectors/redis/store.js";
 
@@ -70,7 +70,7 @@ end)`;
 function throughIoredis(redis: Redis): Way {
   return {
     name: "flat, ioredis's encoder",
-    run: (partition, entries) => redis.call("FCALL", "eddy_bench_flat", 1, customersKey(partition),
+    run: (partition, entries) => redis.call("FCALL", "eddy_bench_flat", 1, KEYS.customers(partition),
       ...entries.flatMap(([id, state]) => [id, Buffer.from(state.buffer)])),
   };
 }
@@ -79,7 +79,7 @@ function writtenHere(redis: Redis): Way {
   return {
     name: "flat, bytes written here",
     run: (partition, entries) => {
-      const key = customersKey(partition);
+      const key = KEYS.customers(partition);
       const wire = wireBuffer(300_000);
       writeCount(wire, 4 + 2 * entries.length);
       for (const text of ["FCALL", "eddy_bench_flat", "1", key]) writeText(wire, text);
@@ -97,7 +97,7 @@ function packed(redis: Redis): Way {
   return {
     name: "packed (MessagePack)",
     run: (partition, entries) => {
-      const key = customersKey(partition);
+      const key = KEYS.customers(partition);
       const wire = wireBuffer(300_000);
       writeCount(wire, 4 + Math.ceil(entries.length / CHUNK));
       for (const text of ["FCALL", "eddy_bench_packed", "1", key]) writeText(wire, text);

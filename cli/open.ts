@@ -2,6 +2,7 @@
  * Opens the ports that a command works with, on servers or embedded. The only place that knows which adapters there are;
  * their code is loaded when it is needed.
  */
+import { nowhere } from "../engine/change/nowhere.js";
 import type { EventLog, LogInfo, OutputLog, StateStore, Writer } from "../engine/ports.js";
 import { LogUnavailable, StoreUnavailable } from "../engine/ports.js";
 import { aborted, pause } from "./environment.js";
@@ -27,6 +28,12 @@ export interface OpenedPorts extends OpenedLog {
   readonly warnings: readonly string[];
 }
 
+/** A store beside the main one. */
+export interface OpenedScope extends OpenedPorts {
+  /** Removes a partition of it with all that is known, or (null) all of it. */
+  drop(partition: number | null): Promise<void>;
+}
+
 export interface OpenOptions {
   /** Wall clock; stamps of an embedded log. */
   readonly now: () => number;
@@ -34,6 +41,8 @@ export interface OpenOptions {
   readonly create?: boolean;
   /** An engine will run on it: an embedded folder takes one at a time. */
   readonly engine?: boolean;
+  /** The store is the one of that name beside the main one, and nothing is published: a change of rules is filled in there. */
+  readonly scope?: string;
   /** Even where an engine on another host seems to have it. */
   readonly takeOver?: boolean;
 }
@@ -44,15 +53,17 @@ export async function openLog(place: Place, options: OpenOptions): Promise<Opene
 }
 
 /** All three ports. Fails fast where one is not there; throws ConfigurationError where they do not belong together. */
-export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedPorts> {
+export async function openPorts(place: Place, options: OpenOptions & { readonly scope: string }): Promise<OpenedScope>;
+export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedPorts>;
+export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedScope> {
   if (place.k === "embedded") return openFolder(place.folder, options);
   const [{ natsOutputLog }, { brokerWeaknesses }, { openRedisStore }] = await Promise.all([
     import("../connectors/nats/output-log.js"), import("../connectors/nats/weaknesses.js"), import("../connectors/redis/store.js"),
   ]);
   const opened = await openNats(place, "reads");
   try {
-    const { store, partitions, warnings, clear } = await openRedisStore(place.redis, options.engine === true ? options.now : null);
-    const outputs = natsOutputLog(opened.link);
+    const { store, partitions, warnings, clear, drop } = await openRedisStore(place.redis, options.engine === true ? options.now : null, options.scope);
+    const outputs = options.scope === undefined ? natsOutputLog(opened.link) : nowhere(store);
     const close = async (): Promise<void> => {
       await outputs.close();
       await store.close();
@@ -62,7 +73,7 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
       const info = await opened.log.info();
       if (partitions !== info.partitions) throw apart(opened.where, info, partitions);
       const weak = options.engine === true ? await brokerWeaknesses(opened.link, options.now) : [];
-      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], clear, close };
+      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], clear, drop, close };
     } catch (error) {
       await outputs.close();
       await store.close();
@@ -83,11 +94,11 @@ function apart(where: string, { partitions, last }: LogInfo, found: number | nul
     "Otherwise run \"eddy setup\" with both addresses: then the state is built from the events that the log holds");
 }
 
-async function openFolder(folder: string, { now, create = false, engine = false, takeOver = false }: OpenOptions): Promise<OpenedPorts> {
+async function openFolder(folder: string, { now, create = false, engine = false, takeOver = false, scope }: OpenOptions): Promise<OpenedScope> {
   const { openEmbedded } = await import("../connectors/embedded/open.js");
-  const { log, store, outputs, clear, close } = await openEmbedded(folder, { create, now, engine, takeOver });
+  const { log, store, outputs, clear, drop, close } = await openEmbedded(folder, { create, now, engine, takeOver, ...(scope === undefined ? {} : { scope }) });
   const { partitions } = await log.info();
-  return { log, store, outputs, partitions, warnings: [], clear, where: folder, close };
+  return { log, store, outputs: scope === undefined ? outputs : nowhere(store), partitions, warnings: [], clear, drop, where: folder, close };
 }
 
 async function openNats(place: Extract<Place, { k: "servers" }>, purpose: "reads" | "appends"): Promise<OpenedLog & { readonly link: NatsLink }> {

@@ -6,17 +6,31 @@ import type { Writer } from "../../engine/ports.js";
 import { storeFailure } from "./failures.js";
 import type { Folder } from "./folder.js";
 import { partitionKey } from "./keys.js";
-import { readRow } from "./partition-row.js";
+import { readRow, removeRow } from "./partition-row.js";
 
 export function clearPartition(folder: Folder, partition: number, { epoch, token }: Writer): boolean {
-  const { meta, states, wakes, members, sizes, counts } = folder.tables;
+  const { meta, states, wakes, wakeOf, members, sizes, counts } = folder.tables;
   const range = { start: partitionKey(partition), end: partitionKey(partition + 1) };
   try {
     return folder.write(() => {
       const { writer } = readRow(meta, partition);
       if (writer?.epoch !== epoch || writer.token !== token) return false;
-      for (const table of [states, wakes, members, sizes, counts]) for (const key of [...table.getKeys(range)]) table.remove(key);
+      for (const table of [states, wakes, wakeOf, members, sizes, counts]) for (const key of [...table.getKeys(range)]) table.remove(key);
       return true;
+    });
+  } catch (error) {
+    throw storeFailure(error, folder.dir);
+  }
+}
+
+/** Removes a partition as if it had never been, whoever its writer is. */
+export function dropPartition(folder: Folder, partition: number): void {
+  const { meta, states, wakes, wakeOf, members, sizes, counts, outbox, fields } = folder.tables;
+  const range = { start: partitionKey(partition), end: partitionKey(partition + 1) };
+  try {
+    folder.write(() => {
+      for (const table of [states, wakes, wakeOf, members, sizes, counts, outbox, fields]) for (const key of [...table.getKeys(range)]) table.remove(key);
+      removeRow(meta, partition);
     });
   } catch (error) {
     throw storeFailure(error, folder.dir);

@@ -81,7 +81,7 @@ function checkRoom(dir: string, leastFreeBytes: number): void {
 }
 
 const FORMAT = 1;
-const DATA_FILE = "eddy.mdb";
+export const DATA_FILE = "eddy.mdb";
 /** Address space only: the file is as large as what is in it, and LMDB maps more when this is used up. */
 const MAP_BYTES = 64 * 2 ** 30;
 const DEFAULT_PARTITIONS = 8;

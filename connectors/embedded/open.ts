@@ -20,16 +20,17 @@
  * 1.2 to 3 million a second; a commit of 400 customers with 100 wakes, 80 changes of membership and 40 outputs 5 to 8 ms,
  * of one customer 0.1 ms; `load` of 400 customers 0.9 ms; `publish` 120,000 to 260,000 a second.
  */
-import type { ClockKind, StateStore, Writer } from "../../engine/ports.js";
+import { StoreRefused, type ClockKind, type StateStore, type Writer } from "../../engine/ports.js";
 import { bootId } from "./boot.js";
 import { clearPartition } from "./clear.js";
 import { lockForEngine } from "./engine-lock.js";
 import type { EmbeddedEventLog } from "./event-log.js";
 import { embeddedEventLog } from "./event-log.js";
 import { FolderRefused, logFlushFailure, openFailure, storeFlushFailure } from "./failures.js";
-import { openFolder } from "./folder.js";
+import { openFolder, type Folder } from "./folder.js";
 import type { EmbeddedOutputLog } from "./output-log.js";
 import { embeddedOutputLog } from "./output-log.js";
+import { dropFromScopes, openScope } from "./scope.js";
 import { embeddedStateStore } from "./state-store.js";
 import type { Timer } from "./timer.js";
 import { systemTimer } from "./timer.js";
@@ -59,6 +60,8 @@ export interface EmbeddedOptions {
   /** Nothing more is written when the disk has less room than this; 32 MB unless given. */
   readonly leastFreeBytes?: number;
   readonly timer?: Timer;
+  /** The store, and what `engine` refuses, is the one of that name beside the main one (scope.ts). */
+  readonly scope?: string;
   /** Stands in for what tells this run of the machine from others (tests of power cuts). */
   readonly boot?: string | null;
 }
@@ -69,6 +72,8 @@ export interface Embedded {
   readonly outputs: EmbeddedOutputLog;
   /** Removes a partition's state (clear.ts). */
   clear(partition: number, writer: Writer): Promise<boolean>;
+  /** Removes a partition of the scope with all that is known of it, or (null) the scope; refused for the main store. */
+  drop(partition: number | null): Promise<void>;
   /** Resolves when all that was written up to now is on the disk and survives a power cut. */
   settled(): Promise<void>;
   /** Closes all three, brings what was written to the disk, lets go of the folder. */
@@ -84,30 +89,47 @@ const LEAST_FREE_BYTES = 32_000_000;
 export async function openEmbedded(dir: string, options: EmbeddedOptions): Promise<Embedded> {
   const timer = options.timer ?? systemTimer;
   const { partitions, clock, maxBytes } = options;
-  const folder = opened(dir, {
-    create: options.create, timer, checkpointMs: options.checkpointMs ?? CHECKPOINT_MS, leastFreeBytes: options.leastFreeBytes ?? LEAST_FREE_BYTES,
+  const folderOptions = {
+    timer, checkpointMs: options.checkpointMs ?? CHECKPOINT_MS, leastFreeBytes: options.leastFreeBytes ?? LEAST_FREE_BYTES,
     boot: options.boot === undefined ? bootId() : options.boot,
+  };
+  const folder = opened(dir, {
+    ...folderOptions, create: options.create,
     ...(partitions === undefined ? {} : { partitions }), ...(clock === undefined ? {} : { clock }),
   });
   try {
-    const unlock = options.engine === true ? lockForEngine(folder, options.takeOver ?? false) : null;
-    const settled = (failure: (error: unknown, dir: string) => Error) => async (): Promise<void> => {
+    const unlock = options.engine === true && options.scope === undefined ? lockForEngine(folder, options.takeOver ?? false) : null;
+    const settled = (failure: (error: unknown, dir: string) => Error, of = folder) => async (): Promise<void> => {
       if (options.acknowledge !== "disk") return;
-      await folder.settled().catch((error: unknown) => { throw failure(error, dir); });
+      await of.settled().catch((error: unknown) => { throw failure(error, dir); });
+    };
+    const scopeOptions = {
+      folder: folderOptions, store: { timer, settled: (of: Folder) => settled(storeFlushFailure, of) }, engine: options.engine ?? false, takeOver: options.takeOver ?? false,
     };
     const log = embeddedEventLog(folder, {
       now: options.now, timer, pollMs: options.pollMs ?? POLL_MS, settled: settled(logFlushFailure),
       ...(maxBytes === undefined ? {} : { maxBytes }),
     });
-    const store = embeddedStateStore(folder, { settled: settled(storeFlushFailure), timer });
+    const scope = options.scope === undefined ? null : openScope(folder, options.scope, scopeOptions);
+    const store = scope?.store ?? embeddedStateStore(folder, { settled: settled(storeFlushFailure), timer });
     const outputs = embeddedOutputLog(folder, { keep: options.keepOutputs ?? KEEP_OUTPUTS, settled: settled(logFlushFailure) });
     let closing: Promise<void> | null = null;
     return {
       log, store, outputs,
-      clear: async (partition, writer) => clearPartition(folder, partition, writer),
+      async clear(partition, writer) {
+        if (scope !== null) return scope.clear(partition, writer);
+        if (!clearPartition(folder, partition, writer)) return false;
+        await dropFromScopes(folder, partition, scopeOptions);
+        return true;
+      },
+      async drop(partition) {
+        if (scope === null) throw new StoreRefused("the main store is never dropped, only a scope");
+        await scope.drop(partition);
+      },
       settled: () => folder.settled(),
       close: () => (closing ??= (async () => {
         for (const port of [log, store, outputs]) await port.close();
+        await scope?.close();
         try {
           unlock?.();
         } finally {

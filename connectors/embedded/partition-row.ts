@@ -37,6 +37,10 @@ export function writeRow(meta: Table, partition: number, { writer, number, field
   meta.put(rowKey(partition), Buffer.from(JSON.stringify(stored)));
 }
 
+export function removeRow(meta: Table, partition: number): void {
+  meta.remove(rowKey(partition));
+}
+
 /** Sets fields, in the row (which the caller writes) or beside it; an empty text removes one. */
 export function setFields({ fields: long }: Tables, partition: number, row: PartitionRow, changes: MetaFields): void {
   const prefix = partitionKey(partition);

@@ -2,29 +2,49 @@
  * Removes all that the store has of one partition, but its fields and its outbox: customers, wakes, memberships and counts,
  * whatever rules they are of. Page by page, each only so long as the partition is the writer's (functions/clear.ts): whoever
  * slept meanwhile removes nothing of what others have written since. Safe to repeat; what readers see meanwhile is a part.
+ *
+ * Of the main store the scopes' keys go with it, fields and all: what was filled in from the same log begins anew too.
  */
 import type { Writer } from "../../engine/ports.js";
 import type { RedisConnection } from "./connection.js";
 import { askFunction } from "./functions/load.js";
-import { metaKey, outboxKey, partitionPattern } from "./keys.js";
+import { KEYS, type Keys } from "./keys.js";
 
 const KEYS_PER_PAGE = 1000;
 
 /** False: the partition is not that writer's any more, and nothing further was removed. */
-export async function clearPartition(connection: RedisConnection, partition: number, { epoch, token }: Writer): Promise<boolean> {
-  const kept = new Set([metaKey(partition), outboxKey(partition)]);
+export async function clearPartition(connection: RedisConnection, partition: number, { epoch, token }: Writer, keys: Keys = KEYS): Promise<boolean> {
+  const kept = new Set([keys.meta(partition), keys.outbox(partition)]);
   let isOwn = true;
   await connection.onEachServer(async (server) => {
     let cursor = "0";
     do {
-      const [next, keys] = await server.scan(cursor, "MATCH", partitionPattern(partition), "COUNT", KEYS_PER_PAGE);
-      const gone = keys.filter((key) => !kept.has(key));
+      const [next, found] = await server.scan(cursor, "MATCH", keys.pattern(partition), "COUNT", KEYS_PER_PAGE);
+      const gone = found.filter((key) => !kept.has(key));
       if (gone.length > 0) {
-        const answer = await askFunction(connection, (client) => client.fcall("eddy_clear", gone.length + 1, metaKey(partition), ...gone, epoch, token));
+        const answer = await askFunction(connection, (client) => client.fcall("eddy_clear", gone.length + 1, keys.meta(partition), ...gone, epoch, token));
         isOwn = answer === "done";
       }
       cursor = next;
     } while (isOwn && cursor !== "0");
   });
   return isOwn;
+}
+
+/**
+ * Removes a scope, one partition of it or all with what they share, whoever its writers are: their next commit is `moved`. Safe
+ * to repeat.
+ */
+export async function dropScope(connection: RedisConnection, keys: Keys, partition: number | null): Promise<void> {
+  const remove = (key: string): Promise<number> => connection.ask((client) => client.unlink(key));
+  await connection.onEachServer(async (server) => {
+    let cursor = "0";
+    do {
+      const [next, found] = await server.scan(cursor, "MATCH", partition === null ? keys.everyPartition : keys.pattern(partition), "COUNT", KEYS_PER_PAGE);
+      // One by one: those of different partitions may lie in different slots.
+      await Promise.all(found.map(remove));
+      cursor = next;
+    } while (cursor !== "0");
+  });
+  if (partition === null) await Promise.all([keys.members, keys.shared].map(remove));
 }

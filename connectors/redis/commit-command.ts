@@ -5,7 +5,7 @@
  */
 import type { Commit, CountChanges } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
-import { customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
+import { KEYS, type Keys } from "./keys.js";
 import { fieldOfName } from "./meta-fields.js";
 import { packOutput } from "./packed-output.js";
 import type { WireBuffer } from "./resp.js";
@@ -32,11 +32,11 @@ interface Counts {
 const NO_COUNTS: readonly CountChanges[] = [];
 
 /** Throws StoreRefused, or IllFormedText, for what can never be written. */
-export function writeCommit(wire: WireBuffer, commit: Commit): void {
+export function writeCommit(wire: WireBuffer, commit: Commit, keys: Keys = KEYS): void {
   checkNumbers(commit);
   const fields = Object.entries(commit.meta);
   const counts = countLists(commit, fields);
-  writeHead(wire, commit, counts);
+  writeHead(wire, commit, counts, keys);
   for (const [customer, state] of commit.states) {
     if (state === null) continue;
     writeText(wire, customer);
@@ -119,23 +119,23 @@ function writeThoseWithout(wire: WireBuffer, entries: readonly (readonly [string
   for (const [customer, value] of entries) if (value === null) writeText(wire, customer);
 }
 
-function writeHead(wire: WireBuffer, commit: Commit, counts: Counts): void {
+function writeHead(wire: WireBuffer, commit: Commit, counts: Counts, keys: Keys): void {
   const { partition, writer, segments, counts: rankings = NO_COUNTS } = commit;
   const { states, gone, waking, silent, fields, cleared, members, values } = counts;
   const outputs = commit.outputs.length;
   const lists = 2 * states + gone + 2 * waking + silent + 2 * outputs + members + 2 * values + 2 * fields + cleared;
   const varying = segments.length + rankings.length;
-  const keys = FIXED_KEYS + varying;
-  writeCount(wire, LEADING + keys + FIXED_ARGUMENTS + 2 * varying + lists);
+  const keyCount = FIXED_KEYS + varying;
+  writeCount(wire, LEADING + keyCount + FIXED_ARGUMENTS + 2 * varying + lists);
   writeText(wire, "FCALL");
   writeText(wire, "eddy_commit");
-  writeNumber(wire, keys);
-  writeText(wire, metaKey(partition));
-  writeText(wire, customersKey(partition));
-  writeText(wire, wakesKey(partition));
-  writeText(wire, outboxKey(partition));
-  for (const { segment } of segments) writeText(wire, segmentKey(partition, segment));
-  for (const { ranking } of rankings) writeText(wire, rankingKey(partition, ranking));
+  writeNumber(wire, keyCount);
+  writeText(wire, keys.meta(partition));
+  writeText(wire, keys.customers(partition));
+  writeText(wire, keys.wakes(partition));
+  writeText(wire, keys.outbox(partition));
+  for (const { segment } of segments) writeText(wire, keys.segment(partition, segment));
+  for (const { ranking } of rankings) writeText(wire, keys.ranking(partition, ranking));
   writeNumber(wire, writer.epoch);
   writeText(wire, writer.token);
   for (const value of [commit.number, commit.forget, states, gone, waking, silent, outputs, fields, cleared]) {

@@ -4,12 +4,12 @@
  */
 import { StoreRefused } from "../../engine/ports.js";
 import type { RedisConnection } from "./connection.js";
-import { customersKey, MEMBERS_KEY, SHARED_KEY, metaKey, outboxKey, wakesKey } from "./keys.js";
+import { KEYS, type Keys } from "./keys.js";
 
 /** Throws StoreRefused with the name of the first key that holds something else. */
-export async function checkKeys(connection: RedisConnection, partitions: number): Promise<void> {
-  const wanted: [key: string, type: string][] = [[MEMBERS_KEY, "hash"], [SHARED_KEY, "hash"]];
-  for (let p = 0; p < partitions; p++) wanted.push([metaKey(p), "hash"], [customersKey(p), "hash"], [outboxKey(p), "hash"], [wakesKey(p), "zset"]);
+export async function checkKeys(connection: RedisConnection, partitions: number, keys: Keys = KEYS): Promise<void> {
+  const wanted: [key: string, type: string][] = [[keys.members, "hash"], [keys.shared, "hash"]];
+  for (let p = 0; p < partitions; p++) wanted.push([keys.meta(p), "hash"], [keys.customers(p), "hash"], [keys.outbox(p), "hash"], [keys.wakes(p), "zset"]);
   const types = await connection.ask((client) => Promise.all(wanted.map(([key]) => client.type(key))));
   wanted.forEach(([key, type], i) => {
     const found = types[i];

@@ -8,7 +8,7 @@ import { encodeToken, partition } from "../../engine/subjects.js";
 import { StoreRefused } from "../../engine/ports.js";
 import type { ConnectionOptions } from "./connection.js";
 import { connectRedis } from "./connection.js";
-import { segmentKey } from "./keys.js";
+import { KEYS } from "./keys.js";
 import { readPartitions } from "./setup.js";
 
 export interface SegmentReader {
@@ -41,7 +41,7 @@ export async function openSegmentReader(options: ConnectionOptions): Promise<Seg
   }
 
   const keyFor = (customer: string, segment: string): string =>
-    segmentKey(partition(encodeToken(customer), partitions), segment);
+    KEYS.segment(partition(encodeToken(customer), partitions), segment);
 
   const isMember = async (customer: string, segment: string): Promise<boolean> =>
     (await connection.ask((client) => client.sismember(keyFor(customer, segment), customer))) === 1;
@@ -53,7 +53,7 @@ export async function openSegmentReader(options: ConnectionOptions): Promise<Seg
       return segments.filter((_, i) => inside[i]);
     },
     async size(segment) {
-      const all = Array.from({ length: partitions }, (_, p) => segmentKey(p, segment));
+      const all = Array.from({ length: partitions }, (_, p) => KEYS.segment(p, segment));
       const sizes = await connection.ask((client) => Promise.all(all.map((key) => client.scard(key))));
       return sizes.reduce((sum, size) => sum + size, 0);
     },
@@ -63,7 +63,7 @@ export async function openSegmentReader(options: ConnectionOptions): Promise<Seg
         do {
           const at = cursor;
           const [next, customers] = await connection.ask((client) =>
-            client.sscan(segmentKey(p, segment), at, "COUNT", MEMBERS_PER_PAGE));
+            client.sscan(KEYS.segment(p, segment), at, "COUNT", MEMBERS_PER_PAGE));
           yield* customers;
           cursor = next;
         } while (cursor !== "0");

@@ -12,12 +12,12 @@
  */
 import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake, Writer } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
-import { clearPartition } from "./clear.js";
+import { clearPartition, dropScope } from "./clear.js";
 import { writeCommit } from "./commit-command.js";
 import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
 import { connectRedis } from "./connection.js";
 import { askFunction, ensureFunctions } from "./functions/load.js";
-import { MEMBERS_KEY, SHARED_KEY, customersKey, metaKey, outboxKey, rankingKey, segmentKey, wakesKey } from "./keys.js";
+import { KEYS, checkScope, keysOf, type Keys, type Scope } from "./keys.js";
 import { readClaim, readMeta } from "./meta-fields.js";
 import { unpackOutput } from "./packed-output.js";
 import { IllFormedText, WrittenCommand, wireBuffer, writeCount, writeText, written } from "./resp.js";
@@ -34,17 +34,28 @@ export interface OpenedStore {
   readonly warnings: readonly string[];
   /** Removes a partition's state (clear.ts). */
   clear(partition: number, writer: Writer): Promise<boolean>;
+  /** Removes a partition of the scope with all that is known of it, or (null) the scope; refused for the main store. */
+  drop(partition: number | null): Promise<void>;
 }
 
 /** Connects, checks the server, loads the functions. Throws StoreUnavailable or StoreRefused, and then keeps nothing open. With the wall clock, the server's is held against it. */
-export async function openRedisStore(options: ConnectionOptions, now: (() => number) | null = null): Promise<OpenedStore> {
+export async function openRedisStore(options: ConnectionOptions, now: (() => number) | null = null, scope: Scope = ""): Promise<OpenedStore> {
+  checkScope(scope);
+  const keys = keysOf(scope);
   const connection = connectRedis(options);
   try {
     const warnings = await Promise.race([checkServers(connection, now), connection.firstFailure]);
     warnings.push(...await ensureFunctions(connection));
     const partitions = await readPartitions(connection);
-    if (partitions !== null) await checkKeys(connection, partitions);
-    return { store: redisStore(connection, partitions), partitions, warnings, clear: (partition, writer) => clearPartition(connection, partition, writer) };
+    if (partitions !== null) await checkKeys(connection, partitions, keys);
+    return {
+      store: redisStore(connection, partitions, keys), partitions, warnings,
+      clear: (partition, writer) => clearPartition(connection, partition, writer, keys),
+      async drop(partition) {
+        if (scope === "") throw new StoreRefused("the main store is never dropped, only a scope");
+        await dropScope(connection, keys, partition);
+      },
+    };
   } catch (error) {
     await connection.close();
     throw error;
@@ -61,13 +72,13 @@ const COUNTS_PER_PAGE = 2000;
  * A store on a connection that has been checked already. Closing the store closes the connection. With the number of
  * partitions it makes sure at each claim that Redis is still the one that was set up for them.
  */
-export function redisStore(connection: RedisConnection, partitions: number | null = null): StateStore {
+export function redisStore(connection: RedisConnection, partitions: number | null = null, keys: Keys = KEYS): StateStore {
   // Commits are of similar size, so the next buffer begins as large as the last one became.
   let usualCommitBytes = 64 * 1024;
 
   function encodeCommit(commit: Commit): Buffer {
     const wire = wireBuffer(usualCommitBytes);
-    refusingIllFormed(() => writeCommit(wire, commit));
+    refusingIllFormed(() => writeCommit(wire, commit, keys));
     usualCommitBytes = Math.ceil(wire.at * 1.25);
     return written(wire);
   }
@@ -75,36 +86,36 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
   return {
     async beat(member, holds, leaseMs) {
       if (member === "") throw new StoreRefused("a member's id may not be empty");
-      const reply = await askFunction(connection, (client) => client.fcall("eddy_beat", 1, MEMBERS_KEY, member, leaseMs, holds.join()));
+      const reply = await askFunction(connection, (client) => client.fcall("eddy_beat", 1, keys.members, member, leaseMs, holds.join()));
       return readMembers(reply as string[]);
     },
 
     async shared(names) {
       if (names.length === 0) return [];
-      return connection.ask((client) => client.hmget(SHARED_KEY, ...names));
+      return connection.ask((client) => client.hmget(keys.shared, ...names));
     },
 
     async share(expected, set) {
       const pairs = [...Object.entries(expected), ...Object.entries(set)].flat();
-      const reply = await askFunction(connection, (client) => client.fcall("eddy_share", 1, SHARED_KEY, Object.keys(expected).length, ...pairs));
+      const reply = await askFunction(connection, (client) => client.fcall("eddy_share", 1, keys.shared, Object.keys(expected).length, ...pairs));
       return reply === "done";
     },
 
     async claim(partition, token): Promise<Claim> {
       if (token === "") throw new StoreRefused("a writer's token may not be empty");
       if (partitions !== null) await checkPartitions(connection, partitions);
-      const reply = await askFunction(connection, (client) => client.fcall("eddy_claim", 1, metaKey(partition), token));
+      const reply = await askFunction(connection, (client) => client.fcall("eddy_claim", 1, keys.meta(partition), token));
       return readClaim(reply as string[], token);
     },
 
     async meta(partition) {
-      return readMeta((await connection.ask((client) => client.call("HGETALL", metaKey(partition)))) as string[]);
+      return readMeta((await connection.ask((client) => client.call("HGETALL", keys.meta(partition)))) as string[]);
     },
 
     async load(partition, customers) {
       if (customers.length === 0) return [];
-      const bytes = encodeLoad(customersKey(partition), customers);
-      const command = (): WrittenCommand => new WrittenCommand("hmget", [customersKey(partition)], bytes);
+      const bytes = encodeLoad(keys.customers(partition), customers);
+      const command = (): WrittenCommand => new WrittenCommand("hmget", [keys.customers(partition)], bytes);
       return (await connection.ask((client) => client.sendCommand(command()) as Promise<unknown>)) as (Buffer | null)[];
     },
 
@@ -112,14 +123,14 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
       if (limit <= 0) return [];
       const place = after === null ? [] : [after.at, after.customer];
       const reply = await askFunction(connection, (client) =>
-        client.fcall_ro("eddy_wakes", 1, wakesKey(partition), limit, ...place));
+        client.fcall_ro("eddy_wakes", 1, keys.wakes(partition), limit, ...place));
       return readWakes(reply as string[]);
     },
 
     async commit(commit): Promise<CommitAnswer> {
       const bytes = encodeCommit(commit);
       const reply = await askFunction(connection, (client) =>
-        client.sendCommand(commitCommand(commit.partition, bytes)) as Promise<unknown>);
+        client.sendCommand(commitCommand(keys.meta(commit.partition), bytes)) as Promise<unknown>);
       const answer = String(reply);
       if (!COMMIT_ANSWERS.has(answer)) throw new StoreRefused(`Redis at ${connection.address} answered a commit with ${answer}`);
       return answer as CommitAnswer;
@@ -128,26 +139,26 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
     async outbox(partition, from, limit) {
       if (limit <= 0) return [];
       const reply = await askFunction(connection, (client) =>
-        client.callBuffer("FCALL_RO", "eddy_outbox", 2, metaKey(partition), outboxKey(partition), from, limit));
+        client.callBuffer("FCALL_RO", "eddy_outbox", 2, keys.meta(partition), keys.outbox(partition), from, limit));
       return readOutputs(reply as Buffer[]);
     },
 
     async segmentSizes(partition, segments) {
       return connection.ask((client) =>
-        Promise.all(segments.map((segment) => client.scard(segmentKey(partition, segment)))));
+        Promise.all(segments.map((segment) => client.scard(keys.segment(partition, segment)))));
     },
 
-    counts: (partition, ranking) => connection.ask((client) => readCounts(client, rankingKey(partition, ranking))),
+    counts: (partition, ranking) => connection.ask((client) => readCounts(client, keys.ranking(partition, ranking))),
 
     async members(partition, segment, cursor) {
       const [next, customers] = await connection.ask((client) =>
-        client.sscan(segmentKey(partition, segment), cursor ?? "0", "COUNT", MEMBERS_PER_PAGE));
+        client.sscan(keys.segment(partition, segment), cursor ?? "0", "COUNT", MEMBERS_PER_PAGE));
       return { customers, cursor: next === "0" ? null : next };
     },
 
     async scan(partition, cursor, limit = STATES_PER_PAGE) {
       const [next, entries] = await connection.ask((client) =>
-        client.hscanBuffer(customersKey(partition), cursor ?? "0", "COUNT", limit));
+        client.hscanBuffer(keys.customers(partition), cursor ?? "0", "COUNT", limit));
       const position = String(next);
       return { states: readStates(entries), cursor: position === "0" ? null : position };
     },
@@ -174,8 +185,8 @@ function refusingIllFormed(work: () => void): void {
   }
 }
 
-function commitCommand(partition: number, bytes: Buffer): WrittenCommand {
-  return new WrittenCommand("fcall", ["eddy_commit", "1", metaKey(partition)], bytes);
+function commitCommand(meta: string, bytes: Buffer): WrittenCommand {
+  return new WrittenCommand("fcall", ["eddy_commit", "1", meta], bytes);
 }
 
 /**

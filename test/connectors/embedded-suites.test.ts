@@ -44,6 +44,11 @@ stateStoreSuite("embedded", async () => {
   return { store: first.store, reopen: async () => (await reopen()).store, dispose };
 });
 
+stateStoreSuite("embedded, a scope", async () => {
+  const { first, reopen, dispose } = await openNew({ scope: "fill" });
+  return { store: first.store, reopen: async () => (await reopen()).store, dispose };
+});
+
 eventLogSuite("embedded", async ({ clock, partitions, maxBytes }) => {
   const { first, another, reopen, dispose } = await openNew({ clock, partitions, ...(maxBytes === undefined ? {} : { maxBytes }) });
   return {

@@ -29,9 +29,9 @@ afterAll(async () => {
 const serversOf = (kind: Kind): readonly RedisServer[] => servers.get(kind) ?? [];
 const urlOf = (kind: Kind): string => `redis://${serversOf(kind).map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
 
-async function fixtureOn(kind: Kind): Promise<StateStoreFixture> {
+async function fixtureOn(kind: Kind, scope = ""): Promise<StateStoreFixture> {
   for (const server of serversOf(kind)) await emptied(server);
-  const open = async (): Promise<StateStore> => (await openRedisStore({ url: urlOf(kind) })).store;
+  const open = async (): Promise<StateStore> => (await openRedisStore({ url: urlOf(kind) }, null, scope)).store;
   let current = await open();
   return {
     store: current,
@@ -52,6 +52,7 @@ async function emptied(server: RedisServer): Promise<void> {
 
 stateStoreSuite("Redis", () => fixtureOn("plain"));
 stateStoreSuite("Redis, checking hash slots", () => fixtureOn("slots"));
+stateStoreSuite("Redis, a scope, checking hash slots", () => fixtureOn("slots", "fill"));
 stateStoreSuite("Redis Cluster", () => fixtureOn("cluster"));
 
 test("a cluster spreads partitions over its masters, and each has the functions", async () => {

@@ -21,7 +21,7 @@ import { startRedis } from "../servers/redis.js";
 import type { RedisServer } from "../servers/redis.js";
 
 /** After a change of the functions: raise VERSION, then put version and digest here. */
-const RELEASED = { version: 5, digest: "44b0ae324f8e5064" };
+const RELEASED = { version: 6, digest: "f53eb2bf8ba18111" };
 
 test("a change of the functions raises their version", () => {
   const digest = createHash("sha256").update(LIBRARY).digest("hex").slice(0, 16);

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connectRedis } from "../../connectors/redis/connection.js";
-import { metaKey } from "../../connectors/redis/keys.js";
+import { KEYS } from "../../connectors/redis/keys.js";
 import { setupStreams } from "../../connectors/nats/setup.js";
 import { until } from "./progress.js";
 import { ANN, BEN, openShop, SETTINGS, streamFolder, type Shop } from "./shop-place.js";
@@ -161,7 +161,7 @@ describe("somebody else publishes into the output stream", () => {
     await shop.stop();
     // As a store from before identities were noted.
     const redis = connectRedis({ url: shop.place.redis.url });
-    await redis.ask((client) => client.hdel(metaKey(0), "outputs"));
+    await redis.ask((client) => client.hdel(KEYS.meta(0), "outputs"));
     await redis.close();
     await shop.remade("OUT_0");
     for (let i = 0; i < 5; i++) await intrudes(`foreign ${i}`);

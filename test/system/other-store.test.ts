@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connectRedis } from "../../connectors/redis/connection.js";
 import { LIBRARY, VERSION } from "../../connectors/redis/functions/library.js";
-import { metaKey } from "../../connectors/redis/keys.js";
+import { KEYS } from "../../connectors/redis/keys.js";
 import { setupStore } from "../../connectors/redis/setup.js";
 import { startRedis } from "../servers/redis.js";
 import { startInside } from "./engine-inside.js";
@@ -182,7 +182,7 @@ describe("state of another version", () => {
     await shop.start();
     await shop.worked(await shop.orders(1));
     await shop.stop();
-    await redis("HSET", metaKey(0), "format", "99");
+    await redis("HSET", KEYS.meta(0), "format", "99");
     await shop.start();
     await shop.stoodStill(0);
     expect(shop.engine.stopped(0)).toMatch(/written by a newer Eddy \(format 99/);
@@ -194,7 +194,7 @@ describe("state of another version", () => {
     await shop.start();
     await shop.worked(await shop.orders(1));
     await shop.stop();
-    await redis("HSET", metaKey(1), "offset", "twelve");
+    await redis("HSET", KEYS.meta(1), "offset", "twelve");
     await shop.start();
     await shop.stoodStill(1);
     expect(shop.engine.stopped(1)).toMatch(/"offset" is "twelve", which is no position/);

@@ -2,7 +2,8 @@
  * `eddy_commit`: the one function that changes customers. It checks everything first and writes then, meta last.
  *
  * keys: meta, customers, wakes, outbox, then the key of each segment that changes, then that of each ranking
- *       (`eddy:{p}:ranking:…`, by which they are told apart: callers of version 1 know of none)
+ *       (`eddy:{p}:ranking:…`, in a scope `eddy:{p}:<scope>:ranking:…`, by which they are told apart: callers of version 1
+ *       know of none)
  * args: epoch, token, n, forget, and the counts of the lists below; then, for each segment, how many join and how many
  *       leave; for each ranking, 1 if it begins anew or 0, and how many values change; then the lists, each directly
  *       behind the other:
@@ -33,10 +34,16 @@ local function standing(stored_epoch, stored_token, epoch, token)
   return 'lost'
 end
 
+local function is_ranking(key)
+  if string.find(key, '^eddy:{%d+}:ranking:') then return true end
+  local scope = string.match(key, '^eddy:{%d+}:(%l+):ranking:')
+  return scope ~= nil and scope ~= 'segment'
+end
+
 -- How many of the keys are rankings; they stand last.
 local function rankings_in(keys)
   local first = #keys + 1
-  while first > 5 and string.find(keys[first - 1], '^eddy:{%d+}:ranking:') do first = first - 1 end
+  while first > 5 and is_ranking(keys[first - 1]) do first = first - 1 end
   return #keys + 1 - first
 end
 

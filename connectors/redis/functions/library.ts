@@ -15,7 +15,7 @@ import { shareLua } from "./share.js";
 import { sharedLua } from "./shared.js";
 import { wakesLua } from "./wakes.js";
 
-export const VERSION = 5;
+export const VERSION = 6;
 
 const versionLua = `
 redis.register_function{
