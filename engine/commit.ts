@@ -2,7 +2,7 @@
 import type { CustomerCache } from "./cache.js";
 import type { Writer as BytesWriter } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
-import { isKnown } from "./erasure.js";
+import { isKept } from "./customer.js";
 import type { Pending } from "./partition.js";
 import type { Commit, CountChanges, MetaFields, Output, Writer } from "./ports.js";
 import { writeCustomer } from "./state.js";
@@ -37,7 +37,7 @@ export function buildCommit(
   for (const customer of pending.customers) {
     // Of whom nothing is known any more, or was ever known, there is no state to keep.
     const from = w.at;
-    if (isKnown(customer)) writeCustomer(w, customer, place.layout, compiled);
+    if (isKept(customer)) writeCustomer(w, customer, place.layout, compiled);
     customer.packedBytes = w.at - from;
     ends.push(w.at);
   }

@@ -117,12 +117,14 @@ export interface Extras {
   scheduled: { rule: number; local: number }[];
   /** Stamp of the newest event, where the program erases customers without events; -Infinity: unknown. */
   lastEvent: number;
+  /** Ids of those who were joined into the customer, the last joined last. */
+  joined: string[];
 }
 
 export function newExtras(): Extras {
   return {
     tiers: [], watched: [], ledgers: [], sends: [], nextHeld: 0, exposures: [], readings: [], contributions: [],
-    figuresOf: 0, scheduled: [], lastEvent: -Infinity,
+    figuresOf: 0, scheduled: [], lastEvent: -Infinity, joined: [],
   };
 }
 
@@ -141,6 +143,8 @@ export interface Packed {
 
 export interface Customer {
   readonly id: string;
+  /** Who the customer was joined into: nothing else is known of them, and what comes for them goes there. Null: nobody. */
+  movedTo: string | null;
   /** Null: everything is here. */
   packed: Packed | null;
   /** Earliest own time of any event; Infinity: none yet. */
@@ -185,10 +189,20 @@ export const SEEN_EVENTS = 32;
 
 export function newCustomer(id: string, zone: Zone): Customer {
   return {
-    id, packed: null, firstSeen: Infinity, base: NaN, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
+    id, movedTo: null, packed: null, firstSeen: Infinity, base: NaN, profile: {}, zone, slotIds: [], slots: [], segments: [], holdings: [], runs: [], starts: [],
     extras: null,
     seen: [], seenNext: 0, wake: Infinity, indexed: Infinity, dirty: false, commit: 0, packedBytes: 0, generation: -1,
   };
+}
+
+/** Whether there is anything to keep of the customer. */
+export const isKept = ({ firstSeen, movedTo }: Customer): boolean => firstSeen !== Infinity || movedTo !== null;
+
+/** Whether the pair was seen among the newest; remembers nothing. */
+export function knowsEvent(customer: Customer, high: number, low: number): boolean {
+  const { seen } = customer;
+  for (let i = 0; i < seen.length; i += 2) if (seen[i] === (high | 0) && seen[i + 1] === (low | 0)) return true;
+  return false;
 }
 
 /** Whether the pair was seen among the newest; remembers it where not. */

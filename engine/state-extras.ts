@@ -3,7 +3,7 @@
  * Extras): a mask of the sections that follow, so that what is not there takes no room. Indexes are those of the layout
  * that wrote them (engine/state.ts); what the present program no longer has is dropped.
  */
-import { StateCorrupt, readDouble, readInt, readList, readNumber, readUint, readValue, writeDouble, writeInt, writeNumber, writeUint, writeValue, type Reader, type Writer } from "./codec.js";
+import { StateCorrupt, readDouble, readInt, readList, readNumber, readText, readUint, readValue, writeDouble, writeInt, writeNumber, writeText, writeUint, writeValue, type Reader, type Writer } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
 import { newExtras, type Extras } from "./customer.js";
 
@@ -77,14 +77,15 @@ const CONTRIBUTIONS = 128;
 const FIGURES_OF = 256;
 const SCHEDULED = 512;
 const LAST_EVENT = 1024;
-const KNOWN = 2047;
+const JOINED = 2048;
+const KNOWN = 4095;
 
 function maskOf(of: Extras): number {
   const some = (list: readonly unknown[], bit: number): number => (list.length > 0 ? bit : 0);
   return some(of.tiers, TIERS) | some(of.watched, WATCHED) | some(of.ledgers, LEDGERS) | some(of.sends, SENDS)
     | (of.nextHeld > 0 ? NEXT_HELD : 0) | some(of.exposures, EXPOSURES) | some(of.readings, READINGS) | some(of.contributions, CONTRIBUTIONS)
     | (of.figuresOf > 0 ? FIGURES_OF : 0) | some(of.scheduled, SCHEDULED)
-    | (Number.isFinite(of.lastEvent) ? LAST_EVENT : 0);
+    | (Number.isFinite(of.lastEvent) ? LAST_EVENT : 0) | some(of.joined, JOINED);
 }
 
 /** Writes nothing where there is none of it. */
@@ -124,6 +125,7 @@ export function writeExtras(w: Writer, of: Extras, base: number): void {
   if ((mask & FIGURES_OF) !== 0) writeUint(w, of.figuresOf);
   list(SCHEDULED, of.scheduled, ({ rule, local }) => { writeUint(w, rule); writeInt(w, local); });
   if ((mask & LAST_EVENT) !== 0) writeInt(w, of.lastEvent - base);
+  list(JOINED, of.joined, (id) => writeText(w, id));
 }
 
 /** Null: none (states of version 2 say so). */
@@ -185,6 +187,7 @@ export function readExtras(r: Reader, base: number, t: ExtrasTranslation): Extra
     if (rule >= 0) of.scheduled.push({ rule, local });
   });
   if ((mask & LAST_EVENT) !== 0) of.lastEvent = base + readInt(r);
+  each(JOINED, () => void of.joined.push(readText(r)));
   const byIndex = (a: { readonly index: number }, b: { readonly index: number }): number => a.index - b.index;
   for (const list of [of.tiers, of.watched, of.ledgers, of.sends, of.exposures, of.readings, of.contributions]) (list as { index: number }[]).sort(byIndex);
   return of;

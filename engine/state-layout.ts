@@ -7,7 +7,11 @@ import { standingKey } from "./compile/steps.js";
 import { extrasLayoutOf, extrasTranslation, type ExtrasLayout, type ExtrasTranslation } from "./state-extras.js";
 import { agrees, shapeOf, shapeOfFields, type Shape } from "./state-types.js";
 
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
+/** The oldest version whose parts can be read one by one. */
+export const IN_PARTS_SINCE = 3;
+/** First byte of a customer who was joined into another: layout and id of the other follow, and that is all. */
+export const NOTE = 240;
 /** Bytes at the end that tell how long the trailer is. */
 export const TRAILER_LENGTH_BYTES = 3;
 // What stands in bytes for an instant, for a zone, and of a run beside what every run has.

@@ -43,6 +43,7 @@ export interface Head {
 export type Lists = Pick<Customer, "segments" | "holdings" | "starts">;
 
 export class PackedCustomer implements Customer, Packed {
+  movedTo: string | null = null;
   packed: Packed | null = this;
   base: number;
   firstSeen: number;

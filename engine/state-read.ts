@@ -7,7 +7,7 @@ import type { Compiled } from "./compile/compiled.js";
 import { SEEN_EVENTS, newCustomer, type Customer, type Data } from "./customer.js";
 import { zoneOfProfile } from "./evaluator.js";
 import { readExtras } from "./state-extras.js";
-import { NAMED_ZONE, STATE_VERSION, StateTooNew, TRAILER_LENGTH_BYTES, type Translation } from "./state-layout.js";
+import { IN_PARTS_SINCE, NAMED_ZONE, NOTE, STATE_VERSION, StateTooNew, TRAILER_LENGTH_BYTES, type Translation } from "./state-layout.js";
 import { PackedCustomer, type Head, type Lists } from "./state-packed.js";
 import { readInstant, readRuns, readSlot, readSlots } from "./state-runs.js";
 import { fitting } from "./state-types.js";
@@ -19,19 +19,28 @@ export type Translations = ReadonlyMap<number, Translation>;
 export function readCustomer(id: string, bytes: Uint8Array, translations: Translations, compiled: Compiled): Customer {
   const r = reader(bytes);
   const version = readByte(r);
+  if (version === NOTE) return readNote(id, r);
   if (version > STATE_VERSION) throw new StateTooNew(`the state was written by a newer Eddy (format ${version}; this one knows ${STATE_VERSION}): run that version`);
   const number = readUint(r);
   const t = translations.get(number);
   if (t === undefined) throw new StateCorrupt(`customer ${id}: the state refers to layout ${number}, which the partition does not have`);
-  const customer = version === STATE_VERSION ? readParts(id, r, t, compiled) : readStretch(id, r, version, t, compiled);
+  const customer = version >= IN_PARTS_SINCE ? readParts(id, r, t, compiled) : readStretch(id, r, version, t, compiled);
   if (r.at !== r.end) throw new StateCorrupt(`customer ${id}: ${r.end - r.at} bytes too many`);
+  return customer;
+}
+
+function readNote(id: string, r: Reader): Customer {
+  readUint(r);
+  const customer = newCustomer(id, UTC);
+  customer.movedTo = readText(r);
   return customer;
 }
 
 /** The customer in the bytes from `from` to before `to`, which must stay as they are while the customer is used. */
 export function unpackCustomer(id: string, bytes: Buffer, from: number, to: number, translations: Translations, compiled: Compiled): Customer {
   const r = readerOf(bytes, from, to);
-  if (readByte(r) === STATE_VERSION) {
+  const version = readByte(r);
+  if (version >= IN_PARTS_SINCE && version <= STATE_VERSION) {
     const t = translations.get(readUint(r));
     if (t?.same === true) return unpack(id, from, r, t, compiled);
   }

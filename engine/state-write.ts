@@ -5,7 +5,7 @@ import type { Compiled } from "./compile/compiled.js";
 import { placeOfUnread, type Customer, type Run, type Slots } from "./customer.js";
 import { PackedCustomer } from "./state-packed.js";
 import { writeExtras } from "./state-extras.js";
-import { AT, HAS_CAPTURED, HAS_KEY, HAS_SLOTS, IS_HELD, NAMED_ZONE, NEVER, NO_EVENT, STATE_VERSION, TRAILER_LENGTH_BYTES, USUAL_ZONE } from "./state-layout.js";
+import { AT, HAS_CAPTURED, HAS_KEY, HAS_SLOTS, IS_HELD, NAMED_ZONE, NEVER, NOTE, NO_EVENT, STATE_VERSION, TRAILER_LENGTH_BYTES, USUAL_ZONE } from "./state-layout.js";
 
 function writeInstant(w: Writer, instant: number, base: number): void {
   if (instant === Infinity) return writeByte(w, NEVER);
@@ -17,6 +17,7 @@ const LARGEST_TRAILER = 2 ** (8 * TRAILER_LENGTH_BYTES) - 1;
 
 /** Appends the customer's bytes. `layout`: the number of the present program's. */
 export function writeCustomer(w: Writer, customer: Customer, layout: number, compiled: Compiled): void {
+  if (customer.movedTo !== null) return writeNote(w, customer.movedTo, layout);
   const base = Number.isNaN(customer.base) ? customer.firstSeen : customer.base;
   // Of another base nothing can be copied; it never changes, but for who was forgotten and came anew.
   const packed = customer instanceof PackedCustomer && customer.packed !== null ? customer : null;
@@ -44,6 +45,12 @@ export function writeCustomer(w: Writer, customer: Customer, layout: number, com
     for (const t of starts.times) writeInt(w, t - base);
   }
   writeParts(w, customer, packed, base, compiled);
+}
+
+function writeNote(w: Writer, movedTo: string, layout: number): void {
+  writeByte(w, NOTE);
+  writeUint(w, layout);
+  writeText(w, movedTo);
 }
 
 /** What the profile says of the zone, so that it need not be read for it. */

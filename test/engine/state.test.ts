@@ -105,7 +105,7 @@ const extras: fc.Arbitrary<Extras> = fc.record({
   contributions: some(program.populations, (index) => amounts.map((value) => ({ index, value }))),
   figuresOf: fc.constantFrom(0, 0, 20_000),
   scheduled: some(program.rules, (rule) => fc.integer({ min: -1e6, max: 1e8 }).map((local) => ({ rule, local }))),
-  lastEvent: fc.option(instants, { nil: -Infinity }),
+  lastEvent: fc.option(instants, { nil: -Infinity }), joined: fc.array(fc.string({ unit: "grapheme", maxLength: 12 }), { maxLength: 3 }),
 });
 
 const customers: fc.Arbitrary<Customer> = situations.chain((situation) => {
