@@ -74,7 +74,7 @@ function segmentLines(name: string, { whose, members, entered, left, turns }: Se
     `  ${name}${whoseText(whose)}: ${change(members)} ${members.new === 1 && members.old === members.new ? "member" : "members"}`,
     ...few("would be in", entered),
     ...few("would be out", left),
-    ...(turns.alone.old + turns.alone.new === 0 ? [] : [line("on the way", turns.alone.old + turns.alone.new, `${whole(turns.alone.new)} changes are new, ${whole(turns.alone.old)} fall away`)]),
+    ...(turns.alone.old + turns.alone.new === 0 ? [] : [line("other changes on the way", turns.alone.old + turns.alone.new, `${whole(turns.alone.new)} more, ${whole(turns.alone.old)} fewer`)]),
   ];
 }
 
@@ -85,8 +85,8 @@ function ruleLines(name: string, rule: Rule): string[] {
   const { whose, started, sent, more, fewer, payload, instant, examples } = rule;
   return [
     `  ${name}${whoseText(whose)}: starts ${change(started)}, sends ${change(sent)}`,
-    ...messages("would send", total(more), insteadText(more, "now"), examples.more),
-    ...messages("would no longer send", total(fewer), insteadText(fewer, "then"), examples.fewer),
+    ...messages("would send", total(more), insteadText(more, "old"), examples.more),
+    ...messages("would no longer send", total(fewer), insteadText(fewer, "new"), examples.fewer),
     ...messages("would say something else", payload, "", examples.payload),
     ...messages("would send at another instant", instant, "", examples.instant),
   ];
@@ -121,10 +121,10 @@ const INSTEAD: Readonly<Record<Instead, string>> = {
   nothing: "not reached", consent: "suppressed by consent", cap: "suppressed by cap", ended: "ended while held", held: "held",
 };
 
-/** What the program does in their place that does not send them; `which`: when that is. */
-function insteadText(by: Readonly<Record<Instead, number>>, which: "now" | "then"): string {
+/** What the program that does not send them does in their place. */
+function insteadText(by: Readonly<Record<Instead, number>>, which: Side): string {
   const parts = (Object.entries(by) as [Instead, number][]).filter(([, n]) => n > 0).map(([why, n]) => `${whole(n)} ${INSTEAD[why]}`);
-  return parts.length === 0 ? "" : `${which}: ${parts.join(", ")}`;
+  return parts.length === 0 ? "" : `under the ${which} rules: ${parts.join(", ")}`;
 }
 
 const line = (what: string, count: number, more: string): string => `    ${what}: ${whole(count)}${more === "" ? "" : `  (${more})`}`;
