@@ -155,7 +155,7 @@ export interface Commit {
   readonly segments: readonly { readonly segment: string; readonly add: readonly string[]; readonly remove: readonly string[] }[];
   /** How many customers stand where in rankings; no ranking stands twice. None: nothing changes. */
   readonly counts?: readonly CountChanges[];
-  /** Outputs that become due for publishing with this commit, in order of number. */
+  /** Outputs that become due for publishing with this commit, and such as take the place of what stands under their numbers; in order of number. */
   readonly outputs: readonly Output[];
   /** Outbox entries with a number up to this one may be forgotten (published long enough ago). */
   readonly forget: number;

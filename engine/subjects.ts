@@ -96,6 +96,11 @@ export function programSubject(partition: number): string {
   return `events.${PROGRAM_TYPE}.${partition}`;
 }
 
+/** Under which an output of somebody who was erased stands in its partition's stream, empty; no gathering stream copies it. */
+export function withdrawnSubject(partition: number): string {
+  return `withdrawn.${partition}`;
+}
+
 export interface EventAddress {
   /** Decoded. */
   readonly type: string;
