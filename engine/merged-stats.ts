@@ -1,4 +1,5 @@
 /** What several engines of one process count, as if one had counted it. */
+import { ERASED_BY } from "./receipt.js";
 import type { EngineStats, Histogram } from "./stats.js";
 
 /** Counters, by whatever names; histograms of one kind have the same bounds. */
@@ -9,6 +10,7 @@ interface Counters { [name: string]: Counted }
 export function mergeStats(into: EngineStats, parts: readonly EngineStats[]): void {
   for (const [name, value] of Object.entries(into)) if (value instanceof Map) clearMap(value, name);
   zero(into.deadLetters);
+  zero(into.customersErased);
   for (const of of histograms(into)) {
     of.counts.fill(0);
     of.sum = of.count = 0;
@@ -17,7 +19,7 @@ export function mergeStats(into: EngineStats, parts: readonly EngineStats[]): vo
   for (const part of parts) add(into, part);
 }
 
-const NUMBERS = ["timesClamped", "stampsBackwards", "windowOverflows", "chainsCut", "cachedCustomers", "cacheMisses", "commits", "members"] as const;
+const NUMBERS = ["timesClamped", "stampsBackwards", "windowOverflows", "chainsCut", "outputsWithdrawn", "cachedCustomers", "cacheMisses", "commits", "members"] as const;
 const TALLIES = ["events", "ruleStarted", "runsEnded", "actions", "suppressed", "messagesHeld", "segmentChanges", "runsCrowdedOut"] as const;
 
 const clearMap = (map: Map<unknown, unknown>, name: string): void => { if (name !== "deadLettersSaid") map.clear(); };
@@ -28,6 +30,7 @@ function add(into: EngineStats, part: EngineStats): void {
   for (const name of NUMBERS) into[name] = name === "members" ? Math.max(into.members, part.members) : into[name] + part[name];
   for (const name of TALLIES) addUp(into[name] as Map<unknown, Counted>, part[name] as Map<unknown, Counted>);
   for (const [reason, count] of Object.entries(part.deadLetters)) into.deadLetters[reason as keyof EngineStats["deadLetters"]] += count;
+  for (const by of ERASED_BY) into.customersErased[by] += part.customersErased[by];
   const others = histograms(part);
   for (const [i, of] of histograms(into).entries()) addHistogram(of, others[i] as Histogram);
   for (const [partition, of] of part.partitions) {

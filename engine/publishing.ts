@@ -9,6 +9,7 @@ import { deadMessage } from "./outputs.js";
 import { LogFull, LogMissing, LogUnavailable, RecordTooLarge, type Output } from "./ports.js";
 import type { Sizes } from "./sizes.js";
 import { observe, type PartitionStats } from "./stats.js";
+import { asItMayGo, heldFrom, type Withheld } from "./withdrawing.js";
 import type { WorkerParts } from "./worker.js";
 
 /** After a refusal that left the end of the output stream where it was. */
@@ -35,6 +36,10 @@ export interface Publishing {
   outgoingWeight: number;
   publishedUpTo: number;
   readonly nextOutput: number;
+  /** Outputs up to this number may be in the output stream. */
+  sentUpTo: number;
+  /** What goes out only when a commit on its way has replaced it. */
+  withheld: readonly Withheld[];
   /** The end of the output stream may have gone back while nothing was written to it. */
   endInDoubt: boolean;
   /** Rung when outputs are accepted, and when there are some to publish. */
@@ -62,7 +67,13 @@ async function publishOn(s: Publishing, evaluating: () => boolean): Promise<void
       await s.toPublish.wait();
       continue;
     }
-    const window = firstOf(s.outgoing, sizes);
+    const window = firstOf(s.outgoing, sizes, heldFrom(s));
+    if (window.length === 0) {
+      if (!evaluating()) return;
+      await s.toPublish.wait();
+      continue;
+    }
+    s.sentUpTo = Math.max(s.sentUpTo, (window.at(-1) as Outgoing).output.number);
     const first = (window[0] as Outgoing).output.number;
     const started = environment.seconds();
     // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
@@ -85,10 +96,10 @@ async function publishOn(s: Publishing, evaluating: () => boolean): Promise<void
   }
 }
 
-/** As many as may be under way at a time; one at least. */
-function firstOf(outgoing: readonly Outgoing[], { publishAtOnce, publishMost }: Sizes): Outgoing[] {
+/** As many as may be under way at a time, one at least; none from a number on. */
+function firstOf(outgoing: readonly Outgoing[], { publishAtOnce, publishMost }: Sizes, end: number): Outgoing[] {
   let n = 0;
-  for (let weight = 0; n < outgoing.length && n < publishAtOnce && (n === 0 || weight < publishMost); n++) weight += (outgoing[n] as Outgoing).output.body.length;
+  for (let weight = 0; n < outgoing.length && (outgoing[n] as Outgoing).output.number < end && n < publishAtOnce && (n === 0 || weight < publishMost); n++) weight += (outgoing[n] as Outgoing).output.body.length;
   return outgoing.slice(0, n);
 }
 
@@ -196,7 +207,7 @@ async function resume(s: Publishing, last: number): Promise<void> {
   for (let from = last + 1; from < first; ) {
     const page = await insist(environment, signal, "reading the outbox", passes, () => store.outbox(index, from, sizes.outboxPage));
     if (page[0]?.number !== from) throw new OutputsMoved(`partition ${index}: the output stream OUT_${index} went back to ${last}, and output ${from} is no longer kept`);
-    for (const output of page) if (output.number < first) lost.push({ output, arrived: 0, isAction: false });
+    for (const output of page) if (output.number < first) lost.push({ output: asItMayGo(s.parts, output), arrived: 0, isAction: false });
     from = (page.at(-1)?.number ?? from) + 1;
   }
   environment.log("warn", `OUT_${index} lost its end; publishing it again from the outbox`, { from: last + 1, to: first - 1 });

@@ -14,6 +14,7 @@ import { anchorsField, readMeta, surplusField, type Meta } from "./meta.js";
 import { COMPARED_AT_ONCE, planOutputs, type OutputPlan } from "./output-plan.js";
 import { LogMissing, type EventLog, type LogInfo, type MetaFields, type Output, type OutputLog, type StateStore, type Writer } from "./ports.js";
 import { SIZES } from "./sizes.js";
+import { tombstonesAfter } from "./tombstones.js";
 
 export type Choice = "accept-data-loss" | "rebuild";
 
@@ -167,7 +168,7 @@ export async function decide(partition: number, { choice, token, now }: Decision
     await commit(1, [], { log: duringRebuild(x.meta.log), ...noted });
     if (!await ports.clear(partition, claim.writer)) throw takenMeanwhile(partition);
     const dropped = Object.fromEntries(Object.keys(claim.meta).map((name) => [name, ""]));
-    await commit(2, outputs.outputs, { ...dropped, ...outputs.meta, ...beginning(x), ...noted });
+    await commit(2, outputs.outputs, { ...dropped, ...outputs.meta, ...beginning(x), ...tombstonesAfter(claim.meta, x.info.first, x.log?.kind === "log replaced"), ...noted });
   } else {
     await commit(1, outputs.outputs, { ...outputs.meta, ...position(x), ...noted });
   }
@@ -225,7 +226,7 @@ function position(x: Examined): MetaFields {
   return {
     log: x.info.identity, offset: String(behind), anchors: anchorsField(anchors),
     // Both speak of places in the other log.
-    ...(another ? { surplus: "", quiet: "" } : {}),
+    ...(another ? { surplus: "", quiet: "", ...tombstonesAfter(x.meta.fields, 0, true) } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Program, Step } from "../../dsl/program.js";
 import { allSteps } from "../../dsl/walk.js";
 import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, segmentSizes, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
+import { ERASED_BY } from "../../engine/receipt.js";
 import { nothingYet, type Report } from "../../engine/population/report.js";
 import { POPULATION_TYPE, TICK_TYPE } from "../../engine/subjects.js";
 import { addHistogram, addSeries, one, type Labels, type Sample } from "./series.js";
@@ -31,7 +32,7 @@ const OTHER_TYPES = "other";
 /** Stands in the place of a channel for what `emit` sends. */
 const EMIT = "emit";
 
-const OUTCOMES: readonly EventOutcome[] = ["processed", "unmentioned", "duplicate", "dead"];
+const OUTCOMES: readonly EventOutcome[] = ["processed", "unmentioned", "duplicate", "erased", "dead"];
 const CHANGES = ["entered", "left"] as const;
 
 export function createMetrics(source: MetricsSource): Metrics {
@@ -142,6 +143,11 @@ function addWork(registry: Registry, stats: EngineStats): void {
   addCounter(registry, "eddy_commits_total", "Commits.", () => stats.commits);
   addCounter(registry, "eddy_cache_misses_total", "Customers that had to be loaded from the store.", () => stats.cacheMisses);
   addSeries(registry, { name: "eddy_cached_customers", help: "Customers in memory.", type: "gauge", read: () => one(stats.cachedCustomers) });
+  addSeries(registry, {
+    name: "eddy_customers_erased_total", help: "Customers who were erased, on request or by retention.", type: "counter",
+    read: () => ERASED_BY.map((by) => ({ labels: { by }, value: stats.customersErased[by] })),
+  });
+  addCounter(registry, "eddy_outputs_withdrawn_total", "Outputs of those who were erased that were waiting to be published.", () => stats.outputsWithdrawn);
   addCounter(registry, "eddy_window_overflows_total", "Window entries merged or dropped because a customer had too many.", () => stats.windowOverflows);
   addCounter(registry, "eddy_chains_cut_total", "Chains of effects cut at the depth limit.", () => stats.chainsCut);
 }

@@ -13,6 +13,7 @@
 import type { MsgHdrs } from "nats";
 
 import { LogClosed, LogFull, RecordTooLarge, type Output, type OutputLog } from "../../engine/ports.js";
+import { withdrawnSubject } from "../../engine/subjects.js";
 import { getMessage, isFull, MAX_SUBJECT_LENGTH, streamInfo, unavailable, WRONG_LAST_SEQUENCE, type StoredMessage } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import { headerValue, readHeaderValue } from "./header-value.js";
@@ -39,11 +40,23 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
   const checkOpen = (): void => {
     if (closed) throw new LogClosed("the output log was closed");
   };
+  /** A stream that an earlier version has set up has no place for withdrawn outputs of their own. */
+  const takesWithdrawn = new Map<number, boolean>();
+
+  /** Where a stream does not take them under their own subject, withdrawn outputs go as what nobody carries out. */
+  async function asTaken(partition: number, outputs: readonly Output[]): Promise<readonly Output[]> {
+    const own = withdrawnSubject(partition);
+    if (!outputs.some(({ subject }) => subject === own)) return outputs;
+    if (takesWithdrawn.get(partition) === undefined) takesWithdrawn.set(partition, ((await streamInfo(link, outputStream(partition))).config.subjects ?? []).includes(own));
+    return takesWithdrawn.get(partition) === true ? outputs : outputs.map((output) => (output.subject === own ? { ...output, subject: `actions.${partition}.eddy.withdrawn` } : output));
+  }
 
   return {
     identity: async (partition) => {
       checkOpen();
-      return identityOf(await streamInfo(link, outputStream(partition)));
+      const info = await streamInfo(link, outputStream(partition));
+      takesWithdrawn.set(partition, (info.config.subjects ?? []).includes(withdrawnSubject(partition)));
+      return identityOf(info);
     },
 
     last: async (partition) => {
@@ -56,7 +69,7 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
       const first = outputs[0];
       if (first === undefined) return (await streamInfo(link, outputStream(partition))).state.last_seq;
       check(partition, outputs, first.number);
-      const prepared = prepare(link, outputs);
+      const prepared = prepare(link, await asTaken(partition, outputs));
       let last = first.number - 1;
       let refused = Number.POSITIVE_INFINITY;
       let refusal: Refusal | null = null;
@@ -144,14 +157,15 @@ function writeHeaders(output: Output): { readonly headers: MsgHdrs; readonly byt
   return { headers: { encode: () => block } as unknown as MsgHdrs, bytes: block.length };
 }
 
-const SUBJECT = /^(?:actions|segments|dead)\.(\d+)(?:\.[^\s.*>]+)+$/;
+const SUBJECT = /^(?:(?:actions|segments|dead)\.(\d+)(?:\.[^\s.*>]+)+|withdrawn\.(\d+))$/;
 
 function check(partition: number, outputs: readonly Output[], first: number): void {
   outputs.forEach((output, index) => {
     if (output.number !== first + index || first < 1) {
       throw new RangeError(`output ${output.number} does not follow number ${first + index - 1}: numbers are consecutive, from 1`);
     }
-    if (SUBJECT.exec(output.subject)?.[1] !== String(partition) || output.subject.length > MAX_SUBJECT_LENGTH) {
+    const [, of, withdrawnOf] = SUBJECT.exec(output.subject) ?? [];
+    if ((of ?? withdrawnOf) !== String(partition) || output.subject.length > MAX_SUBJECT_LENGTH) {
       throw new TypeError(`'${output.subject.slice(0, 100)}' is not a subject of partition ${partition}'s outputs`);
     }
   });

@@ -8,7 +8,8 @@
  *   older, read or not: choose it far above the longest outage. Single messages may be deleted (erasure of a person).
  * - OUT_<p> is a partition's own output, appended to in a chain in which the sequence is the output's number: file
  *   storage, `discard: new` for the same reason (the engine keeps what is refused in its outbox and says so), kept for
- *   30 days unless told otherwise. Removal does not lower the last sequence, so it does not harm the chain.
+ *   30 days unless told otherwise. Removal does not lower the last sequence, so it does not harm the chain. `withdrawn.<p>` is
+ *   for what was to be said of somebody who was erased in the meantime: an empty record, which is gathered nowhere.
  * - ACTIONS, SEGMENTS and DEAD gather the partitions: they listen to no subject and copy from OUT_<p> by subject, each
  *   message once and in the order of its partition; kept as long as OUT_<p>.
  *
@@ -23,7 +24,7 @@ import { randomUUID } from "node:crypto";
 import type { StreamConfig, StreamInfo } from "nats";
 
 import type { ClockKind } from "../../engine/ports.js";
-import { ALL_EVENTS } from "../../engine/subjects.js";
+import { ALL_EVENTS, withdrawnSubject } from "../../engine/subjects.js";
 
 export const EVENTS_STREAM = "EVENTS";
 
@@ -104,7 +105,7 @@ export function outputConfig(options: StreamOptions, partition: number): Partial
   const maxAgeMs = options.outputMaxAgeMs ?? OUTPUT_MAX_AGE_MS;
   return config({
     name: outputStream(partition),
-    subjects: GATHERED.map(({ kind }) => `${kind}.${partition}.>`),
+    subjects: [...GATHERED.map(({ kind }) => `${kind}.${partition}.>`), withdrawnSubject(partition)],
     description: `Eddy outputs of partition ${partition}; the sequence is the number of the output`,
     max_age: maxAgeMs * NANOS_PER_MS,
     duplicate_window: duplicateWindow(DUPLICATE_WINDOW_MS, maxAgeMs),

@@ -72,7 +72,7 @@ describe("setupStreams", () => {
       description: expect.stringMatching(/^Eddy event log \(clock: event, partitions: 1\) \[stream [0-9a-f-]{36}\]$/) as unknown as string,
     });
     expect(await configOf("OUT_0")).toMatchObject({
-      subjects: ["actions.0.>", "segments.0.>", "dead.0.>"],
+      subjects: ["actions.0.>", "segments.0.>", "dead.0.>", "withdrawn.0"],
       storage: "file",
       discard: "new",
       max_age: nanos(30 * DAY_MS),

@@ -23,8 +23,8 @@ test("somebody else's message takes the number of an output whose commit is just
     outputs: { ...outputs, read: (...args: Parameters<typeof outputs.read>) => (s.outgoing.push(committed), outputs.read(...args)) },
   } as unknown as Publishing["parts"];
   const s: Publishing = {
-    parts, outgoing: [], outgoingWeight: 0, publishedUpTo: 0, nextOutput: 2, endInDoubt: true, published: bell(), toPublish: bell(),
-    stats: { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: null },
+    parts, outgoing: [], outgoingWeight: 0, publishedUpTo: 0, nextOutput: 2, sentUpTo: 0, withheld: [], endInDoubt: true, published: bell(), toPublish: bell(),
+    stats: { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: null, program: "" },
   };
   await expect(publishLoop(s, () => false)).rejects.toBeInstanceOf(OutputsMoved);
 });
