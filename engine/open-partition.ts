@@ -4,7 +4,8 @@ import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
 import type { Identity, Sharing } from "./membership.js";
 import { readMeta, type Anchor } from "./meta.js";
-import { createPartition, supplyWakes, wantsWakes } from "./partition.js";
+import type { Sink } from "./evaluator.js";
+import { createPartition, supplyWakes, wantsWakes, type Partition } from "./partition.js";
 import { LogMissing, LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
 import { StoreMoved, ownCommits, takenOver } from "./ownership.js";
 import { cannotContinue, outputsMissing } from "./continuity.js";
@@ -34,6 +35,8 @@ export interface Programs {
 export interface EngineOptions {
   /** Absent: whatever partitions ran before, from now on they run the engine's own program. */
   readonly programs?: Programs;
+  /** Asked as a partition is opened for somebody who is told all that its evaluation says, before it is committed. */
+  readonly watch?: (opened: Opened) => Sink;
   /** Customers kept in memory, over all partitions. */
   readonly cacheCustomers: number;
   readonly limits: WorkerLimits;
@@ -45,6 +48,16 @@ export interface EngineOptions {
   readonly partitions?: number;
   /** Other than usual in simulations only. */
   readonly sizes?: Sizes;
+}
+
+/** A partition that is being opened. */
+export interface Opened {
+  readonly index: number;
+  readonly compiled: Compiled;
+  /** Records up to this one were processed before. */
+  readonly offset: number;
+  /** The record whose processing causes what is said now. */
+  sequence(): number;
 }
 
 /** What all partitions of one session share. */
@@ -94,9 +107,11 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
   const layouts = planLayouts(meta, compiled);
   await countSegments();
   unlessDropped();
-  const partition = createPartition(compiled, {
+  const told: { by: Partition | null } = { by: null };
+  const watch = options.watch?.({ index, compiled, offset: meta.offset, sequence: () => told.by?.causeSequence ?? meta.offset }) ?? null;
+  const partition = told.by = createPartition(compiled, {
     index, clock: info.clock, cacheCustomers: Math.max(sizes.leastCache, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions, sizes,
-  }, stats, null, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled) });
+  }, stats, watch, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled) });
   const after = wantsWakes(partition, meta.clock);
   if (after !== undefined) {
     const page = await ask("reading the wake index", () => ports.store.wakes(index, after, sizes.wakePage));
