@@ -1,0 +1,50 @@
+/**
+ * The scope as the filler works on it: it has all partitions for itself, what it evaluates has been said by the live engine or
+ * is never to be said, and nobody claims anything for a change that is over.
+ */
+import type { Identity } from "../membership.js";
+import type { Member, StateStore } from "../ports.js";
+
+/** Another process fills the change already. */
+export class FillBusy extends Error { override readonly name = "FillBusy"; }
+/** The change is not under way any more: it was cancelled, or somebody else has ended it. */
+export class FillOver extends Error { override readonly name = "FillOver"; }
+
+export interface FillStoreParts {
+  readonly store: StateStore;
+  readonly identity: Identity | undefined;
+  readonly isUnderWay: () => Promise<boolean>;
+}
+
+/** No output is ever committed: what every record causes counts as said. */
+const SAID = { quiet: String(Number.MAX_SAFE_INTEGER) };
+
+export function fillStore({ store, identity, isUnderWay }: FillStoreParts): StateStore {
+  async function alone(member: string, holds: readonly number[], leaseMs: number): Promise<readonly Member[]> {
+    const living = await store.beat(member, holds, leaseMs);
+    if (leaseMs === 0) return [];
+    const others: Member[] = [];
+    for (const other of living) {
+      if (other.id === member) continue;
+      if (identity?.isGone(other.id) === true) await store.beat(other.id, [], 0);
+      else others.push(other);
+    }
+    // Of two that begin at once one goes on. Whoever is at work stays; claims would keep them apart in any case.
+    const [yields] = others.filter(({ id, holds: theirs }) => holds.length === 0 && (theirs.length > 0 || id < member));
+    if (yields !== undefined) {
+      await store.beat(member, [], 0);
+      throw new FillBusy("another process fills this change from history already: let it go on, or end it (it is gone for sure some seconds after it was killed)");
+    }
+    return [{ id: member, holds }];
+  }
+
+  return {
+    ...store,
+    beat: alone,
+    async claim(partition, token) {
+      if (!await isUnderWay()) throw new FillOver("the change of rules is not under way any more: it was cancelled, or somebody else has ended it");
+      const claim = await store.claim(partition, token);
+      return { ...claim, meta: { ...claim.meta, ...SAID } };
+    },
+  };
+}
