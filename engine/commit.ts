@@ -5,7 +5,7 @@ import type { Compiled } from "./compile/compiled.js";
 import { isKept } from "./customer.js";
 import type { Pending } from "./partition.js";
 import type { Commit, CountChanges, MetaFields, Output, Writer } from "./ports.js";
-import { writeCustomer } from "./state.js";
+import { writeCustomer, writeForgotten } from "./state.js";
 
 export interface CommitPlace {
   readonly partition: number;
@@ -14,6 +14,8 @@ export interface CommitPlace {
   /** Its customers of this commit are bytes from now on. */
   readonly cache: CustomerCache;
   readonly layout: number;
+  /** Who is forgotten leaves a note (engine/change/pass.ts). */
+  readonly notesForgotten: boolean;
   /** Number of the first output. */
   readonly nextOutput: number;
   readonly forget: number;
@@ -38,6 +40,7 @@ export function buildCommit(
     // Of whom nothing is known any more, or was ever known, there is no state to keep.
     const from = w.at;
     if (isKept(customer)) writeCustomer(w, customer, place.layout, compiled);
+    else if (place.notesForgotten) writeForgotten(w, place.layout);
     customer.packedBytes = w.at - from;
     ends.push(w.at);
   }
@@ -58,18 +61,18 @@ export function buildCommit(
   place.cache.rest();
   return {
     partition: place.partition, writer: place.writer, number: place.number, states, outputs, forget: place.forget, wakes,
-    segments: segmentChanges(compiled, pending),
+    segments: segmentChanges(pending),
     counts: countChanges(compiled, pending, place.anew),
     meta: meta(number),
   };
 }
 
-function segmentChanges(compiled: Compiled, pending: Pending): Commit["segments"] {
+function segmentChanges(pending: Pending): Commit["segments"] {
   return [...pending.segments].map(([segment, changes]) => {
     const add: string[] = [];
     const remove: string[] = [];
     for (const [customer, entered] of changes) (entered ? add : remove).push(customer);
-    return { segment: compiled.segments[segment]?.name as string, add, remove };
+    return { segment, add, remove };
   });
 }
 

@@ -38,6 +38,8 @@ export interface Change {
   readonly entered: boolean;
   readonly cause: string;
   readonly id: string;
+  /** Other rules have brought it about, not an event or an instant: it starts nothing. */
+  readonly backfilled?: boolean;
 }
 
 /** A message that a channel holds. */
@@ -185,15 +187,17 @@ export function times(list: readonly number[], one: number): number {
   return n;
 }
 
-export function announce(e: Evaluator, segment: number, entered: boolean): void {
+export function announce(e: Evaluator, segment: number, entered: boolean, backfilled = false): void {
   const { x } = e;
   const before = times(e.turned, segment);
   e.turned.push(segment);
-  e.sink.change({
-    customer: x.customer.id, at: x.now, segment, entered, cause: e.cause,
-    id: hash128Hex(`${x.customer.id}\u0000${(e.compiled.segments[segment] as { name: string }).name}\u0000${e.causeKey}\u0000${before}`),
-  });
+  const id = changeId(x.customer.id, (e.compiled.segments[segment] as { name: string }).name, e.causeKey, before);
+  e.sink.change({ customer: x.customer.id, at: x.now, segment, entered, cause: e.cause, id, ...(backfilled ? { backfilled } : {}) });
 }
+
+/** `before`: how often the same cause has turned that membership already. */
+export const changeId = (customer: string, segment: string, causeKey: string, before: number): string =>
+  hash128Hex(`${customer}\u0000${segment}\u0000${causeKey}\u0000${before}`);
 
 /** The customer's profile becomes another one; what depends on it waits to be settled. `isNew`: nothing was known before. */
 export function changeProfile(e: Evaluator, profile: Data, isNew = false): void {
@@ -215,7 +219,7 @@ export function changeProfile(e: Evaluator, profile: Data, isNew = false): void 
 }
 
 /** A run that waits for a time of day waits for it on the wall clock that the customer has now, unless it is over by the old one. */
-function followClock(compiled: Compiled, run: Run, { zone, now }: Context): void {
+export function followClock(compiled: Compiled, run: Run, { zone, now }: Pick<Context, "zone" | "now">): void {
   if (run.deadline <= now) return;
   const op = compiled.rules[run.rule]?.ops[run.at - 1];
   if (op?.k === "waitClock") run.deadline = nextClock(zone, now, op.at, op.weekday);

@@ -46,6 +46,8 @@ export interface Meta {
   /** How far the partition had come when that program took it over; null: a store from before this was noted. */
   readonly began: Began | null;
   readonly layouts: ReadonlyMap<number, Layout>;
+  /** Number of the layout under which that program wrote states; 0: a store from before this was noted, or no commit yet. */
+  readonly present: number;
   /** By `rankings <key>` or `populations <key>`: the first layout whose states say truly what customers add to these figures. */
   readonly since: ReadonlyMap<string, number>;
   /** All fields as they were stored; engine/population/ reads its own. */
@@ -83,6 +85,7 @@ export function readMeta(fields: MetaFields): Meta {
     program: fields["program"] ?? "",
     began: readBegan(fields),
     layouts,
+    present: wholeNumber(fields, "layout", 0),
     since: new Map(Object.entries(JSON.parse(fields["since"] ?? "{}") as Record<string, number>)),
     fields,
   };
@@ -106,7 +109,7 @@ function wholeNumber(fields: MetaFields, name: string, otherwise: number): numbe
   return value;
 }
 
-export function writeMeta(meta: Omit<Meta, "quiet" | "began" | "layouts" | "since" | "fields">): MetaFields {
+export function writeMeta(meta: Omit<Meta, "quiet" | "began" | "layouts" | "present" | "since" | "fields">): MetaFields {
   return {
     format: String(STATE_VERSION),
     offset: String(meta.offset),
@@ -124,6 +127,8 @@ export function writeMeta(meta: Omit<Meta, "quiet" | "began" | "layouts" | "sinc
 export const anchorsField = (anchors: readonly Anchor[]): string => anchors.slice(0, ANCHORS_KEPT).map(({ sequence, stamp }) => `${sequence}:${stamp}`).join(" ");
 
 export const surplusField = (surplus: Surplus | null): string => (surplus === null ? "" : `${surplus.from}:${surplus.to}`);
+
+export const presentField = (number: number): MetaFields => ({ layout: String(number) });
 
 export function sinceField(since: ReadonlyMap<string, number>): MetaFields {
   return { since: since.size === 0 ? "" : JSON.stringify(Object.fromEntries(since)) };

@@ -48,7 +48,7 @@ export function changeMessage(partition: number, change: Change, segment: string
   const kind = change.entered ? "entered" : "left";
   const body = `{"specversion":"1.0","id":"${change.id}","source":"${SOURCE}","type":"segment.${kind}",` +
     `"subject":${JSON.stringify(change.customer)},"time":"${timeText(change.at) as string}",` +
-    `"cause":${JSON.stringify(change.cause)},"data":{"segment":"${segment}"}}`;
+    `"cause":${JSON.stringify(change.cause)},${change.backfilled === true ? '"backfilled":true,' : ""}"data":{"segment":"${segment}"}}`;
   return { subject: `segments.${partition}.${segment}.${kind}`, id: change.id, body };
 }
 

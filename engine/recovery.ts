@@ -3,11 +3,12 @@
  * what do the numbers in its states mean. What becomes of its outputs is output-plan.ts's.
  */
 import type { Compiled } from "./compile/compiled.js";
+import { JOINING_FIELD } from "./change/joining-field.js";
 import { cannotContinue, logFault, stateFault } from "./continuity.js";
 import type { Meta } from "./meta.js";
 import { populationField } from "./population/sums.js";
 import type { EventLog, MetaFields, OutputLog } from "./ports.js";
-import { layoutOf, translation, type Layout, type Translation } from "./state.js";
+import { isSameLayout, layoutOf, translation, type Layout, type Translation } from "./state.js";
 
 export { CannotContinue } from "./continuity.js";
 
@@ -25,9 +26,12 @@ export interface Layouts {
   /** Null: the partition has it already. */
   readonly added: Layout | null;
   readonly figures: FiguresPlan;
+  /** Other rules ran last: what they have made of customers must be joined with the present ones (engine/change/join.ts). */
+  readonly joins: boolean;
 }
 
-export function planLayouts(meta: Meta, compiled: Compiled): Layouts {
+/** `joins`: customers are to be joined though their layout may be the same. */
+export function planLayouts(meta: Meta, compiled: Compiled, joins = needsJoining(meta, compiled)): Layouts {
   const highest = Math.max(0, ...meta.layouts.keys());
   const figures = planFigures(meta, compiled, highest + 1);
   const translations = new Map<number, Translation>();
@@ -36,12 +40,19 @@ export function planLayouts(meta: Meta, compiled: Compiled): Layouts {
     const t = trusting(translation(layout, compiled), number, compiled, figures.since);
     translations.set(number, t);
     // A state that is written now must not look like one from before figures began anew.
-    if (t.same && figures.oldest <= number) present = Math.max(present, number);
+    if (isSameLayout(layout, layoutOf(compiled)) && figures.oldest <= number) present = Math.max(present, number);
   }
-  if (present > 0) return { translations, present, added: null, figures };
+  if (present > 0 && !joins) return { translations, present, added: null, figures, joins };
+  // Whose state has a number below it has not been joined yet.
   const layout = layoutOf(compiled);
   translations.set(highest + 1, translation(layout, compiled));
-  return { translations, present: highest + 1, added: layout, figures };
+  return { translations, present: highest + 1, added: layout, figures, joins };
+}
+
+function needsJoining({ program, present, layouts, fields }: Meta, compiled: Compiled): boolean {
+  if (program === "" || program === compiled.program.hash) return false;
+  const layout = layouts.get(present);
+  return layout === undefined || fields[JOINING_FIELD] !== undefined || !isSameLayout(layout, layoutOf(compiled));
 }
 
 /** Which figures of all customers go on, which begin, and which are given up. */

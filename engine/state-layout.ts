@@ -2,6 +2,7 @@
 import { codecOf } from "./aggregates/keyed.js";
 import { kindOf } from "./aggregates/kinds.js";
 import { readByte, readUint, reader } from "./codec.js";
+import { meaningsOf, type ProgramMeanings } from "./change/meanings.js";
 import type { Compiled } from "./compile/compiled.js";
 import { standingKey } from "./compile/steps.js";
 import { extrasLayoutOf, extrasTranslation, type ExtrasLayout, type ExtrasTranslation } from "./state-extras.js";
@@ -12,6 +13,8 @@ export const STATE_VERSION = 4;
 export const IN_PARTS_SINCE = 3;
 /** First byte of a customer who was joined into another: layout and id of the other follow, and that is all. */
 export const NOTE = 240;
+/** The id in a note about somebody who has been forgotten: see engine/change/joining.ts. */
+export const FORGOTTEN = "";
 /** Bytes at the end that tell how long the trailer is. */
 export const TRAILER_LENGTH_BYTES = 3;
 // What stands in bytes for an instant, for a zone, and of a run beside what every run has.
@@ -37,10 +40,17 @@ export interface Layout extends Partial<ExtrasLayout> {
   readonly events?: { readonly [event: string]: { readonly [field: string]: Shape } };
   readonly segments: readonly string[];
   readonly rules: readonly { readonly name: string; readonly ops: readonly (string | null)[] }[];
+  /** What segments mean, to tell the same from those that only have the same name; states from before that was noted have none. */
+  readonly meanings?: ProgramMeanings;
 }
 
+/** Every partition asks for it, and for each layout that it knows. */
+const layouts = new WeakMap<Compiled, Layout>();
+
 export function layoutOf(compiled: Compiled): Layout {
-  return {
+  const known = layouts.get(compiled);
+  if (known !== undefined) return known;
+  const layout: Layout = {
     aggregates: compiled.program.aggregates.map(({ key, fn, by, type }) =>
       ({ key, fn, ...(by === null ? {} : { keyed: true }), ...(HOLDS_VALUES.has(fn) ? { of: shapeOf(type) } : {}) })),
     profile: shapeOfFields(compiled.program.profile),
@@ -48,7 +58,10 @@ export function layoutOf(compiled: Compiled): Layout {
     segments: compiled.program.segments.map((segment) => segment.name),
     rules: compiled.rules.map((rule) => ({ name: rule.name, ops: rule.ops.map(standingKey) })),
     ...extrasLayoutOf(compiled),
+    meanings: meaningsOf(compiled.program),
   };
+  layouts.set(compiled, layout);
+  return layout;
 }
 
 /** Aggregates whose value is one of those that they hold, or made of them. */
@@ -57,7 +70,8 @@ const HOLDS_VALUES: ReadonlySet<string> = new Set(["sum", "avg", "min", "max", "
 /** For each number of an older layout, the number that the present program has for the same thing; -1: none. */
 export interface Translation {
   readonly layout: Layout;
-  /** The layout is the present program's own: nothing needs translating. */
+  readonly present: Layout;
+  /** All that the layout numbers has the same number in the present program: nothing needs translating. */
   readonly same: boolean;
   readonly aggregates: readonly number[];
   /** Likewise: how its slots are read. */
@@ -81,7 +95,7 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
   const rules = place(present.rules.map((rule) => rule.name));
   const ruleNumbers = layout.rules.map((rule) => rules.get(rule.name) ?? -1);
   return {
-    layout, same: JSON.stringify(layout) === JSON.stringify(present),
+    layout, present, same: numbersOf(layout) === numbersOf(present),
     aggregates: layout.aggregates.map(aggregateOf),
     codecs: layout.aggregates.map(({ fn, keyed }) => codecOf(kindOf(fn as Parameters<typeof kindOf>[0]), keyed === true)),
     segments: layout.segments.map((name) => segments.get(name) ?? -1),
@@ -94,6 +108,12 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
     }),
   };
 }
+
+/** Without what says nothing of how states are read. */
+const numbersOf = ({ meanings: _, ...numbers }: Layout): string => JSON.stringify(numbers);
+
+/** Whether a state of the one may go for a state of the other. */
+export const isSameLayout = (a: Layout, b: Layout): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Number of the layout that a customer's bytes were written under. */
 export function layoutNumber(bytes: Uint8Array): number {

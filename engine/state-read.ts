@@ -7,7 +7,7 @@ import type { Compiled } from "./compile/compiled.js";
 import { SEEN_EVENTS, newCustomer, type Customer, type Data } from "./customer.js";
 import { zoneOfProfile } from "./evaluator.js";
 import { readExtras } from "./state-extras.js";
-import { IN_PARTS_SINCE, NAMED_ZONE, NOTE, STATE_VERSION, StateTooNew, TRAILER_LENGTH_BYTES, type Translation } from "./state-layout.js";
+import { FORGOTTEN, IN_PARTS_SINCE, NAMED_ZONE, NOTE, STATE_VERSION, StateTooNew, TRAILER_LENGTH_BYTES, type Translation } from "./state-layout.js";
 import { PackedCustomer, type Head, type Lists } from "./state-packed.js";
 import { readInstant, readRuns, readSlot, readSlots } from "./state-runs.js";
 import { fitting } from "./state-types.js";
@@ -32,7 +32,8 @@ export function readCustomer(id: string, bytes: Uint8Array, translations: Transl
 function readNote(id: string, r: Reader): Customer {
   readUint(r);
   const customer = newCustomer(id, UTC);
-  customer.movedTo = readText(r);
+  const movedTo = readText(r);
+  if (movedTo !== FORGOTTEN) customer.movedTo = movedTo;
   return customer;
 }
 

@@ -5,7 +5,7 @@ import type { Compiled } from "./compile/compiled.js";
 import { placeOfUnread, type Customer, type Run, type Slots } from "./customer.js";
 import { PackedCustomer } from "./state-packed.js";
 import { writeExtras } from "./state-extras.js";
-import { AT, HAS_CAPTURED, HAS_KEY, HAS_SLOTS, IS_HELD, NAMED_ZONE, NEVER, NOTE, NO_EVENT, STATE_VERSION, TRAILER_LENGTH_BYTES, USUAL_ZONE } from "./state-layout.js";
+import { AT, FORGOTTEN, HAS_CAPTURED, HAS_KEY, HAS_SLOTS, IS_HELD, NAMED_ZONE, NEVER, NOTE, NO_EVENT, STATE_VERSION, TRAILER_LENGTH_BYTES, USUAL_ZONE } from "./state-layout.js";
 
 function writeInstant(w: Writer, instant: number, base: number): void {
   if (instant === Infinity) return writeByte(w, NEVER);
@@ -45,6 +45,11 @@ export function writeCustomer(w: Writer, customer: Customer, layout: number, com
     for (const t of starts.times) writeInt(w, t - base);
   }
   writeParts(w, customer, packed, base, compiled);
+}
+
+/** For as long as it matters that the customer was known, and is not any more. */
+export function writeForgotten(w: Writer, layout: number): void {
+  writeNote(w, FORGOTTEN, layout);
 }
 
 function writeNote(w: Writer, movedTo: string, layout: number): void {

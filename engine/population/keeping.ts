@@ -4,11 +4,14 @@
  */
 import type { Writer as BytesWriter } from "../codec.js";
 import { insist, type Bell } from "../environment.js";
-import { layoutField, sinceField } from "../meta.js";
+import { joiningField } from "../change/joining-field.js";
+import { isJoining, joinPage } from "../change/pass.js";
+import { layoutField, presentField, sinceField } from "../meta.js";
 import { passes } from "../ownership.js";
 import { sweepPage } from "../partition.js";
 import { LogFull, LogUnavailable, RecordTooLarge, type MetaFields } from "../ports.js";
 import { readCustomer, writeCustomer } from "../state.js";
+import { nextPage, type Sweep } from "../sweep.js";
 import type { WorkerParts } from "../worker.js";
 import { DAY_MS } from "../zone.js";
 import { pieceRecord, type Piece } from "./piece.js";
@@ -26,10 +29,10 @@ export interface Keeping {
   readonly queue: readonly unknown[];
   readonly head: number;
   readonly commitOnItsWay: Promise<void> | null;
-  /** Where the sweep goes on; null: at the beginning. It is not kept anywhere: who is settled already is passed over. */
-  sweepCursor: string | null;
-  /** The store was away: it may list customers in another order now. */
-  sweepAnew: boolean;
+  readonly sweeping: Sweep;
+  /** What the next commit sets beside its own. */
+  fieldsPending: MetaFields;
+  readonly work: Bell;
   /** Committed and not known to be in the log. */
   toSay: readonly Piece[];
   readonly saying: Bell;
@@ -42,6 +45,8 @@ export function firstFields({ layouts, meta, partition }: WorkerParts): MetaFiel
   const removed = figures.populations.filter((key) => meta.fields[populationField(key)] !== undefined);
   return {
     ...(layouts.added === null ? {} : layoutField(layouts.present, layouts.added)),
+    ...presentField(layouts.present),
+    ...(partition.joining === null ? {} : joiningField(partition.joining.field)),
     ...(partition.population?.ranks === true ? {} : forgottenFields(meta.fields)),
     ...Object.fromEntries(removed.map((key) => [populationField(key), ""])),
     ...(figures.since.size > 0 || meta.since.size > 0 ? sinceField(figures.since) : {}),
@@ -64,19 +69,25 @@ export async function drawUpFigures(s: Keeping): Promise<void> {
   drawUp(population, Math.floor(partition.clock / DAY_MS), counts);
 }
 
-export function isSweeping({ parts: { partition: { population } } }: Keeping): boolean {
-  return population !== null && !population.swept;
+export function isSweeping({ parts: { partition } }: Keeping): boolean {
+  return isJoining(partition) || (partition.population !== null && !partition.population.swept);
 }
 
-/** Settles the next page of customers under the tables in force. */
+/** Joins, or settles under the tables in force, the next page of customers. */
 export async function sweep(s: Keeping, send: () => Promise<void>): Promise<void> {
+  const { environment, signal, partition } = s.parts;
+  if (isJoining(partition)) await joinPage(s, send);
+  else await settlePage(s, send);
+  // A store that answers at once would let nobody else have a turn.
+  await environment.pause(SWEEP_PAUSE_MS, signal);
+}
+
+async function settlePage(s: Keeping, send: () => Promise<void>): Promise<void> {
   const { partition, compiled, store, environment, signal, layouts, sizes } = s.parts;
   const { population } = partition;
   if (population === null) return;
-  if (s.sweepAnew) s.sweepCursor = null;
-  s.sweepAnew = false;
-  const page = await insist(environment, signal, "reading customers", passes, () => store.scan(partition.options.index, s.sweepCursor, sizes.sweepPage));
-  if (s.sweepAnew) return; // it was asked of the store as it was before
+  const page = await nextPage(s.sweeping, store, { partition: partition.options.index, limit: sizes.sweepPage, environment, signal });
+  if (page === null) return;
   sweepPage(partition, {
     states: page.states,
     read: (id, bytes) => readCustomer(id, bytes, layouts.translations, compiled),
@@ -86,11 +97,8 @@ export async function sweep(s: Keeping, send: () => Promise<void>): Promise<void
       return Buffer.compare(s.scratch.bytes.subarray(0, s.scratch.at), bytes) === 0;
     },
   });
-  s.sweepCursor = page.cursor;
   if (page.cursor === null) endSweep(population);
   if (partition.pending.customers.length > 0 || hasFields(population)) await send();
-  // A store that answers at once would let nobody else have a turn.
-  await environment.pause(SWEEP_PAUSE_MS, signal);
 }
 
 /** Appends what is committed and to be said, when the log's end is near; until it is known to be there, or void. */
