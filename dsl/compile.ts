@@ -7,6 +7,7 @@ import { inSourceOrder } from "./diagnostics/render.js";
 import { frugally } from "./diagnostics/suggest.js";
 import { parseFile } from "./parse.js";
 import type { Program } from "./program.js";
+import { retiredFile, type RetiredRule } from "./retired.js";
 import type { TestSuite } from "./tests.js";
 
 export interface SourceFile {
@@ -33,8 +34,9 @@ export interface CompiledTests {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function compileProgram(files: readonly SourceFile[]): Compiled {
-  const { program, diagnostics, tests, places } = checkFiles(files);
+/** `retired`: rules of older programs that go on in it until their runs have ended. */
+export function compileProgram(files: readonly SourceFile[], retired: readonly RetiredRule[] = []): Compiled {
+  const { program, diagnostics, tests, places } = checkFiles(files, retired);
   return { program, diagnostics, tests, places };
 }
 
@@ -44,10 +46,22 @@ export function compileTests(files: readonly SourceFile[]): CompiledTests {
   return { suite: program === null ? null : suite(), diagnostics };
 }
 
-function checkFiles(files: readonly SourceFile[]): Checked {
+function checkFiles(files: readonly SourceFile[], retired: readonly RetiredRule[] = []): Checked {
   const parsed = files.map(({ file, text }) => parseFile(file, text));
-  const checked = frugally(() => check(parsed.flatMap(({ declarations }) => declarations), parsed.flatMap(({ broken }) => broken)));
+  const checked = frugally(() => check(parsed.flatMap(({ declarations }) => declarations), parsed.flatMap(({ broken }) => broken), retired));
   const diagnostics = inSourceOrder([...parsed.flatMap((each) => each.diagnostics), ...checked.diagnostics]);
   const wrong = diagnostics.some(({ severity }) => severity === "error");
   return { ...checked, program: wrong ? null : checked.program, diagnostics };
+}
+
+/** A rule of an older program, made ready to go on in a newer one. Null: those files have no such rule, or make no program. */
+export function retiredRule(files: readonly SourceFile[], rule: string, from: string): RetiredRule | null {
+  const steps = compileProgram(files).program?.rules.find(({ name }) => name === rule)?.steps;
+  if (steps === undefined) return null;
+  for (const { file, text } of files) {
+    for (const declaration of parseFile(retiredFile(file, from), text).declarations) {
+      if (declaration.k === "rule" && declaration.name.text === rule) return { rule, from, declaration, steps };
+    }
+  }
+  return null;
 }

@@ -290,6 +290,15 @@ export interface Rule {
   readonly steps: readonly Step[];
   /** Top-level fields of the starting event that the steps, `until` and `wait for` read; the run keeps only these. */
   readonly keeps: readonly string[];
+  /** A rule of an older program, of which only runs that are under way are brought to their end; absent: it is one of this program. */
+  readonly retired?: Retired;
+}
+
+export interface Retired {
+  /** Its name in that program. */
+  readonly rule: string;
+  /** Hash of that program. */
+  readonly from: string;
 }
 
 /** `key`: hash of the step with its place among the equal steps of the rule; a waiting run finds its step by it. */

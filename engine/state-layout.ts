@@ -56,7 +56,7 @@ export function layoutOf(compiled: Compiled): Layout {
     profile: shapeOfFields(compiled.program.profile),
     events: Object.fromEntries(compiled.program.events.map(({ name, fields }) => [name, shapeOfFields(fields)])),
     segments: compiled.program.segments.map((segment) => segment.name),
-    rules: compiled.rules.map((rule) => ({ name: rule.name, ops: rule.ops.map(standingKey) })),
+    rules: compiled.rules.map(({ rule, ops }) => ({ name: rule.name, ops: ops.map(standingKey) })),
     ...extrasLayoutOf(compiled),
     meanings: meaningsOf(compiled.program),
   };
@@ -78,6 +78,8 @@ export interface Translation {
   readonly codecs: Compiled["codecs"];
   readonly segments: readonly number[];
   readonly rules: readonly number[];
+  /** By rule and place of a run: the rule in which it goes on, and its place there. */
+  readonly runs: readonly (readonly number[])[];
   readonly ops: readonly (readonly number[])[];
   readonly extras: ExtrasTranslation;
 }
@@ -94,6 +96,9 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
   const segments = place(present.segments);
   const rules = place(present.rules.map((rule) => rule.name));
   const ruleNumbers = layout.rules.map((rule) => rules.get(rule.name) ?? -1);
+  const retired = compiled.program.rules.flatMap((rule, index) => (rule.retired === undefined ? [] : [{ name: rule.retired.rule, index }]));
+  const stands = layout.rules.map((rule, i) =>
+    standsIn(rule, [ruleNumbers[i] as number, ...retired.flatMap(({ name, index }) => (name === rule.name ? [index] : []))], present));
   return {
     layout, present, same: numbersOf(layout) === numbersOf(present),
     aggregates: layout.aggregates.map(aggregateOf),
@@ -101,12 +106,21 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
     segments: layout.segments.map((name) => segments.get(name) ?? -1),
     rules: ruleNumbers,
     extras: extrasTranslation(layout, extrasLayoutOf(compiled), ruleNumbers),
-    ops: layout.rules.map((rule, i) => {
-      const ops = present.rules[ruleNumbers[i] as number]?.ops ?? [];
-      // A run goes on behind the step at which it stands: behind the one with the same key.
-      return [-1, ...rule.ops.map((key) => (key === null || !ops.includes(key) ? -1 : ops.indexOf(key) + 1))];
-    }),
+    runs: stands.map((places) => places.map(([rule]) => rule)),
+    ops: stands.map((places) => places.map(([, at]) => at)),
   };
+}
+
+/**
+ * A run goes on behind the step at which it stands: behind the one with the same key. `rules`: the one of its name, then those of
+ * older programs by which its runs are to be finished; the first that has the step.
+ */
+function standsIn({ ops }: Layout["rules"][number], rules: readonly number[], present: Layout): (readonly [rule: number, at: number])[] {
+  const nowhere = [-1, -1] as const;
+  return [nowhere, ...ops.map((key) => {
+    const rule = key === null ? undefined : rules.find((index) => present.rules[index]?.ops.includes(key) === true);
+    return rule === undefined || key === null ? nowhere : [rule, (present.rules[rule]?.ops.indexOf(key) ?? -1) + 1] as const;
+  })];
 }
 
 /** Without what says nothing of how states are read. */

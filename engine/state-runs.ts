@@ -53,7 +53,7 @@ function readRun(r: Reader, version: number, id: string, base: number, t: Transl
   const cause = readText(r);
   const has = version === 1 ? 0 : readByte(r);
   const run: Run = {
-    rule: t.rules[number] ?? -1, startedAt, eventTime,
+    rule: t.runs[number]?.[position] ?? -1, startedAt, eventTime,
     event: (has & NO_EVENT) !== 0 ? null : readFields(r),
     cause, at: t.ops[number]?.[position] ?? -1, deadline,
     key: (has & HAS_KEY) === 0 ? null : (readValue(r) as Scalar),

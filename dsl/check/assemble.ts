@@ -10,6 +10,7 @@ import type { Parts } from "./parts.js";
 import type { CheckedTrait } from "./site.js";
 import { changedMoment, changedSchedule, changedSteps, changedUntil } from "./step-trees.js";
 import * as tree from "./trees.js";
+import { allSteps } from "../walk.js";
 
 export interface Assembled {
   readonly program: Program;
@@ -76,7 +77,7 @@ export function assembled(parts: Parts): Assembled {
       when: placedOr(rule.when),
       per: placedOr(rule.per),
       until: rule.until.map((until) => changedUntil(until, changes)),
-      steps: changedSteps(rule.steps, { ...changes, key: stepKeys(context) }),
+      steps: changedSteps(rule.steps, { ...changes, key: keysOf(context, rule) }),
     })),
   };
   return { program: { ...program, hash: hashOf(context, eventTypes, profile, rules) }, placed };
@@ -139,6 +140,15 @@ function placesByKey(met: readonly string[]): Places {
     place: (index) => places.get(met[index] ?? "") ?? 0,
     chosen: (all) => keys.flatMap((key) => all.slice(first.get(key) ?? 0, (first.get(key) ?? 0) + 1)),
   };
+}
+
+/** The steps of a rule of an older program are the same, in the same order, as they were there. */
+function keysOf(context: Context, { name }: Rule): (step: Step) => string {
+  const own = stepKeys(context);
+  const old = context.parts.retiredSteps.get(name);
+  if (old === undefined) return own;
+  const keys = allSteps(old).map(({ key }) => key).values();
+  return (step) => keys.next().value ?? own(step);
 }
 
 /** Of one rule: the second of two equal steps has another key than the first, whatever stands between them. */

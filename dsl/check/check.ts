@@ -6,7 +6,8 @@
 
 import type * as ast from "../ast.js";
 import type { Diagnostic } from "../diagnostics/codes.js";
-import type { Aggregate, Expr, Metric, Population, Program, Ranking, Tier } from "../program.js";
+import type { Aggregate, Expr, Metric, Population, Program, Ranking, Rule, Tier } from "../program.js";
+import { type RetiredRule, retiredName } from "../retired.js";
 import type { Test, TestSuite } from "../tests.js";
 import { assemble } from "./assemble.js";
 import { type Declared, byCodeUnits, gather } from "./declared.js";
@@ -38,7 +39,7 @@ export interface Checked {
   readonly places: ReadonlyMap<string, readonly ast.Span[]>;
 }
 
-export function check(declarations: readonly ast.Declaration[], broken: readonly ast.BrokenDeclaration[]): Checked {
+export function check(declarations: readonly ast.Declaration[], broken: readonly ast.BrokenDeclaration[], retired: readonly RetiredRule[] = []): Checked {
   const diagnostics: Diagnostic[] = [];
   const report = reportInto(diagnostics);
   const declared = gather(declarations, broken, report);
@@ -82,6 +83,7 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   const { channels, policies } = readChannels(world);
   metrics = sorted(declared.metrics).map((written) => readMetric(world, written)).filter((metric): metric is Metric => metric !== null);
   const rules = declared.rules.map((written) => readRule(world, written));
+  const retiredRules = retired.map((each) => readRetired(world, diagnostics, each));
   const ends = reportCycles(world, new Map([...needs, ...rankingNeeds])) === 0;
   // A ranking in a circle leads to itself.
   if (ends) refuseNested(world, rankings, new Map([...needs, ...rankingNeeds]));
@@ -102,10 +104,20 @@ export function check(declarations: readonly ast.Declaration[], broken: readonly
   });
   const parts: Parts = {
     declared, used, retain: declared.retain, aggregates: table.all, watches, rankings, populations,
-    traits: checkedTraits, segments, points, tiers, experiments, metrics, channels, policies, rules,
+    traits: checkedTraits, segments, points, tiers, experiments, metrics, channels, policies, rules: [...rules, ...retiredRules],
+    retiredSteps: new Map(retired.map((each) => [retiredName(each), each.steps])),
     needs: new Map([...needs, ...rankingNeeds]),
   };
   return { program: assemble({ ...parts, ...own }), diagnostics, tests: declared.tests, suite: () => suiteOf(parts, tests), places };
+}
+
+/** Its authors have had their warnings; it starts nothing any more. */
+function readRetired(world: World, found: Diagnostic[], { rule, from, declaration }: RetiredRule): Rule {
+  const before = found.length;
+  const read = readRule(world, declaration);
+  const errors = found.splice(before).filter(({ severity }) => severity === "error");
+  found.push(...errors);
+  return { ...read, name: retiredName({ rule, from }), retired: { rule, from } };
 }
 
 function placesOf({ written, spans }: World, all: readonly Aggregate[]): ReadonlyMap<string, readonly ast.Span[]> {

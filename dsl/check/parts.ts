@@ -1,7 +1,7 @@
 // The checked parts of a program before they are put together. Their trees refer to aggregates, watches, rankings and
 // populations by the order in which these were first met, and to everything else by its place among its kind by name.
 
-import type { Aggregate, Channel, Experiment, Expr, Length, Metric, Points, Policy, Population, Ranking, Rule, Segment, Tier } from "../program.js";
+import type { Aggregate, Channel, Experiment, Expr, Length, Metric, Points, Policy, Population, Ranking, Rule, Segment, Step, Tier } from "../program.js";
 import type { Declared } from "./declared.js";
 import type { CheckedTrait } from "./site.js";
 
@@ -26,6 +26,8 @@ export interface Parts {
   readonly channels: readonly Channel[];
   readonly policies: readonly Policy[];
   readonly rules: readonly Rule[];
+  /** By the name of a rule of an older program: its steps with the keys that they had there. */
+  readonly retiredSteps: ReadonlyMap<string, readonly Step[]>;
   /** What each `trait x`, `segment y`, `tier z` and `ranking 0` (its place in `rankings`) needs of these. */
   readonly needs: ReadonlyMap<string, ReadonlySet<string>>;
 }

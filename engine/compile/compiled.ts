@@ -101,6 +101,7 @@ export type CompiledSchedule = Exclude<Schedule, { k: "yearly" }> | { readonly k
 
 export interface CompiledRule {
   readonly index: number;
+  /** As whoever reads its actions knows it: a rule of an older program is still called what it was. */
   readonly name: string;
   readonly rule: Rule;
   readonly when: Test | null;
@@ -141,6 +142,8 @@ export interface EventPlan {
   /** It changes the profile: its data is a patch. */
   readonly isProfileUpdate: boolean;
   readonly isErasure: boolean;
+  /** It says that another customer is the same. */
+  readonly isIdentification: boolean;
 }
 
 /** A line of points that this type of event earns. */
@@ -207,6 +210,10 @@ export const PROFILE_UPDATED = "profile_updated";
 /** The event after which nothing is known about a customer. */
 export const CUSTOMER_ERASED = "customer_erased";
 
+/** The event that says which anonymous customer is the same as this one. */
+export const CUSTOMER_IDENTIFIED = "customer_identified";
+const ANONYMOUS_ID: Field = { name: "anonymous_id", wire: "anonymous_id", type: { k: "string" }, maybe: false };
+
 /** How long entries count; those of a run as long as the run. */
 export function spanOf({ window }: Aggregate): Span {
   return window.k === "run" ? { k: "life" } : window;
@@ -253,7 +260,7 @@ export function compile(program: Program): Compiled {
       enter: startsOn(rules, "enter"), leave: startsOn(rules, "leave"), up: startsOn(rules, "up"), down: startsOn(rules, "down"),
       change: startsOn(rules, "change"),
     },
-    scheduled: rules.filter((rule) => rule.schedules.length > 0).map(({ index }) => index),
+    scheduled: rules.filter((rule) => mayStart(rule) && rule.schedules.length > 0).map(({ index }) => index),
     profilePatch: patchCheck(program.profile),
     defaultZone: zone === undefined ? null : typeof zone.default === "string" ? zoneOf(zone.default) : UTC,
   };
@@ -466,7 +473,7 @@ function compileRule(program: Program, rule: Rule, index: number, made: Made): C
   for (const moment of rule.on) if (moment.k === "event") keeps.set(moment.event, fieldsOf(moment.event, rule.keeps));
   const ops = flatten(rule.steps, { value: made.valueOf, test: (of) => made.test(of) as Test, payload: made.valueOf, moments });
   return {
-    index, name: rule.name, rule, keeps,
+    index, name: rule.retired?.rule ?? rule.name, rule, keeps,
     when: made.test(rule.when),
     per: rule.per === null ? null : made.valueOf(rule.per),
     schedules: rule.schedules.map((schedule): CompiledSchedule =>
@@ -487,6 +494,9 @@ function runAggregatesOf(program: Program, rule: Rule): ReadonlySet<number> {
   return found;
 }
 
+/** Of a rule of an older program runs are only brought to their end. */
+const mayStart = ({ rule }: CompiledRule): boolean => rule.retired === undefined;
+
 /** The aggregates that rows of this event, or credits to these points, update. */
 function updatesOn(program: Program, event: string, made: Made): readonly (Update & { readonly where: Expr | null })[] {
   return program.aggregates.flatMap((aggregate, i) =>
@@ -498,10 +508,12 @@ const isOfRun = ({ aggregates }: Program, { aggregate }: Update): boolean => agg
 function eventPlans(program: Program, rules: readonly CompiledRule[], made: Made): Map<string, EventPlan> {
   const plans = new Map<string, EventPlan>();
   const declared = new Map(program.events.map((event) => [event.name, event]));
-  for (const name of [PROFILE_UPDATED, CUSTOMER_ERASED]) if (!declared.has(name)) declared.set(name, { name, wire: name, fields: [] });
+  for (const name of [PROFILE_UPDATED, CUSTOMER_ERASED, CUSTOMER_IDENTIFIED]) {
+    if (!declared.has(name)) declared.set(name, { name, wire: name, fields: name === CUSTOMER_IDENTIFIED ? [ANONYMOUS_ID] : [] });
+  }
   for (const event of declared.values()) {
     const updates = updatesOn(program, event.name, made);
-    const starts = rules.flatMap((rule) => rule.rule.on.flatMap((moment) =>
+    const starts = rules.filter(mayStart).flatMap((rule) => rule.rule.on.flatMap((moment) =>
       moment.k === "event" && moment.event === event.name ? [{ rule: rule.index, where: made.test(moment.where), expr: moment.where }] : []));
     plans.set(event.wire, {
       name: event.name, wire: event.wire,
@@ -515,6 +527,7 @@ function eventPlans(program: Program, rules: readonly CompiledRule[], made: Made
         ? [{ experiment, where: made.test(goal.where), value: goal.value === null ? null : made.valueOf(goal.value), within: goal.within }] : [])),
       isProfileUpdate: event.name === PROFILE_UPDATED,
       isErasure: event.name === CUSTOMER_ERASED,
+      isIdentification: event.name === CUSTOMER_IDENTIFIED,
     });
   }
   return plans;
@@ -522,7 +535,7 @@ function eventPlans(program: Program, rules: readonly CompiledRule[], made: Made
 
 function startsOn(rules: readonly CompiledRule[], kind: FlipKind): Map<number, number[]> {
   const found = new Map<number, number[]>();
-  for (const rule of rules) {
+  for (const rule of rules.filter(mayStart)) {
     for (const moment of rule.rule.on) {
       if (moment.k !== kind) continue;
       const index = "segment" in moment ? moment.segment : "tier" in moment ? moment.tier : "watch" in moment ? moment.watch : -1;
