@@ -9,6 +9,8 @@ import { envelope, envelopeOf, isFault, type Envelope, type EnvelopeFault } from
 import type { ClockKind, LogRecord } from "./ports.js";
 import { BAD, lastFault } from "./schema.js";
 import type { DeadReason } from "./stats.js";
+import { checked } from "./merge/checked.js";
+import { isWordType, readWord, type Word } from "./merge/word.js";
 import { readPiece, type Piece } from "./population/piece.js";
 import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, encodeToken, parseEventSubject } from "./subjects.js";
 import { DAY_MS } from "./zone.js";
@@ -24,13 +26,28 @@ interface Place {
   readonly stamp: number;
 }
 
+/** A record of the log, a line of a file, or an event that was said on. */
+export type Sent = LogRecord | string | { readonly data: unknown };
+
+/** The data as it was sent: reading an event changes what was parsed. */
+export function dataOf(from: Sent): unknown {
+  if (typeof from === "string") return (parsed(from) as { data?: unknown }).data;
+  if (!("body" in from)) return structuredClone(from.data);
+  const event = readEnvelope(from);
+  return isFault(event) ? null : event.data;
+}
+
 export type Work = Place & (
   | {
     readonly k: "event"; readonly plan: EventPlan; readonly customer: string; readonly data: Data;
     /** The event's own time; null: none believable was given. */
     readonly time: number | null; readonly timeRefused: boolean;
     readonly id: string; readonly source: string;
+    /** What it was read from: whom it is handed on to may take it in another way. */
+    readonly from: Sent;
   }
+  /** What a partition says to one of this partition's customers. */
+  | { readonly k: "word"; readonly customer: string; readonly word: Word }
   | { readonly k: "tick" }
   | { readonly k: "unmentioned"; readonly type: string }
   /** What a partition says about its customers at a midnight; every partition is told. */
@@ -50,6 +67,7 @@ export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord):
   if (address === null) return dead({ reason: "not_an_event", detail: "the subject must be events.<type>.<customer>, with other characters than A-Z a-z 0-9 _ - written as %XX" });
   const plan = compiled.events.get(type);
   if (type === POPULATION_TYPE) return decodePiece(clock, record, dead);
+  if (isWordType(type)) return decodeWord(clock, record, type, address.token, dead);
   if (type === PROGRAM_TYPE) return decodeMarker(clock, record, dead);
   // On the broker's clock nothing inside the record matters where no rule asks for the type.
   if (plan === undefined && clock === "broker") {
@@ -64,7 +82,7 @@ export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord):
   if (!isToken(event.subject, address.token)) {
     return dead({ reason: "unknown_customer", detail: `the subject's last part is "${cut(address.token)}", which is not the event's subject "${cut(event.subject)}" percent-encoded` });
   }
-  return fit(compiled, plan, event, record.sequence, record.stamp, stamp) ?? dead({ reason: "schema", detail: lastFault() });
+  return fit(compiled, plan, event, record, record.sequence, record.stamp, stamp) ?? dead({ reason: "schema", detail: lastFault() });
 }
 
 /** On an event clock its time is the midnight that it is about: that much time has passed, wherever the events come from. */
@@ -85,13 +103,23 @@ function decodeMarker(clock: ClockKind, record: LogRecord, dead: (fault: Envelop
   return { k: "program", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : NaN, ...marker };
 }
 
+/** On an event clock its time is where the clock of the partition stood that said it. */
+function decodeWord(clock: ClockKind, record: LogRecord, type: string, token: string, dead: (fault: EnvelopeFault) => Work): Work {
+  const event = readEnvelope(record);
+  if (isFault(event)) return dead(event);
+  const word = isToken(event.subject, token) ? readWord(type, event.subject, event.data) : null;
+  if (word === null) return dead({ reason: "schema", detail: "it says nothing to a customer that Eddy understands" });
+  const stamp = clock === "broker" ? record.stamp : event.time ?? NaN;
+  return { k: "word", sequence: record.sequence, arrived: record.stamp, stamp, customer: event.subject, word };
+}
+
 /** The event as work, or null where its data does not fit the program (`lastFault` says why). */
-function fit(compiled: Compiled, plan: EventPlan, event: Envelope, sequence: number, arrived: number, stamp: number): Work | null {
-  const data = plan.isProfileUpdate ? compiled.profilePatch(event.data) : plan.check(event.data);
+function fit(compiled: Compiled, plan: EventPlan, event: Envelope, from: Sent, sequence: number, arrived: number, stamp: number): Work | null {
+  const data = checked(compiled, plan, event.data);
   if (data === BAD) return null;
   return {
     k: "event", sequence, arrived, stamp, plan, customer: event.subject, data,
-    time: event.time, timeRefused: event.timeRefused, id: event.id, source: event.source,
+    time: event.time, timeRefused: event.timeRefused, id: event.id, source: event.source, from,
   };
 }
 
@@ -115,8 +143,9 @@ export function decodeLine(compiled: Compiled, line: string | null, sequence: nu
   if (isFault(event)) return dead(event);
   const stamp = event.time ?? NaN;
   const plan = compiled.events.get(event.type);
-  if (plan === undefined) return { k: event.type === TICK_TYPE ? "tick" : "unmentioned", type: event.type, sequence, arrived: 0, stamp };
-  return fit(compiled, plan, event, sequence, 0, stamp) ?? dead({ reason: "schema", detail: lastFault() }, event.type);
+  // What partitions say to each other's customers, all say to themselves here.
+  if (plan === undefined) return { k: event.type === TICK_TYPE || isWordType(event.type) ? "tick" : "unmentioned", type: event.type, sequence, arrived: 0, stamp };
+  return fit(compiled, plan, event, line, sequence, 0, stamp) ?? dead({ reason: "schema", detail: lastFault() }, event.type);
 }
 
 const cut = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -5,7 +5,9 @@
  * from what the store says: partitions that cannot go on stand still there. A partition that another process has claimed is
  * dropped, and the others are gone on with.
  */
+import { hashNow, sumsUnder } from "./change/running.js";
 import type { Compiled } from "./compile/compiled.js";
+import type { Program } from "../dsl/program.js";
 import type { Environment } from "./environment.js";
 import type { EngineOptions, Ports } from "./open-partition.js";
 import { SHARING, joinMembers } from "./membership.js";
@@ -20,6 +22,8 @@ export type { EngineOptions, Ports } from "./open-partition.js";
 export interface Engine {
   /** What is missing before it does its work as it should; empty: ready. */
   notReady(): string[];
+  /** What it runs: while its partitions go over to another one, what most of them run. */
+  program(): Program;
   /** Figures of all customers of its partitions. */
   figures(): Report;
   /** Stops reading, commits, publishes, and ends. */
@@ -38,13 +42,18 @@ function whatMoved(error: StoreMoved | LogChanged): string {
 export function startEngine(compiled: Compiled, ports: Ports, options: EngineOptions, environment: Environment, stats: EngineStats): Engine {
   const stopping = new AbortController();
   const membership = joinMembers(ports.store, environment, compiled.program.hash, options.sharing ?? SHARING, options.identity);
+  const running = new Map<number, Compiled>();
   let session: Session | null = null;
+  const now = (): Compiled => {
+    const hash = hashNow(stats);
+    return [...running.values()].find(({ program }) => program.hash === hash) ?? compiled;
+  };
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       session = null;
       try {
-        session = await openSession(compiled, ports, options, environment, stats, membership, stopping.signal);
+        session = await openSession({ compiled, ports, options, environment, stats, stopping: stopping.signal, running }, membership);
         return await session?.run();
       } catch (error) {
         session?.abandon();
@@ -60,7 +69,8 @@ export function startEngine(compiled: Compiled, ports: Ports, options: EngineOpt
   ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
   return {
     notReady: () => (session === null ? ["the event log and the store are not connected yet"] : session.notReady()),
-    figures: () => report(compiled, [...stats.sums.values()]),
+    program: () => now().program,
+    figures: () => report(now(), sumsUnder(now().program.hash, stats)),
     stop() {
       stopping.abort();
       return ended;

@@ -7,10 +7,16 @@
  * another living member ought to have is given up: what was evaluated is committed and published, and the next beat says
  * that it is free.
  *
+ * A partition that comes to a place of the log where it goes over to another program is opened anew with that one, in the
+ * same place: it keeps what was handed to it.
+ *
  * A partition that cannot go on *stands still* with its reason, and stays held: whoever took it would find the same.
  */
 import { StateCorrupt } from "./codec.js";
-import { MetaCorrupt } from "./meta.js";
+import { isFilled } from "./change/filled.js";
+import { forgetDropped, hashesNow } from "./change/running.js";
+import { insist } from "./environment.js";
+import { MetaCorrupt, type Anchor } from "./meta.js";
 import type { View } from "./membership.js";
 import { openPartition, passes, type Shared } from "./open-partition.js";
 import { OwnershipLost } from "./ownership.js";
@@ -19,18 +25,18 @@ import type { Place, Reading } from "./reading.js";
 import { CannotContinue } from "./recovery.js";
 import { StateTooNew } from "./state.js";
 import { forgetPartition } from "./stats.js";
-import { ClockAlarm, type Worker } from "./worker.js";
+import { ClockAlarm, type Switch, type Worker } from "./worker.js";
 
 /** What is not committed and published in this time is done again by whoever has the partition next. */
 const FINISH_WITHIN_MS = 4000;
 
 interface Held {
   readonly index: number;
-  phase: "announced" | "opening" | "working" | "leaving" | "standing";
+  phase: "announced" | "opening" | "working" | "switching" | "leaving" | "standing";
   /** The number of the first beat that says it. */
   readonly beat: number;
   readonly place: Place;
-  readonly lifetime: AbortController;
+  lifetime: AbortController;
   worker: Worker | null;
   /** Why it stands still. */
   reason: string | null;
@@ -76,10 +82,13 @@ interface State {
   isOver: boolean;
   members: number;
   stoodBy: boolean;
+  /** Partitions that have gone over to another program since that was last told, and how long the longest was not at work. */
+  switched: number;
+  longestPauseMs: number;
 }
 
 export function startHolding(parts: HoldingParts): Holding {
-  const s: State = { parts, all: new Map(), underWay: new Set(), returns: 0, isOver: false, members: 0, stoodBy: false };
+  const s: State = { parts, all: new Map(), underWay: new Set(), returns: 0, isOver: false, members: 0, stoodBy: false, switched: 0, longestPauseMs: 0 };
   return {
     workers: { [Symbol.iterator]: () => atWork(s) },
     held: () => [...s.all.keys()].sort((a, b) => a - b),
@@ -128,6 +137,12 @@ function follow(s: State, { living, remembered, owners }: View, beat: number): N
       if (!isMine && isLiving.has(owners[index] ?? "")) leaving.push(held);
       // One of the two has lost it and does not know yet.
       else if (isOthers) held.worker?.compare();
+    } else if (held.phase === "switching") {
+      // What the old program did is committed: whoever has it next comes to the same place.
+      if (!isMine && isLiving.has(owners[index] ?? "")) {
+        letGo(s, held);
+        next = "now";
+      }
     } else if (held.phase === "standing" && isOthers) {
       shared(s).environment.log("info", "another member has the partition that stood still here", { partition: index });
       drop(s, held);
@@ -180,13 +195,103 @@ async function openOne(s: State, held: Held): Promise<void> {
     if (s.isOver) return worker.abandon();
     held.phase = "working";
     if (returns !== s.returns) worker.compare();
-    worker.ended.catch((error: Error) => {
-      if (!signal.aborted && held.phase === "working") endedBy(s, held, error);
-    });
+    follows(s, held, worker);
   } catch (error) {
     // Told to stop while a server was away.
     if (!s.isOver && !(shared(s).stopping.aborted && passes(error))) endedBy(s, held, error as Error);
   }
+}
+
+/** What becomes of the partition when its worker ends. */
+function follows(s: State, held: Held, worker: Worker): void {
+  const { signal } = held.lifetime;
+  const isAtWork = (): boolean => !signal.aborted && held.phase === "working" && held.worker === worker;
+  worker.ended.catch((error: Error) => {
+    if (isAtWork()) endedBy(s, held, error);
+  });
+  worker.evaluated.then(() => {
+    if (worker.switching !== null && isAtWork() && !s.isOver) during(s, switchOver(s, held, worker, worker.switching));
+  }, () => undefined);
+}
+
+// ---------------------------------------------------------------------------------------------------- switching
+
+/** What the old program said is published in this time, most often; if not, it is published under the new one. */
+const PUBLISH_WITHIN_MS = 1000;
+const FILLED_PAUSE_MS = 20;
+/** So long after a partition has come to its place, it is said that it waits. */
+const SAY_WAITING_SECONDS = 10;
+
+/** What is offered meanwhile waits with the old worker. */
+async function switchOver(s: State, held: Held, before: Worker, switching: Switch): Promise<void> {
+  const { environment } = shared(s);
+  const { index, lifetime } = held;
+  const { returns } = s;
+  const { reading } = s.parts;
+  const started = environment.seconds();
+  held.phase = "switching";
+  try {
+    await within(s, PUBLISH_WITHIN_MS, before.ended);
+    if (switching.change.fill) await untilFilled(s, held, switching);
+    if (lifetime.signal.aborted || s.isOver || shared(s).stopping.aborted) return;
+    // Whatever the old worker is in the middle of counts for nothing: the claim is new.
+    held.lifetime = new AbortController();
+    lifetime.abort();
+    before.abandon();
+    let isInPlace = false;
+    const worker = await openPartition(shared(s), index, {
+      signal: held.lifetime.signal,
+      seen: () => (isInPlace ? reading.seen(held.place) : NOTHING_SEEN),
+      unread: () => (isInPlace ? (reading.unread(held.place) ?? 0) : 0),
+    }, switching);
+    if (s.isOver || s.all.get(index) !== held) return worker.abandon();
+    reading.replace(index, held.place, worker, before.leftover());
+    isInPlace = true;
+    held.worker = worker;
+    held.phase = "working";
+    if (returns !== s.returns) worker.compare();
+    follows(s, held, worker);
+    switched(s, (environment.seconds() - started) * 1000);
+  } catch (error) {
+    if (s.all.get(index) === held && !s.isOver && !(shared(s).stopping.aborted && passes(error))) endedBy(s, held, error as Error);
+  }
+}
+
+const NOTHING_SEEN: Anchor = { sequence: 0, stamp: 0 };
+
+/** The filler stops at the same record. */
+async function untilFilled(s: State, { index, lifetime: { signal } }: Held, { change, marker }: Switch): Promise<void> {
+  const { ports: { filled }, environment, stopping } = shared(s);
+  if (filled === undefined) throw new CannotContinue(`partition ${index}: the new rules are filled from history, and this engine knows of no place where that is done`);
+  const started = environment.seconds();
+  for (let hasSaid = false; !signal.aborted && !s.isOver && !stopping.aborted;) {
+    if (await insist(environment, signal, "asking how far history was read", passes, () => isFilled(filled, index, change.id))) return;
+    if (!hasSaid && environment.seconds() - started >= SAY_WAITING_SECONDS) {
+      hasSaid = true;
+      environment.log("warn", "a partition waits for the reading of history to come to where it stands: if nobody reads it any more, 'eddy apply' goes on with it", { partition: index, at: marker.sequence });
+    }
+    await environment.pause(FILLED_PAUSE_MS, signal);
+  }
+}
+
+/** Says so when all partitions that are held have gone over. */
+function switched(s: State, pauseMs: number): void {
+  const { environment, stats, running } = shared(s);
+  s.longestPauseMs = Math.max(s.longestPauseMs, pauseMs);
+  s.switched++;
+  const hashes = hashesNow(stats);
+  const [hash] = hashes;
+  const program = [...running.values()].find((compiled) => compiled.program.hash === hash)?.program;
+  if (hashes.size !== 1 || program === undefined) return;
+  forgetDropped(stats, program);
+  environment.log("info", "the rules have changed", { program: program.hash, partitions: s.switched, longestPauseMs: Math.round(s.longestPauseMs) });
+  s.switched = s.longestPauseMs = 0;
+}
+
+async function within(s: State, ms: number, work: Promise<unknown>): Promise<void> {
+  const patience = new AbortController();
+  await Promise.race([work.catch(() => undefined), shared(s).environment.pause(ms, patience.signal)]);
+  patience.abort();
 }
 
 /** Failures that concern one partition only and need a person. */
@@ -212,7 +317,7 @@ function stand(s: State, held: Held, error: Error): void {
   held.phase = "standing";
   held.reason = error.message;
   const known = stats.partitions.get(held.index);
-  if (known === undefined) stats.partitions.set(held.index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: error.message });
+  if (known === undefined) stats.partitions.set(held.index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: error.message, program: "" });
   else known.stopped = error.message;
 }
 
@@ -250,9 +355,15 @@ async function finishOne(s: State, held: Held): Promise<boolean> {
   return inTime;
 }
 
+function letGo(s: State, held: Held): void {
+  s.parts.reading.leave(held.index, held.place);
+  drop(s, held);
+}
+
 function drop(s: State, held: Held): void {
-  const { stats } = shared(s);
+  const { stats, running } = shared(s);
   s.all.delete(held.index);
+  running.delete(held.index);
   held.lifetime.abort();
   held.worker?.abandon();
   forgetPartition(stats, held.index);
@@ -283,7 +394,7 @@ function notReady({ all }: State): string[] {
   let opening = 0;
   for (const { phase, reason } of all.values()) {
     if (reason !== null) missing.push(reason);
-    if (phase === "announced" || phase === "opening") opening++;
+    if (phase === "announced" || phase === "opening" || phase === "switching") opening++;
   }
   if (opening > 0) missing.push(`${opening} ${opening === 1 ? "partition is" : "partitions are"} being opened`);
   return missing;

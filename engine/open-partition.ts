@@ -1,9 +1,13 @@
 /** From a claim to a worker: what must be read and compared before a partition may go on. */
 import type { Change } from "./change/change.js";
+import type { EndsAt } from "./change/end-at.js";
+import { planJoining, type JoiningField } from "./change/joining-field.js";
+import type { Marker } from "./change/marker.js";
+import { newJoining, type Filled } from "./change/pass.js";
 import type { Compiled } from "./compile/compiled.js";
 import { insist, type Environment } from "./environment.js";
 import type { Identity, Sharing } from "./membership.js";
-import { readMeta, type Anchor } from "./meta.js";
+import { readMeta, type Anchor, type Meta } from "./meta.js";
 import type { Sink } from "./evaluator.js";
 import { createPartition, supplyWakes, wantsWakes, type Partition } from "./partition.js";
 import { LogMissing, LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
@@ -14,7 +18,7 @@ import { CannotContinue, checkLog, goingOn, planLayouts } from "./recovery.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import { unpackCustomer } from "./state.js";
 import type { EngineStats } from "./stats.js";
-import { startWorker, type Worker, type WorkerLimits } from "./worker.js";
+import { startWorker, type Switch, type Worker, type WorkerLimits, type WorkerParts } from "./worker.js";
 
 export interface Ports {
   readonly log: EventLog;
@@ -22,6 +26,8 @@ export interface Ports {
   readonly outputs: OutputLog;
   /** Where a program that is filled from history has its state, as far as it has come; absent: nothing is filled here. */
   readonly filled?: StateStore;
+  /** Removes all that is there of a partition; may be done again. Absent: somebody else does. */
+  readonly dropFilled?: (partition: number) => Promise<void>;
 }
 
 /** Where programs come from, other than the one that the engine was started with. */
@@ -30,11 +36,15 @@ export interface Programs {
   compiled(hash: string): Promise<Compiled | null>;
   /** The change under way, as it stands now. */
   change(): Promise<Change | null>;
+  /** Hash of the program in force; null: none is yet. */
+  current(): Promise<string | null>;
 }
 
 export interface EngineOptions {
   /** Absent: whatever partitions ran before, from now on they run the engine's own program. */
   readonly programs?: Programs;
+  /** It fills a change from history, and ends each partition there; absent: it ends nowhere. */
+  readonly endsAt?: EndsAt;
   /** Asked as a partition is opened for somebody who is told all that its evaluation says, before it is committed. */
   readonly watch?: (opened: Opened) => Sink;
   /** Customers kept in memory, over all partitions. */
@@ -62,7 +72,10 @@ export interface Opened {
 
 /** What all partitions of one session share. */
 export interface Shared {
+  /** The program of partitions that have none yet, or one that nobody knows any more. */
   readonly compiled: Compiled;
+  /** By partition: what it runs. */
+  readonly running: Map<number, Compiled>;
   readonly ports: Ports;
   readonly options: EngineOptions;
   readonly environment: Environment;
@@ -82,47 +95,91 @@ export interface Holding {
   readonly unread: () => number;
 }
 
+/** As if the record had been taken: what comes next is behind it. */
+function behindMarker(meta: Meta, { marker, clock }: Switch): Meta {
+  return { ...meta, offset: marker.sequence, clock: Math.max(meta.clock, clock), anchors: [marker, ...meta.anchors] };
+}
+
+/**
+ * A marker counts where its change is under way; and where that change is over, and this partition has been left behind (its store
+ * went back, and that of what all share did not): then nothing is filled any more.
+ */
+function leading(programs: Programs | undefined): Pick<WorkerParts, "leadsTo"> {
+  if (programs === undefined) return {};
+  return {
+    async leadsTo({ change: id, program }: Marker) {
+      const change = await programs.change();
+      if (change !== null) return change.id === id && change.phase === "switching" ? change : null;
+      return await programs.current() === program ? { id, program, fill: false } : null;
+    },
+  };
+}
+
 /** A stream that is not found this often in a row, with growing pauses (some seconds in all), is gone. */
 const MISSING_ATTEMPTS = 8;
 
 /** Failures that pass: the same may be asked again. */
 export const passes = (error: unknown): boolean => error instanceof StoreUnavailable || error instanceof LogUnavailable;
 
-/** Rejects with CannotContinue, StateTooNew and their like where the partition must stand still. */
-export async function openPartition(shared: Shared, index: number, holding: Holding): Promise<Worker> {
-  const { compiled, ports, options, environment, stats, info, stopping } = shared;
+/**
+ * `switching`: this process has just brought the partition to the place where it goes over to another program. Rejects with
+ * CannotContinue, StateTooNew and their like where the partition must stand still.
+ */
+export async function openPartition(shared: Shared, index: number, holding: Holding, switching: Switch | null = null): Promise<Worker> {
+  const { ports, options, environment, stats, info, stopping } = shared;
   const { sizes = SIZES } = options;
   const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, stopping, what, passes, attempt);
   // One token for all attempts: a claim whose reply was lost is our own when it is made again.
   const token = environment.token();
   const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
-  const meta = readMeta(claim.meta);
+  const stored = readMeta(claim.meta);
+  // Somebody may have had it meanwhile, and come to another place.
+  const change = switching !== null && switching.number === claim.number ? switching.change : null;
+  const compiled = await ask("reading the partition's program", () => programOf(change?.program ?? stored.program));
+  const switched = change === null || switching === null || compiled.program.hash !== change.program ? null : switching;
+  const meta = switched === null ? stored : behindMarker(stored, switched);
   // Asked anew: until the claim another process may have worked off events that this one had not heard of.
-  await ask("comparing the event log", () => checkLog(index, meta, ports)).catch(certain);
+  await ask("comparing the event log", () => checkLog(index, stored, ports)).catch(certain);
   const outputPlan = await comparedOutputs().catch(certain);
   const number = await renumbered(outputPlan);
-  if (meta.program !== "" && meta.program !== compiled.program.hash) {
+  if (switched === null && meta.program !== "" && meta.program !== compiled.program.hash) {
     environment.log("info", "the rules have changed since the partition last ran; what is new in them begins now", { partition: index });
   }
-  const layouts = planLayouts(meta, compiled);
+  const layouts = planLayouts(meta, compiled, switched?.change.fill === true ? true : undefined);
+  const joining = planJoining(meta, layouts, compiled.program.hash, switched === null ? null : { change: switched.change.id, clock: switched.clock, fill: switched.change.fill });
   await countSegments();
   unlessDropped();
   const told: { by: Partition | null } = { by: null };
   const watch = options.watch?.({ index, compiled, offset: meta.offset, sequence: () => told.by?.causeSequence ?? meta.offset }) ?? null;
   const partition = told.by = createPartition(compiled, {
     index, clock: info.clock, cacheCustomers: Math.max(sizes.leastCache, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions, sizes,
-  }, stats, watch, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled) });
+  }, stats, watch, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled), joining: joining === null ? null : newJoining(joining, layouts.translations, await filledOf(joining)) });
   const after = wantsWakes(partition, meta.clock);
   if (after !== undefined) {
     const page = await ask("reading the wake index", () => ports.store.wakes(index, after, sizes.wakePage));
     supplyWakes(partition, page, page.length < sizes.wakePage);
   }
   unlessDropped();
+  shared.running.set(index, compiled);
   return startWorker({
     partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
     ...holding, writer: claim.writer, number, meta, logIdentity: info.identity,
-    layouts, outputPlan,
+    layouts, outputPlan, endsAt: options.endsAt, ...leading(options.programs), ...(switched === null ? {} : { switched: { fields: {} } }),
   });
+
+  /** What the new program made of history. */
+  async function filledOf({ filled }: JoiningField): Promise<Filled | null> {
+    const store = ports.filled;
+    if (!filled || store === undefined) return null;
+    const { translations } = planLayouts(readMeta((await ask("reading what was filled", () => store.meta(index))).meta), compiled, false);
+    return { translations, load: (partition, ids) => store.load(partition, ids), scan: (partition, cursor, limit) => store.scan(partition, cursor, limit), drop: async () => ports.dropFilled?.(index) };
+  }
+
+  async function programOf(hash: string): Promise<Compiled> {
+    const { programs } = options;
+    if (programs === undefined || hash === "" || hash === shared.compiled.program.hash) return shared.compiled;
+    return (await programs.compiled(hash)) ?? shared.compiled;
+  }
 
   /** What starts after that would be counted in place of what this process holds next. */
   function unlessDropped(): void {

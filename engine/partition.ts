@@ -13,11 +13,15 @@
  * - `indexed` of a customer is never later than `wake`: the store's index may be early, never late.
  * - Nothing happens to a customer before they are settled under the tables of percentiles that are in force.
  */
+import { isUnjoined } from "./change/joining-field.js";
+import type { Joining } from "./change/pass.js";
 import { customerCache, type CustomerCache, type Unpack } from "./cache.js";
 import { StateCorrupt } from "./codec.js";
 import type { Compiled } from "./compile/compiled.js";
-import { newCustomer, seenBefore, type Customer } from "./customer.js";
-import type { Work } from "./decode.js";
+import { knowsEvent, newCustomer, seenBefore, type Customer } from "./customer.js";
+import { dataOf, type Work } from "./decode.js";
+import { anonymousOf, hear, identified, release, sayOn, type Place } from "./merge/joining.js";
+import { createWords, type Words } from "./merge/words.js";
 import { isKnown } from "./erasure.js";
 import { evaluator, processEvent, processFigures, processWake, zoneOfProfile, type Evaluator, type Sink } from "./evaluate.js";
 import { hash64 } from "./hash.js";
@@ -27,9 +31,11 @@ import {
   completes, createPopulation, drawUpInMemory, figuresOf, isStale, markSettled, receive, type CountsPending, type Population, type Tables,
 } from "./population/population.js";
 import type { ClockKind, MetaFields, Wake } from "./ports.js";
+import type { Receipt } from "./receipt.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import type { DeadReason, EngineStats, EventOutcome } from "./stats.js";
-import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE } from "./subjects.js";
+import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, eventSubject } from "./subjects.js";
+import { bury as buryCustomer, isLate, isRepeated, readTombstones, requestKey, type Tombstones } from "./tombstones.js";
 import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
 import { DAY_MS } from "./zone.js";
 
@@ -54,8 +60,12 @@ export interface PartitionStart {
   readonly clock: number;
   readonly offset: number;
   readonly fields: MetaFields;
+  /** Identity of the log. */
+  readonly log?: string;
   /** Reads a customer out of the store's bytes; only where not all are kept in memory. */
   readonly unpack?: Unpack;
+  /** Customers are still to be joined with what is new in the program. */
+  readonly joining?: Joining | null;
 }
 
 const NEW: PartitionStart = { clock: 0, offset: 0, fields: {} };
@@ -65,9 +75,11 @@ export interface Pending {
   readonly customers: Customer[];
   /** Customers whose entry in the wake index has changed. */
   readonly reindexed: Set<Customer>;
-  /** By segment: the last thing that happened to each customer. */
-  readonly segments: Map<number, Map<string, boolean>>;
-  readonly messages: { readonly message: Message; readonly cause: number; readonly stamp: number; readonly isAction: boolean }[];
+  /** By the segment's name: the last thing that happened to each customer. */
+  readonly segments: Map<string, Map<string, boolean>>;
+  readonly messages: { readonly message: Message; readonly cause: number; readonly stamp: number; readonly isAction: boolean; readonly receipt?: Receipt }[];
+  /** Customers who were erased on request, and how many messages there were before that. */
+  readonly erased: Map<string, number>;
   /** By ranking and value: how many customers more stand there. */
   readonly counts: CountsPending;
   records: number;
@@ -93,8 +105,14 @@ export interface Partition {
   readonly cache: CustomerCache;
   readonly wakes: Wakes;
   readonly stats: EngineStats;
+  /** Who was erased. */
+  readonly tombstones: Tombstones;
+  /** What it says to customers of other partitions, and hears. */
+  readonly words: Words;
   /** Null: the program asks nothing of all customers. */
   readonly population: Population | null;
+  /** Null: everybody is as the program has them. */
+  joining: Joining | null;
   clock: number;
   /** Sequence of the last record taken. */
   offset: number;
@@ -113,12 +131,12 @@ export interface Partition {
 }
 
 function emptyPending(): Pending {
-  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], counts: new Map(), records: 0, wakes: 0, weight: 0, arrivals: [] };
+  return { customers: [], reindexed: new Set(), segments: new Map(), messages: [], erased: new Map(), counts: new Map(), records: 0, wakes: 0, weight: 0, arrivals: [] };
 }
 
 /** `watch` is told all that the evaluation says, as it is said: tests look on through it. */
 export function createPartition(
-  compiled: Compiled, options: PartitionOptions, stats: EngineStats, watch: Sink | null = null, { clock, offset, fields, unpack }: PartitionStart = NEW,
+  compiled: Compiled, options: PartitionOptions, stats: EngineStats, watch: Sink | null = null, { clock, offset, fields, log = "", unpack, joining = null }: PartitionStart = NEW,
 ): Partition {
   const inMemory = options.cacheCustomers === Infinity;
   const place = { partition: options.index, partitions: options.partitions ?? 1, inMemory, clock };
@@ -126,7 +144,10 @@ export function createPartition(
     options, compiled, stats,
     cache: customerCache(options.cacheCustomers, (id, bytes, from, to) => (from === to || unpack === undefined ? nobodyYet(compiled, id) : unpack(id, bytes, from, to))),
     wakes: inMemory ? allWakesInMemory() : unreadWakes(options.sizes),
+    tombstones: readTombstones(fields),
+    words: createWords(options.index, log, inMemory, fields),
     population: createPopulation(compiled, place, fields),
+    joining,
     clock, offset, pending: emptyPending(), causeSequence: 0, causeStamp: 0, lateWakes: [], again: 0, newestStamp: -Infinity, buried: new Map<DeadReason, Buried>(),
   };
   const own = sinkOf(parts);
@@ -150,7 +171,7 @@ export type Progress =
   | "wants wakes"
   /** A midnight has passed: commit, then `drawUp` how the customers stand (the counts of the store), and call again with the same work. */
   | "wants counts"
-  /** Everybody must be settled under the tables in force (`sweepPage`) before the work can be done. */
+  /** Everybody must be joined (engine/change/pass.ts), or settled under the tables in force (`sweepPage`), before the work can be done. */
   | "wants sweep"
   /** The commit is full; call again with the same work after `takePending`. */
   | "full";
@@ -169,24 +190,21 @@ export function isFull(p: Partition): boolean {
  * nothing of the partition may be committed any more.
  */
 export function take(p: Partition, work: Work): Progress {
-  if (isFull(p)) return "full";
-  p.causeSequence = work.sequence;
-  p.causeStamp = work.arrived;
-  const stamp = stampOf(p, work);
-  if (p.population !== null) {
-    const passing = passMidnights(p, p.population, stamp);
-    if (passing !== "done") return passing;
-  }
-  const waking = runWakes(p, stamp);
-  if (waking !== "done") return waking;
+  const coming = comeTo(p, work);
+  if (coming !== "done") return coming;
   if (work.k === "event") {
     const customer = p.cache.get(work.customer) ?? (p.cache.complete ? admit(p, work.customer) : undefined);
     if (customer === undefined) return "wants customers";
     moveClock(p, work.stamp);
     followStamps(p, work.stamp);
     happen(p, customer, work);
+  } else if (work.k === "word") {
+    const customer = p.cache.get(work.customer) ?? (p.cache.complete ? admit(p, work.customer) : undefined);
+    if (customer === undefined) return "wants customers";
+    moveClock(p, work.stamp);
+    hear(placeOf(p), customer, work.word);
   } else if (work.k === "population") {
-    if (p.population !== null && !p.population.swept && completes(p.population, work.piece)) return "wants sweep";
+    if (p.population !== null && (!p.population.swept || isUnjoined(p.joining)) && completes(p.population, work.piece)) return "wants sweep";
     moveClock(p, work.stamp);
     if (p.population !== null) receive(p.population, work.piece, p.clock);
     if (work.piece.source === p.options.index) countEvent(p.stats, POPULATION_TYPE, "processed");
@@ -203,6 +221,21 @@ export function take(p: Partition, work: Work): Progress {
   p.pending.records++;
   p.pending.arrivals.push(work.arrived);
   return "done";
+}
+
+/** Does all that comes before a piece of work, and not the work itself. */
+export function comeTo(p: Partition, work: Work): Progress {
+  if (isFull(p)) return "full";
+  p.causeSequence = work.sequence;
+  p.causeStamp = work.arrived;
+  // One change of rules after the other.
+  if (work.k === "program" && isUnjoined(p.joining)) return "wants sweep";
+  const stamp = stampOf(p, work);
+  if (p.population !== null) {
+    const passing = passMidnights(p, p.population, stamp);
+    if (passing !== "done") return passing;
+  }
+  return runWakes(p, stamp);
 }
 
 /** The instant up to which wakes run before the work: never before the clock. */
@@ -258,9 +291,11 @@ function runWakes(p: Partition, upTo: number): Progress {
 /** So often in a row somebody may ask, when woken, to be woken at once: without a bound a fault of ours would never end. */
 const MOST_AGAIN = 100;
 
-function wakeUp(p: Partition, customer: Customer, now: number): void {
+export function wakeUp(p: Partition, customer: Customer, now: number): void {
+  const joined = p.compiled.program.retain === null ? [] : (customer.extras?.joined ?? []);
   try {
     processWake(p.evaluator, customer, now);
+    if (joined.length > 0 && !isKnown(customer)) release(placeOf(p), joined);
     p.again = customer.wake > now ? 0 : p.again + 1;
     if (p.again > MOST_AGAIN) throw new Error(`woken at ${now}, they are to be woken at ${customer.wake}, over and over`);
   } catch (error) {
@@ -271,24 +306,46 @@ function wakeUp(p: Partition, customer: Customer, now: number): void {
 type EventWork = Extract<Work, { k: "event" }>;
 const hashed = { high: 0, low: 0 };
 
-function happen(p: Partition, customer: Customer, work: EventWork): void {
+/** `said`: it had come for somebody else, and was said on. */
+function happen(p: Partition, customer: Customer, work: EventWork, said: { readonly from: string; readonly hops: number } | null = null): void {
+  const passedOver = p.tombstones.all.size === 0 ? null : ofBefore(p, work);
+  if (passedOver !== null) {
+    countEvent(p.stats, work.plan.name, passedOver);
+    return;
+  }
+  if (customer.movedTo !== null) {
+    const { plan, data, id, source } = work;
+    sayOn(placeOf(p), customer, { plan, data, id, source, time: ownTime(p, work) }, dataOf(work.from), said?.from ?? customer.id, said?.hops ?? 0);
+    countEvent(p.stats, plan.name, "processed");
+    return;
+  }
   hash64(`${work.source}\u0000${work.id}`, 0, hashed);
   if (p.population !== null && isStale(p.population, customer)) {
     touch(p, customer);
     settleUnder(p, p.population.tables as Tables, customer);
     reindex(p, customer);
   }
-  if (seenBefore(customer, hashed.high, hashed.low)) {
+  // Until the other customer has come, it has not happened.
+  const joins = work.plan.isIdentification && anonymousOf(work.data) !== customer.id;
+  if (joins ? knowsEvent(customer, hashed.high, hashed.low) : seenBefore(customer, hashed.high, hashed.low)) {
     countEvent(p.stats, work.plan.name, "duplicate");
     return;
   }
+  if (joins && identified(placeOf(p), customer, { plan: work.plan, data: work.data, time: ownTime(p, work), id: work.id, source: work.source }, dataOf(work.from))) return;
   touch(p, customer);
   const overflows = p.evaluator.x.overflows;
   const event = { plan: work.plan, data: work.data, time: ownTime(p, work), id: work.id, source: work.source };
+  const before = p.pending.messages.length;
+  const joined = work.plan.isErasure ? (customer.extras?.joined ?? []) : [];
   try {
     processEvent(p.evaluator, customer, event, p.clock);
   } catch (error) {
     throw evaluationFailed(p, customer, error);
+  }
+  if (work.plan.isErasure) {
+    if (joined.length > 0) release(placeOf(p), joined);
+    p.pending.erased.set(work.customer, before);
+    buryCustomer(p.tombstones, work.customer, work.sequence, event.time, requestKey(work.source, work.id));
   }
   if (p.population !== null) markSettled(p.population, customer);
   p.stats.windowOverflows += p.evaluator.x.overflows - overflows;
@@ -296,8 +353,57 @@ function happen(p: Partition, customer: Customer, work: EventWork): void {
   reindex(p, customer);
 }
 
+/** What becomes of an event that is of before its customer's erasure; null: it is not. */
+function ofBefore({ tombstones, clock }: Partition, { plan, customer, sequence, source, id, stamp, time, timeRefused }: EventWork): EventOutcome | null {
+  if (plan.isErasure) return isRepeated(tombstones, customer, sequence, requestKey(source, id)) ? "duplicate" : null;
+  const own = timeRefused || time === null ? (Number.isNaN(stamp) ? clock : stamp) : time;
+  return isLate(tombstones, customer, sequence, own) ? "erased" : null;
+}
+
+/** The partition, as joining customers needs it. */
+function placeOf(p: Partition): Place {
+  return {
+    compiled: p.compiled, evaluator: p.evaluator, words: p.words, clock: p.clock, causeSequence: p.causeSequence,
+    touch: (customer) => touch(p, customer),
+    changed(customer) {
+      if (p.population !== null) markSettled(p.population, customer);
+      reindex(p, customer);
+    },
+    current(customer) {
+      if (p.population === null || !isStale(p.population, customer)) return;
+      touch(p, customer);
+      settleUnder(p, p.population.tables as Tables, customer);
+      reindex(p, customer);
+    },
+    evaluate(customer, what) {
+      const overflows = p.evaluator.x.overflows;
+      try {
+        what();
+      } catch (error) {
+        throw evaluationFailed(p, customer, error);
+      }
+      p.stats.windowOverflows += p.evaluator.x.overflows - overflows;
+    },
+    happen(customer, { plan, data, time, id, source }, sent, from, hops) {
+      const work = { k: "event", sequence: p.causeSequence, arrived: p.causeStamp, stamp: p.clock, plan, customer: customer.id, data, time, timeRefused: false, id, source, from: sent } as const;
+      happen(p, customer, work, { from, hops });
+    },
+    seen(customer, source, id) {
+      hash64(`${source}\u0000${id}`, 0, hashed);
+      return seenBefore(customer, hashed.high, hashed.low);
+    },
+    bury(reason, detail, type, customer, event) {
+      const subject = eventSubject(type, customer);
+      bury(p, { k: "dead", sequence: p.causeSequence, arrived: p.causeStamp, stamp: p.clock, reason, detail, type, subject, body: Buffer.from(JSON.stringify(event)) });
+    },
+    counted: (type, outcome) => countEvent(p.stats, type, outcome),
+    weighs(characters) { p.pending.weight += characters; },
+    isErased: (customer, sequence, time) => isLate(p.tombstones, customer, sequence, time),
+  };
+}
+
 /** A fault in the evaluation must not bring down the process, which would begin at the very same place again. */
-function evaluationFailed(p: Partition, customer: Customer, error: unknown): EvaluationFailed | StateCorrupt {
+export function evaluationFailed(p: Partition, customer: Pick<Customer, "id">, error: unknown): EvaluationFailed | StateCorrupt {
   if (error instanceof StateCorrupt) return error; // a part of the customer that was not read before
   const reason = error instanceof Error ? error.message : String(error);
   return new EvaluationFailed(
@@ -331,11 +437,11 @@ function bury(p: Partition, work: Extract<Work, { k: "dead" }>): void {
 
 export function countEvent(stats: EngineStats, type: string, outcome: EventOutcome): void {
   let counted = stats.events.get(type);
-  if (counted === undefined) stats.events.set(type, (counted = { processed: 0, unmentioned: 0, duplicate: 0, dead: 0 }));
+  if (counted === undefined) stats.events.set(type, (counted = { processed: 0, unmentioned: 0, duplicate: 0, erased: 0, dead: 0 }));
   counted[outcome]++;
 }
 
-function touch(p: Partition, customer: Customer): void {
+export function touch(p: Partition, customer: Customer): void {
   if (customer.dirty) return;
   customer.dirty = true;
   p.pending.customers.push(customer);
@@ -343,7 +449,7 @@ function touch(p: Partition, customer: Customer): void {
 }
 
 /** Keeps the index no later than the wake. A later wake leaves an early entry behind, which is a hint and no harm. */
-function reindex(p: Partition, customer: Customer): void {
+export function reindex(p: Partition, customer: Customer): void {
   if (customer.wake >= customer.indexed) {
     // Of a customer who is forgotten no entry may stay either: nobody would ever come to use it up.
     if (!isKnown(customer) && customer.indexed !== Infinity) {
@@ -372,7 +478,7 @@ function passMidnights(p: Partition, population: Population, stamp: number): Pro
   const today = Math.floor(stamp / DAY_MS);
   if (today <= population.midnight || !population.ranks) return "done";
   if (p.cache.complete) return passInMemory(p, population, today);
-  if (!population.swept) return "wants sweep";
+  if (!population.swept || isUnjoined(p.joining)) return "wants sweep";
   const waking = runWakes(p, today * DAY_MS);
   if (waking !== "done") return waking;
   p.clock = Math.max(p.clock, today * DAY_MS);
@@ -462,7 +568,7 @@ export function wanted(p: Partition, works: readonly Work[], limit: number): str
   let upTo = p.clock;
   for (const work of works) {
     if (work.stamp > upTo) upTo = work.stamp;
-    if (work.k === "event" && ids.size < limit && !p.cache.has(work.customer)) ids.add(work.customer);
+    if ((work.k === "event" || work.k === "word") && ids.size < limit && !p.cache.has(work.customer)) ids.add(work.customer);
   }
   const first = firstWake(p.wakes);
   if (first !== undefined && first.at <= upTo) {

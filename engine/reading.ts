@@ -62,6 +62,8 @@ export interface Reading {
   join(joining: readonly { readonly worker: Worker; readonly offset: number; readonly place: Place }[]): void;
   /** Nothing is offered to it any more. */
   leave(index: number, place: Place): void;
+  /** Another worker goes on in the place of a partition's former one, and is offered what that one has left first. */
+  replace(index: number, place: Place, worker: Worker, leftover: readonly LogRecord[]): void;
   seen(place: Place): Anchor;
   /** Records of the log that were not handed to it yet; null: that is not known yet. */
   unread(place: Place): number | null;
@@ -101,6 +103,7 @@ export function startReading(parts: ReadingParts): Reading {
     place: () => ({ lane: null, through: NOTHING }),
     join: (joining) => join(s, joining),
     leave: (index, place) => leave(s, index, place),
+    replace: (index, place, worker, leftover) => replace(s, index, place, worker, leftover),
     seen,
     unread: (place) => place.lane === null ? unreadParked(s, place) : place.lane.reader?.lag ?? null,
     lag: () => lag(s),
@@ -212,6 +215,13 @@ function leave(s: State, index: number, place: Place): void {
   if (lane !== s.main) return;
   s.main = s.behind;
   s.behind = null;
+}
+
+function replace(s: State, index: number, place: Place, worker: Worker, leftover: readonly LogRecord[]): void {
+  for (const record of leftover) worker.offer(record);
+  const parked = s.parked.get(index);
+  if (parked?.place === place) s.parked.set(index, { ...parked, worker });
+  if (place.lane !== null) place.lane.workers[index] = worker;
 }
 
 /** Reading goes on without those that hold the others of this reader up. */

@@ -5,15 +5,14 @@
  * Three things go on: the process says that it lives, and takes and gives up partitions as members come and go (holding.ts);
  * the log is read for all partitions (reading.ts); and time is told to those that wait for it (ticks.ts).
  */
-import type { Compiled } from "./compile/compiled.js";
-import { insist, type Environment } from "./environment.js";
+import { insist } from "./environment.js";
 import { startHolding, type Holding } from "./holding.js";
 import { programOf, type Membership, type View } from "./membership.js";
-import { passes, type EngineOptions, type Ports, type Shared } from "./open-partition.js";
+import { passes, type Shared } from "./open-partition.js";
 import { StoreFull, type ConnectionState } from "./ports.js";
 import { startReading, type Reading } from "./reading.js";
 import { CannotContinue } from "./recovery.js";
-import { forgetPartition, type EngineStats } from "./stats.js";
+import { forgetPartition } from "./stats.js";
 import { tick } from "./ticks.js";
 
 export interface Session {
@@ -49,7 +48,7 @@ interface State {
 
 /** Null: told to stop before anything was known. */
 export async function openSession(
-  compiled: Compiled, ports: Ports, options: EngineOptions, environment: Environment, stats: EngineStats, membership: Membership, stopping: AbortSignal,
+  { compiled, ports, options, environment, stats, stopping, running }: Omit<Shared, "info">, membership: Membership,
 ): Promise<Session | null> {
   try {
     const info = await insist(environment, stopping, "asking the event log how it stands", passes, () => ports.log.info());
@@ -57,7 +56,8 @@ export async function openSession(
       throw new CannotContinue(`the event log is one of ${info.partitions} partitions, the store one of ${options.partitions}: they do not belong together (was the log made again?)`);
     }
     for (let index = 0; index < info.partitions; index++) forgetPartition(stats, index);
-    const shared: Shared = { compiled, ports, options, environment, stats, info, stopping };
+    running.clear();
+    const shared: Shared = { compiled, ports, options, environment, stats, info, stopping, running };
     const [lifetime, over] = [new AbortController(), new AbortController()];
     const failed = (error: Error): void => fail(s, error);
     const reading = startReading({ ports, options, environment, stats, partitions: info.partitions, signal: over.signal, failed });
@@ -159,8 +159,9 @@ function wake(s: State): void {
   s.napping.abort();
 }
 
-/** While a deployment rolls there are two; for long, it is a mistake. */
-function warnOfOthers({ shared: { environment, compiled: { program } } }: State, { living }: View, told: string): string {
+/** While a deployment rolls there are two; for long, it is a mistake. Where programs come from the store, all take them from there. */
+function warnOfOthers({ shared: { environment, compiled: { program }, options: { programs } } }: State, { living }: View, told: string): string {
+  if (programs !== undefined) return "";
   const others = [...new Set(living.map(({ id }) => programOf(id)))].filter((hash) => hash !== program.hash).sort().join(", ");
   if (others !== "" && others !== told) {
     environment.log("warn", "other members run other rules: what becomes of a customer depends on who has the partition, until all run the same", { here: program.hash, there: others });

@@ -4,6 +4,7 @@
  * EngineStats; partitions add to it from the same thread.
  */
 import type { Sums } from "./population/sums.js";
+import type { ErasedBy } from "./receipt.js";
 import { SUPPRESSION_REASONS, type SuppressionReason } from "../dsl/tests.js";
 
 /** A histogram with fixed upper bounds (seconds or plain numbers); counts[i] is what fell at or below bounds[i]. */
@@ -31,8 +32,8 @@ const LATENCY_SECONDS = [
   0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ];
 
-/** `processed`; `unmentioned`: no rule or segment asks for the type; `duplicate`: same source and id again; `dead`. */
-export type EventOutcome = "processed" | "unmentioned" | "duplicate" | "dead";
+/** `processed`; `unmentioned`: no rule or segment asks for the type; `duplicate`: same source and id again; `erased`: of before its customer's erasure; `dead`. */
+export type EventOutcome = "processed" | "unmentioned" | "duplicate" | "erased" | "dead";
 
 /** Steps of the work on one batch. */
 export const STAGES = ["decode", "load", "evaluate", "commit", "publish"] as const;
@@ -45,9 +46,9 @@ export { SUPPRESSION_REASONS, type SuppressionReason };
 
 /**
  * `done`: its steps were, or it met a `stop`; `until`: by what ends it; `crowded_out`: its customer had more of the rule than
- * are kept; `erased`: its customer was forgotten. A restart ends no run, as it starts none.
+ * are kept; `erased`: its customer was forgotten; `merged`: two customers were joined, and the run of the other one goes on. A restart ends no run, as it starts none.
  */
-export const RUN_ENDS = ["done", "until", "crowded_out", "erased"] as const;
+export const RUN_ENDS = ["done", "until", "crowded_out", "erased", "merged"] as const;
 export type RunEnd = (typeof RUN_ENDS)[number];
 
 export interface PartitionStats {
@@ -60,6 +61,8 @@ export interface PartitionStats {
   offset: number;
   /** Null while it works; otherwise why it stands still, for a person. */
   stopped: string | null;
+  /** Hash of the program that it runs; empty: it was never opened. */
+  program: string;
 }
 
 export interface EngineStats {
@@ -101,6 +104,10 @@ export interface EngineStats {
   stampsBackwards: number;
   /** Window entries merged or dropped because a customer had more than 256. */
   windowOverflows: number;
+  /** Requests to erase that were carried out, and customers whom `retain` has forgotten. */
+  readonly customersErased: Record<ErasedBy, number>;
+  /** Outputs of those who were erased that were waiting to be published. */
+  outputsWithdrawn: number;
   /** Chains of effects cut at the depth limit. */
   chainsCut: number;
   /** Runs that ended because a customer had too many of their rule, by rule. */
@@ -137,6 +144,8 @@ export function engineStats(): EngineStats {
     timesClamped: 0,
     stampsBackwards: 0,
     windowOverflows: 0,
+    customersErased: { request: 0, retention: 0 },
+    outputsWithdrawn: 0,
     chainsCut: 0,
     runsCrowdedOut: new Map(),
     cachedCustomers: 0,

@@ -10,6 +10,10 @@
  * says that another writer owns the partition, or that it went back, nothing in memory counts any more: OwnershipLost
  * and StoreMoved end the worker, and engine/engine.ts decides what follows.
  */
+import type { Change } from "./change/change.js";
+import { endAt, type End, type EndsAt } from "./change/end-at.js";
+import type { Marker } from "./change/marker.js";
+import { keepsForgotten, takeLoaded } from "./change/pass.js";
 import type { Compiled } from "./compile/compiled.js";
 import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
@@ -18,16 +22,19 @@ import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
 import { beganField, writeMeta, type Anchor, type Meta } from "./meta.js";
 import { OwnershipLost, StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
-import { MAX_AHEAD_MS, nextDue, supply, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
+import { MAX_AHEAD_MS, comeTo, nextDue, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
 import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
 import type { Piece } from "./population/piece.js";
 import { takeFields } from "./population/population.js";
-import { LogChanged, LogUnavailable, type ClockKind, type Commit, type EventLog, type LogRecord, type MetaFields, type OutputLog, type StateStore, type Writer } from "./ports.js";
+import { LogChanged, LogUnavailable, type ClockKind, type Commit, type EventLog, type LogRecord, type MetaFields, type Output, type OutputLog, type StateStore, type Writer } from "./ports.js";
 import { publishLoop, type Publishing } from "./publishing.js";
 import type { OutputPlan } from "./output-plan.js";
+import { takeTombstoneFields } from "./tombstones.js";
+import { asItMayGo, hasFound, scrubField, scrubLoop, startWithdrawing, withdraw, withdrawn, type Withdrawing } from "./withdrawing.js";
 import type { Layouts } from "./recovery.js";
 import { tellOf } from "./reporting.js";
 import type { Sizes } from "./sizes.js";
+import { newSweep } from "./sweep.js";
 import { observe, type EngineStats } from "./stats.js";
 
 /** The broker's clock says something impossible. */
@@ -63,6 +70,12 @@ export interface WorkerParts {
   readonly seen: () => Anchor;
   /** Records of the log that nobody has handed out yet. */
   readonly unread: () => number;
+  /** Where it ends while a change is filled from history; absent: nowhere. */
+  readonly endsAt?: EndsAt | undefined;
+  /** The change to which a marker in the log belongs; null: none that counts here. Absent: none does. */
+  readonly leadsTo?: (marker: Marker) => Promise<Switch["change"] | null>;
+  /** The partition has just come over from another program, and nothing says so yet: the first commit does, at once. */
+  readonly switched?: { readonly fields: MetaFields };
 }
 
 export interface Worker {
@@ -90,6 +103,23 @@ export interface Worker {
   finish(): Promise<void>;
   /** Settles when the worker ends; rejects when it cannot go on. */
   readonly ended: Promise<void>;
+  /** Settles when nothing is evaluated any more and all that was is committed; what is left is published. */
+  readonly evaluated: Promise<void>;
+  /** Why it ended, when it came to a place of the log behind which the partition runs another program; else null. */
+  readonly switching: Switch | null;
+  /** Records that were handed over and not taken, in log order; nobody takes them here any more. */
+  leftover(): readonly LogRecord[];
+}
+
+/** Where a partition goes over to another program. */
+export interface Switch {
+  readonly change: Pick<Change, "id" | "program" | "fill">;
+  /** The record: the old program has done all that came before it. */
+  readonly marker: Anchor;
+  /** The partition's clock then. */
+  readonly clock: number;
+  /** The number of the last commit under the old program. */
+  readonly number: number;
 }
 
 /** With work to do, a page of the sweep comes once in so many batches. */
@@ -101,7 +131,7 @@ const RECORD_BYTES = 512;
 const CLOCK_EVERY = 8;
 const HEAVY_BYTES = 16 * 1024;
 
-interface State extends Publishing, Keeping {
+interface State extends Publishing, Keeping, Withdrawing {
   /** Null: taken. */
   readonly queue: (LogRecord | null)[];
   /** Records of the queue before this place are taken. */
@@ -129,7 +159,13 @@ interface State extends Publishing, Keeping {
   commitIsSweep: boolean;
   inBatch: boolean;
   /** What the work that comes next must have before it can be done. */
-  wants: "counts" | "sweep" | null;
+  wants: "counts" | "sweep" | "change" | null;
+  readonly end: End;
+  /** The last marker in the log that does not count here. */
+  passedOver: number;
+  switching: Switch | null;
+  /** The next commit is sent though there may be nothing in it. */
+  commitAnyway: boolean;
   batchesSincePage: number;
   finishing: boolean;
   /** Records that were handed over are given up: the position must not move on to where nothing is known to be left. */
@@ -147,15 +183,16 @@ export function startWorker(parts: WorkerParts): Worker {
     parts, queue: [], head: 0, queueBytes: 0, works: [], worksBytes: 0, work: bell(), published: bell(), toPublish: bell(),
     number: parts.number, nextOutput: parts.outputPlan.next, suppress: parts.outputPlan.suppress, surplus: parts.outputPlan.surplus,
     anchors: parts.meta.anchors, last: positionOf(parts.meta), committed: parts.meta.offset,
-    fieldsPending: { ...firstFields(parts), ...beganField(parts.meta, parts.compiled.program.hash) }, countsAnew: parts.layouts.figures.rankings,
+    fieldsPending: { ...firstFields(parts), ...beganField(parts.meta, parts.compiled.program.hash), ...parts.switched?.fields }, countsAnew: parts.layouts.figures.rankings,
     commitOnItsWay: null, commitFailed: false, commitIsSweep: false, inBatch: false,
-    wants: null, sweepCursor: null, sweepAnew: false, batchesSincePage: 0,
+    wants: null, end: endAt(parts.endsAt, parts.meta.fields), passedOver: 0, switching: null, commitAnyway: parts.switched !== undefined, sweeping: newSweep(), batchesSincePage: 0,
     toSay: parts.partition.population?.prepared ?? [], saying: bell(), scratch: writer(SCRATCH_BYTES),
-    outgoing: parts.outputPlan.unpublished.map((output) => ({ output, arrived: 0, isAction: false })),
+    outgoing: parts.outputPlan.unpublished.map((output) => ({ output: asItMayGo(parts, output), arrived: 0, isAction: false })),
+    sentUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length, scrubbing: bell(), ...startWithdrawing(parts.meta.fields),
     outgoingWeight: parts.outputPlan.unpublished.reduce((weight, { body }) => weight + body.length, 0),
     publishedUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length,
-    finishing: false, dropped: false, nudged: false, settling: false, storeInDoubt: false, endInDoubt: false, bytes: [writer(parts.sizes.commitBytes), writer(parts.sizes.commitBytes)],
-    stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null },
+    finishing: false, dropped: false, nudged: parts.switched !== undefined, settling: false, storeInDoubt: false, endInDoubt: false, bytes: [writer(parts.sizes.commitBytes), writer(parts.sizes.commitBytes)],
+    stats: { lag: 0, outboxPending: 0, clock: parts.meta.clock, offset: parts.meta.offset, stopped: null, program: parts.compiled.program.hash },
   };
   parts.stats.partitions.set(parts.partition.options.index, s.stats);
   parts.stats.figuresDrawnUp.delete(parts.partition.options.index); // what is in force now is no news
@@ -165,14 +202,18 @@ export function startWorker(parts: WorkerParts): Worker {
     evaluating = false;
     s.toPublish.ring();
     s.saying.ring();
+    s.scrubbing.ring();
   });
   const publishing = publishLoop(s, () => evaluating);
   const saying = sayLoop(s, () => evaluating);
-  const ended = Promise.all([evaluation, publishing, saying]).then(() => undefined);
+  const scrubbing = scrubLoop(s, () => evaluating);
+  const ended = Promise.all([evaluation, publishing, saying, scrubbing]).then(() => undefined);
   ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
+  evaluation.catch(() => undefined);
   return {
     index: parts.partition.options.index,
     offer(record) {
+      if (s.end.isBehind(record)) return;
       s.queue.push(record);
       s.queueBytes += record.body.length + RECORD_BYTES;
       s.work.ring();
@@ -194,7 +235,7 @@ export function startWorker(parts: WorkerParts): Worker {
     compare() {
       s.storeInDoubt = true;
       s.endInDoubt = true;
-      s.sweepAnew = true;
+      s.sweeping.anew = true;
       s.work.ring();
       s.toPublish.ring();
     },
@@ -203,6 +244,7 @@ export function startWorker(parts: WorkerParts): Worker {
       s.toPublish.ring();
       s.published.ring();
       s.saying.ring();
+      s.scrubbing.ring();
     },
     finish() {
       s.finishing = true;
@@ -217,6 +259,9 @@ export function startWorker(parts: WorkerParts): Worker {
       return ended;
     },
     ended,
+    evaluated: evaluation,
+    get switching() { return s.switching; },
+    leftover: () => s.queue.slice(s.head).filter((record) => record !== null),
   };
 }
 
@@ -251,6 +296,8 @@ async function evaluateLoop(s: State): Promise<void> {
       s.inBatch = true;
       s.batchesSincePage++;
       if (s.wants === "counts") await drawUpFigures(s);
+      if (s.wants === "change") await atMarker(s);
+      if (s.switching !== null) break;
       await batch(s);
       s.inBatch = false;
       if (s.toSay.length > 0) s.saying.ring();
@@ -278,7 +325,12 @@ async function batch(s: State): Promise<void> {
   const until = loaded + parts.sizes.batchMs / 1000;
   while (done < s.works.length) {
     const work = s.works[done] as Work;
-    const progress: Progress = take(partition, work);
+    const isPlace = isPlaceToSwitch(s, work);
+    const progress: Progress = isPlace ? comeTo(partition, work) : take(partition, work);
+    if (isPlace && progress === "done") {
+      s.wants = "change";
+      break;
+    }
     if (progress === "wants counts") s.wants = "counts";
     if (progress === "wants sweep") s.wants = "sweep";
     if (progress !== "done") break;
@@ -302,8 +354,29 @@ async function batch(s: State): Promise<void> {
   const { pending } = partition;
   const idleAhead = !s.dropped && s.works.length === 0 && s.queue.length === s.head && parts.seen().sequence - s.committed > (s.finishing || s.settling ? 0 : parts.sizes.idleAhead);
   s.settling = false;
-  if (pending.records === 0 && pending.customers.length === 0 && !idleAhead) return;
+  if (pending.records === 0 && pending.customers.length === 0 && !idleAhead && !s.commitAnyway && !hasFound(s)) return;
+  s.commitAnyway = false;
   await send(s);
+}
+
+/** Perhaps: that is asked once all that comes before it is done. */
+function isPlaceToSwitch({ parts: { leadsTo, compiled }, passedOver }: State, work: Work): boolean {
+  return work.k === "program" && leadsTo !== undefined && work.program !== compiled.program.hash && work.sequence !== passedOver;
+}
+
+/** All that came before the marker is done. Whether the partition goes over to another program here. */
+async function atMarker(s: State): Promise<void> {
+  const { parts: { leadsTo, partition, environment, signal } } = s;
+  const [work] = s.works;
+  if (work?.k !== "program" || leadsTo === undefined) return;
+  const change = await insist(environment, signal, "asking for the change of rules under way", passes, () => leadsTo(work));
+  if (change === null) {
+    s.passedOver = work.sequence;
+    return;
+  }
+  if (s.finishing) return; // whoever has the partition next comes to the same place
+  s.dropped = true; // the marker itself is the new program's
+  s.switching = { change, marker: { sequence: work.sequence, stamp: work.arrived }, clock: Math.max(partition.clock, Number.isNaN(work.stamp) ? 0 : work.stamp), number: s.number };
 }
 
 /** Sends what is pending, when the commit before is done. */
@@ -312,10 +385,12 @@ async function send(s: State): Promise<void> {
   const isSweep = parts.partition.pending.records === 0;
   // Built at once: as bytes a batch waits in a tenth of the room, and the garbage collector need not carry it about.
   const next = prepare(s);
-  while ((s.outgoing.length > parts.limits.maxOutbox || s.outgoingWeight > parts.sizes.outboxMost) && !parts.signal.aborted) await s.published.wait();
+  // Publishing may be waiting for this very commit.
+  while (s.withheld.length === 0 && (s.outgoing.length > parts.limits.maxOutbox || s.outgoingWeight > parts.sizes.outboxMost) && !parts.signal.aborted) await s.published.wait();
   await s.commitOnItsWay;
   if (parts.signal.aborted) return;
   s.commitIsSweep = isSweep;
+  s.onItsWay = next.outputs;
   s.commitOnItsWay = commit(s, next);
   // Met where the next batch, or the end, awaits it. A worker without work has no next batch, so this ends the loop.
   s.commitOnItsWay.catch(() => {
@@ -328,6 +403,8 @@ async function send(s: State): Promise<void> {
 function gather(s: State, until: number): void {
   const { compiled, clock, environment, partition, sizes } = s.parts;
   const wall = environment.now();
+  const last = s.works.at(-1);
+  if (last !== undefined && isPlaceToSwitch(s, last)) return;
   while (s.works.length < sizes.batch && s.worksBytes < sizes.batchBytes && s.head < s.queue.length) {
     const record = s.queue[s.head] as LogRecord;
     const bytes = record.body.length;
@@ -337,10 +414,13 @@ function gather(s: State, until: number): void {
         `ahead of this machine's clock (${new Date(wall).toISOString()}). Set the clocks of broker and engine right (NTP), then start again`,
       );
     }
-    s.works.push(decode(compiled, clock, record));
+    const work = decode(compiled, clock, record);
+    s.works.push(work);
     s.queue[s.head++] = null; // the list itself is shortened later
     s.queueBytes -= bytes + RECORD_BYTES;
     s.worksBytes += bytes;
+    // What lies behind it is perhaps another program's to decode.
+    if (isPlaceToSwitch(s, work)) break;
     if ((bytes >= HEAVY_BYTES || s.works.length % CLOCK_EVERY === 0) && environment.seconds() >= until) break;
   }
   if (s.head === s.queue.length) {
@@ -369,7 +449,7 @@ async function loadCustomers(s: State): Promise<void> {
   if (ids.length === 0) return;
   stats.cacheMisses += ids.length;
   const states = await insist(environment, signal, "loading customers", passes, () => store.load(partition.options.index, ids));
-  ids.forEach((id, i) => supply(partition, id, states[i] ?? null));
+  await takeLoaded(s, ids, states);
 }
 
 // ---------------------------------------------------------------------------------------------------- commit
@@ -402,6 +482,8 @@ type Said = Pick<Pending, "arrivals" | "messages">;
 /** A commit that is built and not sent yet. */
 interface Prepared {
   readonly built: Commit;
+  /** Its new outputs. */
+  readonly outputs: readonly Output[];
   /** What of the pending is needed once it is answered; its customers are bytes by now. */
   readonly said: Said;
   readonly through: Anchor;
@@ -421,18 +503,23 @@ function prepare(s: State): Prepared {
   const surplus = partition.offset >= parts.outputPlan.surplusEnds && !isSweeping(s) ? null : s.surplus;
   const { population } = partition;
   const toSay = population?.prepared ?? [];
-  const built = buildCommit(parts.compiled, pending, {
-    partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present,
-    nextOutput: s.nextOutput, forget: Math.max(0, s.publishedUpTo - parts.limits.keepPublished), suppress: s.suppress, quiet: parts.outputPlan.quiet, anew: s.countsAnew,
+  const forget = Math.max(0, s.publishedUpTo - parts.limits.keepPublished);
+  const replaced = withdraw(s, pending, number, forget);
+  const { outputs, ...built } = buildCommit(parts.compiled, pending, {
+    partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present, notesForgotten: keepsForgotten(partition),
+    nextOutput: s.nextOutput, forget, suppress: s.suppress, quiet: parts.outputPlan.quiet, anew: s.countsAnew,
   }, s.bytes[number % 2] as BytesWriter, (next) => ({
     ...writeMeta({
       offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, outputs: parts.outputPlan.identity, published: s.publishedUpTo,
       program: parts.compiled.program.hash,
     }),
     ...s.fieldsPending,
+    ...s.end.fields(through.sequence),
     ...(population === null ? {} : takeFields(population)),
+    ...takeTombstoneFields(partition.tombstones, partition.clock, s.nextOutput),
+    ...scrubField(s, pending),
   }));
-  s.nextOutput += built.outputs.length;
+  s.nextOutput += outputs.length;
   // Not before: this commit itself may have held the last that were to be suppressed.
   if (surplus === null && s.surplus !== null) {
     s.surplus = null;
@@ -441,10 +528,10 @@ function prepare(s: State): Prepared {
   s.fieldsPending = {};
   s.countsAnew = [];
   s.anchors = anchors;
-  return { built, said: { arrivals: pending.arrivals, messages: pending.messages }, through, clock: partition.clock, toSay };
+  return { built: { ...built, outputs: replaced.length === 0 ? outputs : [...replaced, ...outputs] }, outputs, said: { arrivals: pending.arrivals, messages: pending.messages }, through, clock: partition.clock, toSay };
 }
 
-async function commit(s: State, { built, said, through, clock, toSay }: Prepared): Promise<void> {
+async function commit(s: State, { built, outputs, said, through, clock, toSay }: Prepared): Promise<void> {
   const { partition, environment, stats, store, signal, unread } = s.parts;
   const { number } = built;
   const started = environment.seconds();
@@ -460,7 +547,9 @@ async function commit(s: State, { built, said, through, clock, toSay }: Prepared
   s.stats.lag = unread() + s.queue.length - s.head + s.works.length;
   partition.cache.acknowledged(number);
   measure(s, said);
-  announce(s, said, built);
+  s.onItsWay = [];
+  announce(s, said, outputs);
+  withdrawn(s, number, built.meta);
   if (toSay.length > 0 && toSay === partition.population?.prepared) {
     s.toSay = toSay;
     s.saying.ring();
@@ -485,12 +574,12 @@ function measure(s: State, said: Said): void {
   for (const arrived of said.arrivals) observe(s.parts.stats.eventSeconds, Math.max(0, now - arrived) / 1000);
 }
 
-function announce(s: State, said: Said, built: Commit): void {
-  if (built.outputs.length === 0) return;
+function announce(s: State, said: Said, outputs: readonly Output[]): void {
+  if (outputs.length === 0) return;
   // The outputs are the messages in their order, without those that had been published before.
   let n = 0;
   for (const { message, stamp, isAction } of said.messages) {
-    const output = built.outputs[n];
+    const output = outputs[n];
     if (output?.id !== message.id) continue;
     s.outgoing.push({ output, arrived: stamp, isAction });
     s.outgoingWeight += output.body.length;

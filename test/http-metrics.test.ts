@@ -55,13 +55,13 @@ describe("before anything has happened", () => {
   test.each<[string, string[]]>([
     ["eddy_events_total", [
       'eddy_events_total{type="order_placed",outcome="processed"} 0', 'eddy_events_total{type="order_placed",outcome="unmentioned"} 0',
-      'eddy_events_total{type="order_placed",outcome="duplicate"} 0', 'eddy_events_total{type="order_placed",outcome="dead"} 0',
+      'eddy_events_total{type="order_placed",outcome="duplicate"} 0', 'eddy_events_total{type="order_placed",outcome="erased"} 0', 'eddy_events_total{type="order_placed",outcome="dead"} 0',
       'eddy_events_total{type="eddy_tick",outcome="processed"} 0', 'eddy_events_total{type="eddy_tick",outcome="unmentioned"} 0',
-      'eddy_events_total{type="eddy_tick",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_tick",outcome="dead"} 0',
+      'eddy_events_total{type="eddy_tick",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_tick",outcome="erased"} 0', 'eddy_events_total{type="eddy_tick",outcome="dead"} 0',
       'eddy_events_total{type="eddy_population",outcome="processed"} 0', 'eddy_events_total{type="eddy_population",outcome="unmentioned"} 0',
-      'eddy_events_total{type="eddy_population",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_population",outcome="dead"} 0',
+      'eddy_events_total{type="eddy_population",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_population",outcome="erased"} 0', 'eddy_events_total{type="eddy_population",outcome="dead"} 0',
       'eddy_events_total{type="other",outcome="processed"} 0', 'eddy_events_total{type="other",outcome="unmentioned"} 0',
-      'eddy_events_total{type="other",outcome="duplicate"} 0', 'eddy_events_total{type="other",outcome="dead"} 0',
+      'eddy_events_total{type="other",outcome="duplicate"} 0', 'eddy_events_total{type="other",outcome="erased"} 0', 'eddy_events_total{type="other",outcome="dead"} 0',
     ]],
     ["eddy_rule_started_total", ['eddy_rule_started_total{rule="welcome"} 0']],
     ["eddy_actions_total", ['eddy_actions_total{channel="email",template="say \\"hi\\"\\\\"} 0', 'eddy_actions_total{channel="emit",template="greeted"} 0',
@@ -70,7 +70,8 @@ describe("before anything has happened", () => {
       'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="consent"} 0', 'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="cap"} 0', 'eddy_actions_suppressed_total{channel="email",rule="welcome",reason="ended"} 0',
     ]],
     ["eddy_messages_held_total", ['eddy_messages_held_total{channel="email"} 0']],
-    ["eddy_runs_ended_total", ["done", "until", "crowded_out", "erased"].map((by) => `eddy_runs_ended_total{rule="welcome",by="${by}"} 0`)],
+    ["eddy_customers_erased_total", ['eddy_customers_erased_total{by="request"} 0', 'eddy_customers_erased_total{by="retention"} 0']],
+    ["eddy_runs_ended_total", ["done", "until", "crowded_out", "erased", "merged"].map((by) => `eddy_runs_ended_total{rule="welcome",by="${by}"} 0`)],
     // Of a rule without per, a customer has one run at a time.
     ["eddy_runs_crowded_out_total", []],
     ["eddy_segment_customers", ['eddy_segment_customers{segment="vip"} 0']],
@@ -87,7 +88,7 @@ describe("before anything has happened", () => {
     ["eddy_program_last_reload_successful", ["eddy_program_last_reload_successful 1"]],
     ["eddy_connected", ['eddy_connected{to="log"} 1', 'eddy_connected{to="store"} 0']],
     ["eddy_outbox_pending", ["eddy_outbox_pending 0"]],
-    ...["eddy_event_times_clamped_total", "eddy_stamps_backwards_total", "eddy_cached_customers", "eddy_cache_misses_total", "eddy_commits_total", "eddy_window_overflows_total", "eddy_chains_cut_total"]
+    ...["eddy_event_times_clamped_total", "eddy_stamps_backwards_total", "eddy_cached_customers", "eddy_cache_misses_total", "eddy_commits_total", "eddy_window_overflows_total", "eddy_chains_cut_total", "eddy_outputs_withdrawn_total"]
       .map((name): [string, string[]] => [name, [`${name} 0`]]),
   ])("%s stands there", async (name, expected) => {
     expect(await lines(source(), name)).toEqual(expected);
@@ -108,8 +109,8 @@ describe("what the engine counts is what is read", () => {
   test("counters and gauges, also of names that the program no longer has", async () => {
     const from = source();
     const { stats } = from;
-    stats.events.set("order_placed", { processed: 3, unmentioned: 0, duplicate: 1, dead: 0 });
-    stats.events.set("gone", { processed: 2, unmentioned: 0, duplicate: 0, dead: 0 });
+    stats.events.set("order_placed", { processed: 3, unmentioned: 0, duplicate: 1, erased: 0, dead: 0 });
+    stats.events.set("gone", { processed: 2, unmentioned: 0, duplicate: 0, erased: 0, dead: 0 });
     stats.actions.set("email", new Map([['say "hi"\\', 5], ["old", 1]]));
     stats.runsCrowdedOut.set("old", 2);
     stats.messagesHeld.set("email", 3);
@@ -156,8 +157,8 @@ describe("what the engine counts is what is read", () => {
 
   test("partitions", async () => {
     const from = source();
-    from.stats.partitions.set(3, { lag: 12, outboxPending: 4, clock: 1_500, offset: 99, stopped: "the stream was recreated" });
-    from.stats.partitions.set(4, { lag: 0, outboxPending: 1, clock: 2_000, offset: 7, stopped: null });
+    from.stats.partitions.set(3, { lag: 12, outboxPending: 4, clock: 1_500, offset: 99, stopped: "the stream was recreated", program: "" });
+    from.stats.partitions.set(4, { lag: 0, outboxPending: 1, clock: 2_000, offset: 7, stopped: null, program: "" });
     expect(await lines(from, "eddy_partition_lag_events")).toEqual(['eddy_partition_lag_events{partition="3"} 12', 'eddy_partition_lag_events{partition="4"} 0']);
     expect(await lines(from, "eddy_partition_clock_seconds")).toEqual(['eddy_partition_clock_seconds{partition="3"} 1.5', 'eddy_partition_clock_seconds{partition="4"} 2']);
     expect(await lines(from, "eddy_partition_stopped")).toEqual(['eddy_partition_stopped{partition="3"} 1', 'eddy_partition_stopped{partition="4"} 0']);

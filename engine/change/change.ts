@@ -79,5 +79,5 @@ export async function cancelChange(store: Shared, change: Change): Promise<boole
 
 /** When every partition runs the program. False: somebody else has done so, or the store went back. */
 export function endChange(store: Shared, change: Change): Promise<boolean> {
-  return store.share({ [CHANGE_FIELD]: writeChange(change) }, { [CHANGE_FIELD]: "", [CURRENT_FIELD]: change.program });
+  return store.share({ [CHANGE_FIELD]: writeChange(change), [CURRENT_FIELD]: change.from }, { [CHANGE_FIELD]: "", [CURRENT_FIELD]: change.program });
 }

@@ -15,9 +15,9 @@ export interface Marker {
   readonly program: string;
 }
 
-/** The id is stable: appended again at once, since nobody knows whether it succeeded, it is one record. */
-export function markerRecord({ id: change, program }: Change, partition: number): NewRecord {
-  const id = `program/${change}/${partition}`;
+/** The id is stable: appended again at once, since nobody knows whether it succeeded, it is one record. `attempt`: of those to be told apart. */
+export function markerRecord({ id: change, program }: Pick<Change, "id" | "program">, partition: number, attempt = 0): NewRecord {
+  const id = `program/${change}/${partition}${attempt === 0 ? "" : `/${attempt}`}`;
   return {
     subject: programSubject(partition), id,
     body: JSON.stringify({ specversion: "1.0", id, source: "eddy", type: PROGRAM_TYPE, subject: String(partition), data: { change, program } satisfies Marker }),

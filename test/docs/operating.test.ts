@@ -27,7 +27,7 @@ async function exposed(): Promise<{ readonly series: Map<string, Shown>; readonl
   if (program === null) throw new Error("the rule library does not compile");
   const compiled = compile(program);
   const stats = engineStats();
-  stats.partitions.set(0, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: null });
+  stats.partitions.set(0, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: null, program: "" });
   stats.figuresDrawnUp.set(0, 0);
   const { text } = await createMetrics({
     stats, program: () => program, figures: () => report(compiled, [emptySums(compiled)]), lastReloadSuccessful: () => true,

@@ -77,6 +77,7 @@ function hold(reading: Reading, index: number, offset: number): Held {
     },
     get backlog() { return held.waiting; }, get backlogBytes() { return held.waiting * BODY; }, get idle() { return held.waiting === 0; },
     nudge: () => undefined, settle: () => undefined, compare: () => undefined, abandon: () => undefined, finish: () => Promise.resolve(), ended: new Promise(() => undefined),
+    evaluated: new Promise(() => undefined), switching: null, leftover: () => [],
   };
   const held: Held = {
     place: reading.place(), worker, offset, offered, seen: 0, stalled: false, waiting: 0,
@@ -274,7 +275,7 @@ test("one that takes nothing more is left behind, and goes on where it stood whe
   const { reading, over, failures, stats } = begin(log, () => 1, { ...SIZES, queue: 20 });
   const all = [hold(reading, 0, 0), hold(reading, 1, 0), hold(reading, 2, 0)];
   const [stalled, ...others] = all as [Held, Held, Held];
-  for (const index of [0, 1, 2]) stats.partitions.set(index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: null });
+  for (const index of [0, 1, 2]) stats.partitions.set(index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: null, program: "" });
   reading.join(all);
   stall(stalled);
   for (let n = 0; n < 600; n++) append(log, n % (CUSTOMERS.length + 1));
