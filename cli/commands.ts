@@ -78,8 +78,8 @@ const run: Command = {
   name: "run",
   summary: "run the rules on the stream of events",
   arguments: [rulesArgument],
-  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "take-over", "http", "workers", "cache-customers"],
-  examples: ["eddy run", "eddy run rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy run --embedded .eddy --http off"],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "take-over", "http", "workers", "cache-customers", "shadow", "fill-rate", "json"],
+  examples: ["eddy run", "eddy run rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy run --embedded .eddy --http off", "eddy run rules/shop --shadow rules/next"],
   load: async () => (await import("./run.js")).runCommand,
 };
 

@@ -24,6 +24,8 @@ export interface Io {
   interrupted(): Promise<NodeJS.Signals>;
   /** Calls the listener at each SIGHUP, which from then on ends nothing. */
   onHangUp?(listener: () => void): void;
+  /** Calls the listener at each SIGUSR2, which from then on ends nothing. */
+  onReport?(listener: () => void): void;
 }
 
 /** Writes a line of data. No text from outside in it steers a terminal. */

@@ -6,6 +6,7 @@ import { createMetrics } from "../connectors/http/metrics.js";
 import { startHttp, type HttpPort, type Readiness } from "../connectors/http/server.js";
 import type { Program } from "../dsl/program.js";
 import type { Report } from "../engine/population/report.js";
+import type { ShadowReport } from "../engine/shadow/shadow.js";
 import { LogUnavailable, type ConnectionState, type NewRecord } from "../engine/ports.js";
 import type { EngineStats } from "../engine/stats.js";
 import type { Log } from "./logging.js";
@@ -48,13 +49,15 @@ export interface MonitorOptions {
   readonly stats: EngineStats;
   readonly program: Program;
   readonly log: Log;
+  /** What a shadow finds; null: it has not started. Absent: there is none. */
+  readonly shadow?: () => ShadowReport | null;
 }
 
 const PARTS = { log: "the event log", store: "the state store" } as const;
 type Part = keyof typeof PARTS;
 
 /** Throws ListenFailed. */
-export async function startMonitor({ listen, stats, program, log }: MonitorOptions): Promise<Monitor> {
+export async function startMonitor({ listen, stats, program, log, shadow }: MonitorOptions): Promise<Monitor> {
   const connections = new Map<Part, boolean>([["log", false], ["store", false]]);
   const stops: (() => void)[] = [];
   let current = program;
@@ -79,7 +82,7 @@ export async function startMonitor({ listen, stats, program, log }: MonitorOptio
     }));
   };
 
-  const metrics = createMetrics({ stats, program: () => current, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections });
+  const metrics = createMetrics({ stats, program: () => current, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections, ...(shadow === undefined ? {} : { shadow }) });
   const http: HttpPort | null = listen === null ? null : await startHttp({
     ...listen,
     metrics: async () => {

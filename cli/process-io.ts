@@ -24,6 +24,7 @@ export function processIo(): Io {
     now: Date.now,
     interrupted: () => (first ??= firstSignal()),
     onHangUp: (listener) => void process.on("SIGHUP", listener),
+    onReport: (listener) => void process.on("SIGUSR2", listener),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * `eddy run`: the engine. Rules with errors start nothing; servers that are not there are waited for; a signal to end
- * lets what was read be committed and published. SIGHUP, which elsewhere means "read your settings again", changes nothing.
+ * lets what was read be committed and published. With `--shadow`
+ * other rules run beside it, for comparison (shadow.ts). SIGHUP, which elsewhere means "read your settings again", changes nothing.
  */
 import { compile } from "../engine/compile/compiled.js";
 import { startEngine } from "../engine/engine.js";
@@ -16,6 +17,7 @@ import { startMonitor } from "./monitor.js";
 import { openPatiently, openPorts } from "./open.js";
 import { findPlace } from "./place.js";
 import { needProgram } from "./program.js";
+import { startShadowBeside, type ShadowBeside } from "./shadow.js";
 import { startWorkers } from "./workers.js";
 
 const DEFAULT_HTTP = { host: "127.0.0.1", port: 9464 };
@@ -29,6 +31,10 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
   const place = findPlace(configuration, io, "both");
   const workers = configuration.get("workers") ?? 1;
   if (workers > 1 && place.k === "embedded") throw new ConfigurationError(`--workers ${workers} needs NATS and Redis: an embedded folder (${place.folder}) has one engine`);
+  const shadowRules = configuration.get("shadow");
+  if (shadowRules !== undefined && workers > 1) throw new ConfigurationError(`--shadow works beside an engine of one thread: leave --workers ${workers} away in the process that has the shadow`);
+  const shadowProgram = shadowRules === undefined ? undefined : await needProgram(configuration, io, true, shadowRules);
+  if (shadowProgram === null) return EXIT.findings;
   const log = programLog(configuration, io);
   const ending = new AbortController();
   void io.interrupted().then((signal) => {
@@ -39,7 +45,8 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
   const stats = engineStats();
   const configured = configuration.get("http");
   const listen = configured === undefined ? DEFAULT_HTTP : configured;
-  const monitor = await startMonitor({ listen, stats, program, log });
+  let shadow: ShadowBeside | null = null;
+  const monitor = await startMonitor({ listen, stats, program, log, ...(shadowProgram === undefined ? {} : { shadow: () => shadow?.report() ?? null }) });
   try {
     const options = { now: io.now, create: true, engine: true, takeOver: configuration.get("take-over") ?? false };
     const ports = await openPatiently(() => openPorts(place, options), log, ending.signal);
@@ -52,17 +59,24 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     try {
       const cacheCustomers = configuration.get("cache-customers") ?? DEFAULT_CACHE_CUSTOMERS;
       const compiled = compile(program);
+      if (shadowProgram !== undefined) {
+        const takeOver = configuration.get("take-over") ?? false;
+        shadow = await startShadowBeside({ place, program: shadowProgram, live: program, ports, stats, rate: configuration.get("fill-rate"), cacheCustomers, takeOver, json: configuration.get("json") ?? false, io, log });
+      }
+      const shadowed = shadow === null ? { ports, options: {} } : { ports: { ...ports, store: shadow.store }, options: { watch: shadow.watch } };
       const engine = workers > 1 && place.k === "servers"
         ? startWorkers(workers, compiled, { program, place, cacheCustomers: Math.ceil(cacheCustomers / workers) }, stats, log)
-        : startEngine(compiled, ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions, identity: processIdentity() }, engineEnvironment(io, log), stats);
+        : startEngine(compiled, shadowed.ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions, identity: processIdentity(), ...shadowed.options }, engineEnvironment(io, log), stats);
       monitor.started(engine);
       log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash, ...(workers > 1 ? { workers } : {}) });
       await Promise.race([engine.ended, aborted(ending.signal)]);
       monitor.ending();
       await engine.stop();
+      await shadow?.close();
       log.info("ended");
     } catch (error) {
       monitor.ending();
+      await shadow?.close().catch(() => undefined);
       // That closing goes wrong too, on a full disk, comes of the same; the reason to tell is the first.
       await ports.close().catch(() => undefined);
       throw error;

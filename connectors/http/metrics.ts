@@ -10,6 +10,8 @@ import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, segmentSizes, type
 import { ERASED_BY } from "../../engine/receipt.js";
 import { nothingYet, type Report } from "../../engine/population/report.js";
 import { POPULATION_TYPE, TICK_TYPE } from "../../engine/subjects.js";
+import type { ShadowReport } from "../../engine/shadow/shadow.js";
+import { addShadow } from "./shadow-metrics.js";
 import { addHistogram, addSeries, one, type Labels, type Sample } from "./series.js";
 
 export interface MetricsSource {
@@ -21,6 +23,8 @@ export interface MetricsSource {
   readonly lastReloadSuccessful: () => boolean;
   /** Whether each server that the engine needs is connected, by its part: `log`, `store`. */
   readonly connections: () => ReadonlyMap<string, boolean>;
+  /** What a shadow finds; null: it has not started. Absent: there is none. */
+  readonly shadow?: () => ShadowReport | null;
 }
 
 export interface Metrics {
@@ -43,6 +47,7 @@ export function createMetrics(source: MetricsSource): Metrics {
   addFigures(registry, source);
   addPartitions(registry, source.stats);
   addWork(registry, source.stats);
+  if (source.shadow !== undefined) addShadow(registry, source.shadow);
   // CPU, memory, event loop and garbage collection under the names that every Node process uses.
   collectDefaultMetrics({ register: registry });
   return { render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }) };
