@@ -9,10 +9,11 @@
  * Nothing here knows of partitions, commits or streams: what comes out goes to a Sink (engine/evaluator.ts).
  */
 import { enqueue } from "./agenda.js";
-import { enterContext, NO_DATA, type Context, type Customer } from "./customer.js";
+import { enterContext, isMember, NO_DATA, type Context, type Customer } from "./customer.js";
 import { erase, isKnown, noteEvent, retainedUntil, watchRetention } from "./erasure.js";
 import { announce, changeProfile, concerning, settleNow, type Evaluator, type Incoming } from "./evaluator.js";
 import { reachGoals } from "./experiments.js";
+import { joinCustomer, settleJoined } from "./merge/customer.js";
 import { credit, earnings, type Earning } from "./points.js";
 import { receiptId, removable, type ErasedBy } from "./receipt.js";
 import { updateRuns } from "./run-aggregates.js";
@@ -23,13 +24,19 @@ import { settleFirst } from "./settle.js";
 
 export * from "./evaluator.js";
 
+/** The cause of what other rules bring about. */
+export const RULES_CAUSE = "rules";
+
 /** How many rounds of effects of effects are followed. */
 export const MAX_DEPTH = 16;
 
 // ---------------------------------------------------------------------------------------------------- an event
 
-/** The event happens to the customer at `now` (the customer's clock, never before it). All wakes up to now have run. */
-export function processEvent(e: Evaluator, customer: Customer, event: Incoming, now: number): void {
+/**
+ * The event happens to the customer at `now` (the customer's clock, never before it). All wakes up to now have run. `other`:
+ * who is joined into the customer by it; null: nobody.
+ */
+export function processEvent(e: Evaluator, customer: Customer, event: Incoming, now: number, other: Customer | null = null): void {
   const { x, compiled } = e;
   const { plan } = event;
   begin(e, customer, now, event.id, `${event.source}/${event.id}`);
@@ -46,10 +53,11 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   const profile = plan.isProfileUpdate ? merged(customer.profile, event.data, compiled.program.profile) : null;
   if (isNew && profile !== null) changeProfile(e, profile, true);
   if (isNew) settleFirst(compiled, x);
+  const before = other === null ? null : joinCustomer(e, other, isNew);
   const earned = plan.earns.length > 0 ? earnings(x, plan) : NOTHING_EARNED;
   const seenEarlier = event.time < customer.firstSeen;
   if (seenEarlier) {
-    if (isNew) customer.base = event.time;
+    if (isNew && other === null) customer.base = event.time;
     customer.firstSeen = event.time;
     x.firstSeen = event.time;
   }
@@ -59,7 +67,8 @@ export function processEvent(e: Evaluator, customer: Customer, event: Incoming, 
   if (profile !== null && !isNew) changeProfile(e, profile);
   if (isNew) enqueue(e.agenda, compiled.ranksOfNew());
   else if (seenEarlier) enqueue(e.agenda, compiled.ranksOfClock);
-  settleNow(e);
+  if (before === null) settleNow(e);
+  else settleJoined(e, before);
   if (plan.goals.length > 0) reachGoals(x, plan, e.sink);
   react(e, event);
 }
@@ -111,6 +120,19 @@ export function processFigures(e: Evaluator, customer: Customer, now: number, da
   begin(e, customer, now, "time", `figures/${day}`);
   for (const ranks of e.compiled.ranksOfRanking) enqueue(e.agenda, ranks);
   settleNow(e, true);
+  react(e, null);
+}
+
+/**
+ * The customer goes over to other rules: `settleAll` puts them where these have them. What of their memberships is not what
+ * the world was told last (`members`) is announced as back-filled, and sets off nothing; `until CONDITION` ends runs.
+ */
+export function processJoined(e: Evaluator, customer: Customer, now: number, change: string, members: readonly number[], settleAll: () => void): void {
+  begin(e, customer, now, RULES_CAUSE, `${RULES_CAUSE}/${change}`);
+  customer.wake = Infinity;
+  settleAll();
+  for (const segment of members) if (!isMember(customer, segment)) announce(e, segment, false, true);
+  for (const segment of customer.segments) if (!members.includes(segment)) announce(e, segment, true, true);
   react(e, null);
 }
 
@@ -189,6 +211,21 @@ function forget(e: Evaluator, by: ErasedBy): void {
   });
   if (wasKnown) sink.erased(id);
   sink.receipt?.({ customer: id, at: x.now, by, cause: e.cause, id: receiptId(id, e.causeKey), removed });
+}
+
+/**
+ * The customer has become another one: memberships are left and announced, what they added to figures is taken out of them.
+ * Nothing starts, and what is under way does not end: it goes on there.
+ */
+export function processMove(e: Evaluator, customer: Customer, to: string, event: Pick<Incoming, "id" | "source">, now: number): void {
+  const { compiled, sink, x } = e;
+  begin(e, customer, now, event.id, `${event.source}/${event.id}`);
+  customer.runs = [];
+  erase(compiled, x, {
+    dropped: () => undefined, left: (segment) => announce(e, segment, false),
+    reading: sink.reading, contribution: sink.contribution, experiment: sink.experiment,
+  });
+  customer.movedTo = to;
 }
 
 /** The value of an expression for a customer at an instant, outside of any event (inspect, replay's traits). */

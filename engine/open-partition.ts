@@ -153,7 +153,7 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
   const watch = options.watch?.({ index, compiled, offset: meta.offset, sequence: () => told.by?.causeSequence ?? meta.offset }) ?? null;
   const partition = told.by = createPartition(compiled, {
     index, clock: info.clock, cacheCustomers: Math.max(sizes.leastCache, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions, sizes,
-  }, stats, watch, { clock: meta.clock, offset: meta.offset, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled), joining: joining === null ? null : newJoining(joining, layouts.translations, await filledOf(joining)) });
+  }, stats, watch, { clock: meta.clock, offset: meta.offset, log: info.identity, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled), joining: joining === null ? null : newJoining(joining, layouts.translations, await filledOf(joining)) });
   const after = wantsWakes(partition, meta.clock);
   if (after !== undefined) {
     const page = await ask("reading the wake index", () => ports.store.wakes(index, after, sizes.wakePage));

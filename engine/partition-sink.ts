@@ -7,6 +7,7 @@ import { SILENT } from "./evaluate.js";
 import { actionMessage, changeMessage, deadMessage, type Message } from "./outputs.js";
 import type { Partition, Pending } from "./partition.js";
 import { contributed, experimented, read } from "./population/population.js";
+import { receiptMessage } from "./receipt.js";
 
 /** Largest output: what a broker takes that has not been set up otherwise (1 MiB), less room for headers. */
 export const MAX_OUTPUT_BYTES = 1_000_000;
@@ -25,6 +26,7 @@ export const both = (a: Sink, b: Sink): Sink => ({
   crowdedOut(rule) { a.crowdedOut(rule); b.crowdedOut(rule); },
   chainCut(customer) { a.chainCut(customer); b.chainCut(customer); },
   erased(customer) { a.erased(customer); b.erased(customer); },
+  receipt(receipt) { a.receipt?.(receipt); b.receipt?.(receipt); },
   went(rule, step, way) { b.went?.(rule, step, way); },
   reading(ranking, before, after) { a.reading(ranking, before, after); b.reading(ranking, before, after); },
   contribution(population, before, after) { a.contribution(population, before, after); b.contribution(population, before, after); },
@@ -56,9 +58,7 @@ export function sinkOf(p: Told): Sink {
     change(change: Change) {
       const name = p.compiled.segments[change.segment]?.name as string;
       add(changeMessage(p.options.index, change, name), false);
-      let changes = p.pending.segments.get(change.segment);
-      if (changes === undefined) p.pending.segments.set(change.segment, (changes = new Map<string, boolean>()));
-      changes.set(change.customer, change.entered);
+      changesOf(p, name).set(change.customer, change.entered);
       const counted = stats.segmentChanges.get(name) ?? { entered: 0, left: 0 };
       stats.segmentChanges.set(name, counted);
       if (change.entered) counted.entered++;
@@ -76,8 +76,12 @@ export function sinkOf(p: Told): Sink {
     held({ channel }) { stats.messagesHeld.set(channel, (stats.messagesHeld.get(channel) ?? 0) + 1); },
     ended(rule, by) {
       let counted = stats.runsEnded.get(rule);
-      if (counted === undefined) stats.runsEnded.set(rule, (counted = { done: 0, until: 0, crowded_out: 0, erased: 0 }));
+      if (counted === undefined) stats.runsEnded.set(rule, (counted = { done: 0, until: 0, crowded_out: 0, erased: 0, merged: 0 }));
       counted[by]++;
+    },
+    receipt(receipt) {
+      stats.customersErased[receipt.by]++;
+      say(p, { message: receiptMessage(p.options.index, receipt, 0), cause: p.causeSequence, stamp: p.causeStamp, isAction: false, receipt });
     },
     crowdedOut(rule) { stats.runsCrowdedOut.set(rule, (stats.runsCrowdedOut.get(rule) ?? 0) + 1); },
     chainCut() { stats.chainsCut++; },
@@ -85,6 +89,17 @@ export function sinkOf(p: Told): Sink {
     contribution(index, before, after) { if (p.population !== null) contributed(p.population, index, before, after); },
     experiment(index, arm, difference) { if (p.population !== null) experimented(p.population, index, arm, difference); },
   };
+}
+
+function changesOf(p: Pick<Partition, "pending">, segment: string): Map<string, boolean> {
+  let changes = p.pending.segments.get(segment);
+  if (changes === undefined) p.pending.segments.set(segment, (changes = new Map<string, boolean>()));
+  return changes;
+}
+
+/** A segment that the program has no more. */
+export function leaveGone(p: Pick<Partition, "pending">, segment: string, customer: string): void {
+  changesOf(p, segment).set(customer, false);
 }
 
 /** It goes out with the next commit. */

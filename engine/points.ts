@@ -201,6 +201,17 @@ function dropExpired(ledger: Ledger, expire: Length | null, x: Context): void {
   lots.length = to;
 }
 
+/** What another customer has is added: lots by their time, and what caps of lines count. What either has spent stays spent. */
+export function joinLedgers(compiled: PointsPlan, x: Context, into: Extras, { ledgers }: Extras): void {
+  for (const { index, lots, given } of ledgers) {
+    const ledger = ledgerOf(into, index);
+    dropExpired(ledger, (compiled.points[index] as CompiledPoints).expire, x);
+    for (const { time, left } of lots) addLot(ledger.lots, time, left);
+    if (ledger.lots.length > MAX_LOTS) x.overflows += mergeClosest(ledger.lots);
+    given.forEach((times, line) => { ledger.given[line] = [...(ledger.given[line] ?? []), ...times].sort((a, b) => a - b); });
+  }
+}
+
 /** Where the lots of a time begin, and how many there are. */
 function groupAt(lots: Ledger["lots"], time: number): { readonly at: number; readonly length: number } {
   let end = lots.length;

@@ -34,6 +34,12 @@ function inside(place: string): typeof BAD {
   return BAD;
 }
 
+/** BAD, for a reason that is not the form's. */
+export function refused(place: string, why: string): typeof BAD {
+  bad(why);
+  return inside(place);
+}
+
 function kind(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";

@@ -23,6 +23,8 @@ import { bell, insist, type Bell, type Environment } from "./environment.js";
 import { beganField, writeMeta, type Anchor, type Meta } from "./meta.js";
 import { OwnershipLost, StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
 import { MAX_AHEAD_MS, comeTo, nextDue, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
+import { speakLoop, type Speaking } from "./merge/saying.js";
+import { takeUtterances, takeWordFields, type Utterance } from "./merge/words.js";
 import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
 import type { Piece } from "./population/piece.js";
 import { takeFields } from "./population/population.js";
@@ -131,7 +133,7 @@ const RECORD_BYTES = 512;
 const CLOCK_EVERY = 8;
 const HEAVY_BYTES = 16 * 1024;
 
-interface State extends Publishing, Keeping, Withdrawing {
+interface State extends Publishing, Keeping, Speaking, Withdrawing {
   /** Null: taken. */
   readonly queue: (LogRecord | null)[];
   /** Records of the queue before this place are taken. */
@@ -186,7 +188,7 @@ export function startWorker(parts: WorkerParts): Worker {
     fieldsPending: { ...firstFields(parts), ...beganField(parts.meta, parts.compiled.program.hash), ...parts.switched?.fields }, countsAnew: parts.layouts.figures.rankings,
     commitOnItsWay: null, commitFailed: false, commitIsSweep: false, inBatch: false,
     wants: null, end: endAt(parts.endsAt, parts.meta.fields), passedOver: 0, switching: null, commitAnyway: parts.switched !== undefined, sweeping: newSweep(), batchesSincePage: 0,
-    toSay: parts.partition.population?.prepared ?? [], saying: bell(), scratch: writer(SCRATCH_BYTES),
+    toSay: parts.partition.population?.prepared ?? [], saying: bell(), utterances: [...parts.partition.words.unsaid], speaking: bell(), scratch: writer(SCRATCH_BYTES),
     outgoing: parts.outputPlan.unpublished.map((output) => ({ output: asItMayGo(parts, output), arrived: 0, isAction: false })),
     sentUpTo: parts.outputPlan.next - 1 - parts.outputPlan.unpublished.length, scrubbing: bell(), ...startWithdrawing(parts.meta.fields),
     outgoingWeight: parts.outputPlan.unpublished.reduce((weight, { body }) => weight + body.length, 0),
@@ -202,12 +204,14 @@ export function startWorker(parts: WorkerParts): Worker {
     evaluating = false;
     s.toPublish.ring();
     s.saying.ring();
+    s.speaking.ring();
     s.scrubbing.ring();
   });
   const publishing = publishLoop(s, () => evaluating);
   const saying = sayLoop(s, () => evaluating);
+  const speaking = speakLoop(s, () => evaluating);
   const scrubbing = scrubLoop(s, () => evaluating);
-  const ended = Promise.all([evaluation, publishing, saying, scrubbing]).then(() => undefined);
+  const ended = Promise.all([evaluation, publishing, saying, speaking, scrubbing]).then(() => undefined);
   ended.catch(() => undefined); // whoever awaits it sees it; nobody else shall be told of an unhandled rejection
   evaluation.catch(() => undefined);
   return {
@@ -244,6 +248,7 @@ export function startWorker(parts: WorkerParts): Worker {
       s.toPublish.ring();
       s.published.ring();
       s.saying.ring();
+      s.speaking.ring();
       s.scrubbing.ring();
     },
     finish() {
@@ -387,6 +392,7 @@ async function send(s: State): Promise<void> {
   const next = prepare(s);
   // Publishing may be waiting for this very commit.
   while (s.withheld.length === 0 && (s.outgoing.length > parts.limits.maxOutbox || s.outgoingWeight > parts.sizes.outboxMost) && !parts.signal.aborted) await s.published.wait();
+  while (s.utterances.length > parts.limits.maxOutbox && !s.finishing && !parts.signal.aborted) await s.published.wait();
   await s.commitOnItsWay;
   if (parts.signal.aborted) return;
   s.commitIsSweep = isSweep;
@@ -490,6 +496,8 @@ interface Prepared {
   readonly clock: number;
   /** What the partition has to say about its customers, once this is committed. */
   readonly toSay: readonly Piece[];
+  /** What it says to other partitions' customers. */
+  readonly utterances: readonly Utterance[];
 }
 
 function prepare(s: State): Prepared {
@@ -516,6 +524,7 @@ function prepare(s: State): Prepared {
     ...s.fieldsPending,
     ...s.end.fields(through.sequence),
     ...(population === null ? {} : takeFields(population)),
+    ...takeWordFields(partition.words),
     ...takeTombstoneFields(partition.tombstones, partition.clock, s.nextOutput),
     ...scrubField(s, pending),
   }));
@@ -528,10 +537,10 @@ function prepare(s: State): Prepared {
   s.fieldsPending = {};
   s.countsAnew = [];
   s.anchors = anchors;
-  return { built: { ...built, outputs: replaced.length === 0 ? outputs : [...replaced, ...outputs] }, outputs, said: { arrivals: pending.arrivals, messages: pending.messages }, through, clock: partition.clock, toSay };
+  return { built: { ...built, outputs: replaced.length === 0 ? outputs : [...replaced, ...outputs] }, outputs, said: { arrivals: pending.arrivals, messages: pending.messages }, through, clock: partition.clock, toSay, utterances: takeUtterances(partition.words) };
 }
 
-async function commit(s: State, { built, outputs, said, through, clock, toSay }: Prepared): Promise<void> {
+async function commit(s: State, { built, outputs, said, through, clock, toSay, utterances }: Prepared): Promise<void> {
   const { partition, environment, stats, store, signal, unread } = s.parts;
   const { number } = built;
   const started = environment.seconds();
@@ -553,6 +562,10 @@ async function commit(s: State, { built, outputs, said, through, clock, toSay }:
   if (toSay.length > 0 && toSay === partition.population?.prepared) {
     s.toSay = toSay;
     s.saying.ring();
+  }
+  if (utterances.length > 0) {
+    s.utterances.push(...utterances);
+    s.speaking.ring();
   }
   s.commitOnItsWay = null;
 }

@@ -1,7 +1,7 @@
 /** `count(E …)`: how many events are in the window. */
 import type { Value } from "../../dsl/program.js";
 import { readUint, writeUint } from "../codec.js";
-import { MAX_ENTRIES, dropLeft, firstLeave, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { MAX_ENTRIES, dropLeft, firstLeave, interleaved, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 import { mergeOldest } from "./merge.js";
 
 export interface CountSlot {
@@ -25,6 +25,16 @@ function expire(slot: CountSlot, span: Span, frame: Frame): void {
   slot.room = MAX_ENTRIES;
 }
 
+function makeRoom(slot: CountSlot, frame: Frame): void {
+  if (slot.times.length <= slot.room) return;
+  const entries = { times: slot.times, values: null, weights: slot.weights };
+  mergeOldest(entries);
+  slot.times = entries.times;
+  slot.weights = entries.weights;
+  slot.room = slot.times.length + MAX_ENTRIES / 4;
+  frame.overflows++;
+}
+
 export const count: Kind<CountSlot> = {
   empty: () => ({ times: [], weights: null, n: 0, room: MAX_ENTRIES }),
   add(slot, t, _value, span, frame) {
@@ -39,15 +49,24 @@ export const count: Kind<CountSlot> = {
     else slot.times.splice(at, 0, t);
     slot.weights?.splice(at, 0, 1);
     slot.n++;
-    if (slot.times.length > slot.room) {
-      const entries = { times: slot.times, values: null, weights: slot.weights };
-      mergeOldest(entries);
-      slot.times = entries.times;
-      slot.weights = entries.weights;
-      slot.room = slot.times.length + MAX_ENTRIES / 4;
-      frame.overflows++;
-    }
+    makeRoom(slot, frame);
     return true;
+  },
+  join(slot, other, span, frame) {
+    if (span.k === "life") {
+      slot.n += other.n;
+      return;
+    }
+    expire(slot, span, frame);
+    expire(other, span, frame);
+    const order = interleaved(slot.times, other.times);
+    const weightOf = ({ isOther, at }: (typeof order)[number]): number => (isOther ? other : slot).weights?.[at] ?? 1;
+    const weights = slot.weights === null && other.weights === null ? null : order.map(weightOf);
+    slot.times = order.map(({ isOther, at }) => (isOther ? other : slot).times[at] as number);
+    slot.weights = weights;
+    slot.n += other.n;
+    slot.room = Math.max(slot.room, other.room);
+    makeRoom(slot, frame);
   },
   value(slot, span, frame): Value {
     if (slot === undefined) return 0;

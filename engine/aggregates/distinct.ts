@@ -83,6 +83,11 @@ function add(slot: DistinctSlot, t: number, value: Value, span: Span, frame: Fra
   return true;
 }
 
+function join(slot: DistinctSlot, other: DistinctSlot, span: Span, frame: Frame, limit: number): void {
+  for (const [value, t] of other.times) add(slot, t, value, span, frame, limit);
+  for (const { value, t } of other.covered) add(slot, t, value, span, frame, limit);
+}
+
 const codec: Kind<DistinctSlot>["codec"] = {
   write(w, slot, base) {
     writeTimes(w, [...slot.times.values()], base);
@@ -117,6 +122,7 @@ function next(slot: DistinctSlot, span: Span, frame: Frame): number {
 export const distinct: Kind<DistinctSlot> = {
   empty, next, codec,
   add: (slot, t, value, span, frame) => add(slot, t, isLong(value) && !slot.times.has(value) ? told(value) : value, span, frame, MAX_ENTRIES),
+  join: (slot, other, span, frame) => join(slot, other, span, frame, MAX_ENTRIES),
   value(slot, span, frame): Value {
     if (slot === undefined) return 0;
     expire(slot, span, frame);
@@ -126,7 +132,7 @@ export const distinct: Kind<DistinctSlot> = {
 
 /** The last `limit` different values, newest first. */
 export const recent: Kind<DistinctSlot> = {
-  empty, next, codec, add,
+  empty, next, codec, add, join,
   value(slot, span, frame): Value {
     if (slot === undefined) return [];
     expire(slot, span, frame);
@@ -190,6 +196,16 @@ export const top: Kind<TopSlot> = {
       frame.overflows++;
     }
     return true;
+  },
+  join(slot, other, span, frame, limit) {
+    other.times.forEach((t, i) => top.add(slot, t, other.values[i] as Scalar, span, frame, limit));
+    for (const [value, { n, t }] of other.totals) {
+      const held = slot.totals.get(value);
+      if (held === undefined && slot.totals.size >= MAX_ENTRIES) forgetRarest(slot, frame);
+      slot.totals.set(value, held === undefined ? { n, t } : { n: held.n + n, t: Math.max(held.t, t) });
+    }
+    // At one instant the later in the list counts as the later: they stand by time again.
+    slot.totals = new Map([...slot.totals].sort((a, b) => a[1].t - b[1].t));
   },
   value(slot, span, frame): Value {
     if (slot === undefined) return null;

@@ -21,7 +21,7 @@ function expire(slot: ExtremeSlot, span: Span, frame: Frame): void {
 }
 
 function extreme(better: Better): Kind<ExtremeSlot> {
-  return {
+  const kind: Kind<ExtremeSlot> = {
     empty: () => ({ times: [], values: [] }),
     add(slot, t, value, span, frame) {
       if (typeof value !== "number" && typeof value !== "string") return false;
@@ -55,6 +55,9 @@ function extreme(better: Better): Kind<ExtremeSlot> {
       }
       return true;
     },
+    join(slot, other, span, frame, limit) {
+      other.times.forEach((t, i) => kind.add(slot, t, other.values[i] as Value, span, frame, limit));
+    },
     value(slot, span, frame): Value {
       if (slot === undefined) return null;
       expire(slot, span, frame);
@@ -77,6 +80,7 @@ function extreme(better: Better): Kind<ExtremeSlot> {
       },
     },
   };
+  return kind;
 }
 
 export const min = extreme((a, b) => a < b);
@@ -96,7 +100,7 @@ function end(last: boolean): Kind<EndSlot> {
     slot.times.splice(i, 1);
     slot.values.splice(i, 1);
   });
-  return {
+  const kind: Kind<EndSlot> = {
     empty: () => ({ times: [], values: [] }),
     add(slot, t, value, span, frame) {
       drop(slot, span, frame);
@@ -120,6 +124,9 @@ function end(last: boolean): Kind<EndSlot> {
       }
       return true;
     },
+    join(slot, other, span, frame, limit) {
+      other.times.forEach((t, i) => kind.add(slot, t, other.values[i] as Value, span, frame, limit));
+    },
     value(slot, span, frame): Value {
       if (slot === undefined) return null;
       drop(slot, span, frame);
@@ -140,6 +147,7 @@ function end(last: boolean): Kind<EndSlot> {
       },
     },
   };
+  return kind;
 }
 
 /** Whether an entry at t may ever be the last one; lets go those that cannot be any more because of it. */
@@ -191,6 +199,9 @@ export const any: Kind<LatestSlot> = {
     slot.t = t;
     return true;
   },
+  join(slot, other, span, frame, limit) {
+    if (other.t !== -Infinity) any.add(slot, other.t, null, span, frame, limit);
+  },
   value: (slot, span, frame) => slot !== undefined && slot.t !== -Infinity && leaves(span, frame.zone, slot.t) > frame.now,
   next(slot, span, frame) {
     if (slot.t === -Infinity) return Infinity;
@@ -206,6 +217,9 @@ export const absence: Kind<LatestSlot> = {
     if (t <= slot.t) return false;
     slot.t = t;
     return true;
+  },
+  join(slot, other) {
+    slot.t = Math.max(slot.t, other.t);
   },
   value: (slot, span, frame) => frame.now >= absentFrom(slot, span, frame),
   next(slot, span, frame) {

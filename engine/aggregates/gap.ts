@@ -33,6 +33,13 @@ export const gap: Kind<GapSlot> = {
     }
     return true;
   },
+  join(slot, other, span, frame, limit) {
+    for (const t of other.times) gap.add(slot, t, null, span, frame, limit);
+    if (other.n === 0) return;
+    slot.first = slot.n === 0 ? other.first : Math.min(slot.first, other.first);
+    slot.last = slot.n === 0 ? other.last : Math.max(slot.last, other.last);
+    slot.n += other.n;
+  },
   value(slot, span, frame): Value {
     if (slot === undefined) return null;
     expire(slot, span, frame);

@@ -43,6 +43,26 @@ export function addKeyed(kind: Kind<Slot>, of: KeyedSlot, key: Scalar, t: number
   return changed;
 }
 
+/**
+ * Another customer's events enter as well. For which value something came last is not known over both: values that only the
+ * other one has count as the older.
+ */
+export function joinKeyed(kind: Kind<Slot>, of: KeyedSlot, other: KeyedSlot, span: Span, frame: Frame, limit: number): void {
+  const added = emptyKeyed();
+  other.keys.forEach((key, i) => {
+    const at = placeOfKey(of, key);
+    if (at >= 0) kind.join(of.slots[at] as Slot, other.slots[i] as Slot, span, frame, limit);
+    else {
+      added.keys.push(key);
+      added.slots.push(other.slots[i] as Slot);
+    }
+  });
+  const surplus = Math.max(0, added.keys.length + of.keys.length - MAX_KEYS);
+  of.keys.unshift(...added.keys.slice(surplus));
+  of.slots.unshift(...added.slots.slice(surplus));
+  frame.overflows += surplus;
+}
+
 /** A key may be long, and is then kept as what tells it from others; states from before that hold it as it is. */
 function placeOfKey({ keys }: KeyedSlot, key: Scalar): number {
   const at = keys.lastIndexOf(key);

@@ -1,6 +1,6 @@
 /**
  * What every aggregate has in common. An aggregate's state (one *slot* of a customer) is a small plain object; each
- * file of this folder gives the same five functions for one kind of it: `empty`, `add`, `value`, `next`, `codec`.
+ * file of this folder gives the same six functions for one kind of it: `empty`, `add`, `join`, `value`, `next`, `codec`.
  *
  * Entries leave a window by time alone: an entry at t counts while now < leaves(t). Every function first drops what
  * has left, so a slot that nobody looked at for a year is right again when it is read.
@@ -47,6 +47,8 @@ export interface Kind<S> {
   empty(): S;
   /** A row enters at its own time; `value` is null-free. Answers whether anything changed. */
   add(slot: S, t: number, value: Value, span: Span, frame: Frame, limit: number): boolean;
+  /** Another customer's events enter as well, each at its own time; of one instant the slot's own count as the earlier. */
+  join(slot: S, other: S, span: Span, frame: Frame, limit: number): void;
   /** Of undefined too: the value of nothing. */
   value(slot: S | undefined, span: Span, frame: Frame): Value;
   /** The first instant after now at which time alone may change the value; Infinity: never. Early is fine, late is not. */
@@ -94,6 +96,17 @@ export function placeOf(times: readonly number[], t: number): number {
   let i = times.length;
   while (i > 0 && (times[i - 1] as number) > t) i--;
   return i;
+}
+
+/** Of two sorted lists: in which order their entries stand in one; of one instant those of the first come first. */
+export function interleaved(one: readonly number[], other: readonly number[]): { readonly isOther: boolean; readonly at: number }[] {
+  const order: { isOther: boolean; at: number }[] = [];
+  let [i, j] = [0, 0];
+  while (i < one.length || j < other.length) {
+    const isOther = i === one.length || (j < other.length && (other[j] as number) < (one[i] as number));
+    order.push({ isOther, at: isOther ? j++ : i++ });
+  }
+  return order;
 }
 
 export function writeTimes(w: Writer, times: readonly number[], base: number): void {

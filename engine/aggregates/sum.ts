@@ -2,7 +2,7 @@
 import type { Value } from "../../dsl/program.js";
 import { readNumber, readUint, writeNumber, writeUint, type Reader, type Writer } from "../codec.js";
 import { LARGEST_ADDEND, addExactly, rounded, type ExactSum } from "./exact-sum.js";
-import { MAX_ENTRIES, dropLeft, firstLeave, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { MAX_ENTRIES, dropLeft, firstLeave, interleaved, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 import { mergeOldest } from "./merge.js";
 
 export interface SumSlot {
@@ -57,18 +57,41 @@ function add(slot: SumSlot, t: number, value: Value, span: Span, frame: Frame): 
   }
   slot.weights?.splice(at, 0, 1);
   slot.n++;
-  if (slot.times.length > slot.room) {
-    const entries = { times: slot.times, values: slot.values, weights: slot.weights };
-    mergeOldest(entries);
-    slot.times = entries.times;
-    slot.values = entries.values;
-    slot.weights = entries.weights;
-    // What was merged was rounded; the sum must be that of the entries as they now stand.
-    slot.parts = null;
-    slot.room = slot.times.length + MAX_ENTRIES / 4;
-    frame.overflows++;
-  }
+  makeRoom(slot, frame);
   return true;
+}
+
+function makeRoom(slot: SumSlot, frame: Frame): void {
+  if (slot.times.length <= slot.room) return;
+  const entries = { times: slot.times, values: slot.values, weights: slot.weights };
+  mergeOldest(entries);
+  slot.times = entries.times;
+  slot.values = entries.values;
+  slot.weights = entries.weights;
+  // What was merged was rounded; the sum must be that of the entries as they now stand.
+  slot.parts = null;
+  slot.room = slot.times.length + MAX_ENTRIES / 4;
+  frame.overflows++;
+}
+
+function join(slot: SumSlot, other: SumSlot, span: Span, frame: Frame): void {
+  if (span.k === "life") {
+    for (const part of parts(other)) addExactly(parts(slot), part);
+    slot.n += other.n;
+    return;
+  }
+  expire(slot, span, frame);
+  expire(other, span, frame);
+  const order = interleaved(slot.times, other.times);
+  const weights = slot.weights === null && other.weights === null ? null : order.map(({ isOther, at }) => (isOther ? other : slot).weights?.[at] ?? 1);
+  const values = order.map(({ isOther, at }) => (isOther ? other : slot).values[at] as number);
+  slot.times = order.map(({ isOther, at }) => (isOther ? other : slot).times[at] as number);
+  slot.values = values;
+  slot.weights = weights;
+  slot.n += other.n;
+  slot.parts = null;
+  slot.room = Math.max(slot.room, other.room);
+  makeRoom(slot, frame);
 }
 
 function next(slot: SumSlot, span: Span, frame: Frame): number {
@@ -109,7 +132,7 @@ const codec = {
 const empty = (): SumSlot => ({ times: [], values: [], weights: null, n: 0, parts: [], room: MAX_ENTRIES });
 
 export const sum: Kind<SumSlot> = {
-  empty, add, next, codec,
+  empty, add, join, next, codec,
   value(slot, span, frame): Value {
     if (slot === undefined) return 0;
     expire(slot, span, frame);
@@ -118,7 +141,7 @@ export const sum: Kind<SumSlot> = {
 };
 
 export const avg: Kind<SumSlot> = {
-  empty, add, next, codec,
+  empty, add, join, next, codec,
   value(slot, span, frame): Value {
     if (slot === undefined) return null;
     expire(slot, span, frame);

@@ -10,7 +10,9 @@ import { PROFILE_UPDATED, type EventPlan } from "../compile/compiled.js";
 import { newCustomer, type Customer, type Data } from "../customer.js";
 import { SILENT, read, zoneOfProfile } from "../evaluate.js";
 import type { Work } from "../decode.js";
-import { createPartition, take, takePending, type Partition } from "../partition.js";
+import { checked } from "../merge/checked.js";
+import { takeWhole } from "../merge/in-memory.js";
+import { createPartition, takePending, type Partition } from "../partition.js";
 import { BAD, lastFault, merged } from "../schema.js";
 import { engineStats } from "../stats.js";
 import { DAY_MS, addMonths, instantOf } from "../zone.js";
@@ -164,19 +166,21 @@ function step(t: Running, instant: number, { span, event }: StepLine): boolean {
 }
 
 function give(t: Running, work: Work): void {
-  while (take(t.partition, work) !== "done") takePending(t.partition, 0); // with everybody in memory it can only be full
+  takeWhole(t.partition, work, () => void takePending(t.partition, 0));
   takePending(t.partition, 0);
 }
 
 function happen(t: Running, event: TestEvent, instant: number): boolean {
   const customer = customerOf(t);
   const plan = planOf(t, event.name);
-  const data = dataFor(t, plan, event.data, customer, { now: instant, zone: customer.zone });
+  const given = dataFor(t, plan, event.data, customer, { now: instant, zone: customer.zone });
+  const sent = { data: structuredClone(given) }; // what is checked is changed
+  const data = checked(t.program.compiled, plan, given);
   if (data === BAD) return stopped(t, event.span, { k: "refused", because: lastFault() });
   const sequence = ++t.sequence;
   const work: Work = {
     k: "event", sequence, arrived: instant, stamp: instant, plan, customer: customer.id, data,
-    time: event.late === null ? instant : later(t, instant, event.late, -1), timeRefused: false, id: `${event.name}#${++t.events}`, source: "test",
+    time: event.late === null ? instant : later(t, instant, event.late, -1), timeRefused: false, id: `${event.name}#${++t.events}`, source: "test", from: sent,
   };
   const works = t.works.get(customer.id);
   if (works === undefined) t.works.set(customer.id, [work]);
@@ -190,12 +194,13 @@ function planOf({ program: { compiled } }: Running, name: string): EventPlan {
   throw new Error(`the program has no event ${name}`);
 }
 
-function dataFor(t: Running, plan: EventPlan, given: GivenRecord, customer: Customer, moment: Moment): Data | typeof BAD {
+/** As somebody would send it. */
+function dataFor(t: Running, plan: EventPlan, given: GivenRecord, customer: Customer, moment: Moment): Json {
   const { compiled } = t.program;
   const shown = shownTo(t, customer, moment.now);
-  if (plan.name === PROFILE_UPDATED) return compiled.profilePatch(profilePatch(compiled.program.profile, given, shown, moment));
+  if (plan.name === PROFILE_UPDATED) return profilePatch(compiled.program.profile, given, shown, moment);
   const fields = compiled.program.events.find(({ name }) => name === plan.name)?.fields ?? [];
-  return plan.check(eventData(fields, given, shown, moment));
+  return eventData(fields, given, shown, moment);
 }
 
 // ---------------------------------------------------------------------------------------------------- expectations

@@ -1,6 +1,6 @@
 /**
  * The scenarios that are kept beside the project: all of them compile, and their own tests, run by Eddy, prove the engine's
- * semantics. What is left out is named here, with its reason.
+ * semantics.
  */
 import { describe, expect, test } from "vitest";
 import { failureText, testReport } from "../../cli/test-report.js";
@@ -9,18 +9,12 @@ import type { Test } from "../../dsl/tests.js";
 import { runSuite, type SuiteOutcome } from "../../engine/testing/suite.js";
 import { corpus, withoutCorpus } from "../dsl/corpus.js";
 
-/** By the event on which they rest. */
-const LEFT_OUT: Readonly<Record<string, string>> = { customer_identified: "customers are not joined yet" };
-
 const files = corpus.map(({ name, text }) => ({ file: name, text }));
-
-const reasonAgainst = ({ lines }: Test): string | undefined =>
-  lines.flatMap((line) => ((line.k === "at" || line.k === "after") && line.event !== null ? [LEFT_OUT[line.event.name]] : [])).find((why) => why !== undefined);
 
 function run(): SuiteOutcome & { readonly all: readonly Test[] } {
   const { suite, diagnostics } = compileTests(files);
   if (suite === null) throw new Error(diagnostics.map(({ span, message }) => `${span.file}: ${message}`).join("\n"));
-  return { all: suite.tests, ...runSuite(suite, { chosen: (one) => reasonAgainst(one) === undefined }) };
+  return { all: suite.tests, ...runSuite(suite) };
 }
 
 describe.skipIf(corpus.length === 0)(`the scenarios${withoutCorpus}`, () => {
@@ -31,12 +25,9 @@ describe.skipIf(corpus.length === 0)(`the scenarios${withoutCorpus}`, () => {
     expect(outcome.failures.length === 0 ? "" : failureText(report, outcome)).toBe("");
   });
 
-  const leftOut = all.filter((one) => reasonAgainst(one) !== undefined);
-  for (const one of leftOut) test.skip(`${one.span.file}: ${one.name} (left out: ${String(reasonAgainst(one))})`, () => undefined);
-
-  test("all but a few tests run, and there are many", () => {
-    expect(leftOut.map(({ span }) => span.file)).toEqual(["merge.eddy", "merge.eddy"]);
-    expect(outcomes.length).toBeGreaterThan(80);
+  test("all of them run, and there are many", () => {
+    expect(outcomes.length).toBe(all.length);
+    expect(outcomes.length).toBeGreaterThan(82);
   });
 
   test("together they touch most of it", () => {
