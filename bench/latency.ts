@@ -34,7 +34,7 @@ export interface Latency {
   readonly lost: number;
 }
 
-function runLoad(url: string, perSecond: number, seconds: number): Promise<Latency> {
+export function runLoad(url: string, perSecond: number, seconds: number): Promise<Latency> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, "latency-load.js"), url, String(perSecond), String(seconds), String(PROBE_SHARE)], { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";

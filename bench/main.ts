@@ -5,6 +5,7 @@
  *   npm run bench [-- throughput|core|latency|memory|tests|check|predicates|by-hand|rules|replay|growth …] [--json FILE] [--plots]
  *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
  *   npm run bench -- pressure|timers [--customers 1000000]      minutes; only when named
+ *   npm run bench -- backfill [--customers 1000000]              minutes, gigabytes; only when named
  *   npm run bench -- faults [--faults 220] [--events 100000] …  see faults.ts; only when named
  *   npm run bench -- regression --between OLDER --and NEWER [--only core …] [--rounds 5]     two commits; see regression.ts
  */
@@ -12,6 +13,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { backfill } from "./backfill.js";
 import { byHand } from "./by-hand.js";
 import { check } from "./check.js";
 import { core } from "./core.js";
@@ -67,6 +69,7 @@ const ONLY_WHEN_NAMED: typeof BENCHES = {
   simulate: () => simulate(minutes(5), Number(values.seed)),
   regression: () => regression({ older: values.between, newer: values.and, benches: values.only.length > 0 ? values.only : ["core"], rounds: Number(values.rounds) }),
   pressure: () => pressure(Number(values.customers), 200_000),
+  backfill: () => backfill(Number(values.customers), 10, 1000, 30_000),
   timers: () => timers(Number(values.customers)),
   faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults), only: values.only }) : faults({
     minutes: minutes(120), seed: Number(values.seed), faults: Number(values.faults), events: Number(values.events), engines: Number(values.engines),

@@ -7,6 +7,7 @@ import type { Member, StateStore } from "../ports.js";
 
 /** Another process fills the change already. */
 export class FillBusy extends Error { override readonly name = "FillBusy"; }
+export const busy = (): FillBusy => new FillBusy("another process fills a change of rules from history already: let it go on, or end it (it is gone for sure some seconds after it was killed)");
 /** The change is not under way any more: it was cancelled, or somebody else has ended it. */
 export class FillOver extends Error { override readonly name = "FillOver"; }
 
@@ -33,7 +34,7 @@ export function fillStore({ store, identity, isUnderWay }: FillStoreParts): Stat
     const [yields] = others.filter(({ id, holds: theirs }) => holds.length === 0 && (theirs.length > 0 || id < member));
     if (yields !== undefined) {
       await store.beat(member, [], 0);
-      throw new FillBusy("another process fills this change from history already: let it go on, or end it (it is gone for sure some seconds after it was killed)");
+      throw busy();
     }
     return [{ id: member, holds }];
   }

@@ -1,0 +1,222 @@
+/**
+ * Fills a change of rules from history: a whole engine of the new program over the same log, with its own place in the store (the
+ * scope), no effect outside, and a bounded rate. It stops each partition at the marker of its change; then the scope holds what an
+ * engine would have that had run the program from the first event on.
+ *
+ * Its own commits say how far it has come: killed at whatever instant, it goes on from there. What a scope holds of another
+ * program, of another log or of another file of history is dropped first.
+ *
+ * It leaves to others: when markers are appended (`isNear` says when it is time), and clearing the scope.
+ */
+import type { Compiled } from "../compile/compiled.js";
+import { startEngine } from "../engine.js";
+import type { Environment } from "../environment.js";
+import { SHARING, type Identity, type Sharing } from "../membership.js";
+import { insist } from "../environment.js";
+import { passes } from "../ownership.js";
+import type { EventLog, StateStore } from "../ports.js";
+import { SIZES, type Sizes } from "../sizes.js";
+import { engineStats, type EngineStats } from "../stats.js";
+import type { Change } from "./change.js";
+import { fillLog } from "./fill-log.js";
+import { busy, fillStore } from "./fill-store.js";
+import { readFilled } from "./filled.js";
+import { nowhere } from "./nowhere.js";
+import { PROGRESS_FIELD, writeProgress, type FillProgress } from "./progress.js";
+
+/** A partition cannot be filled any further; the message says why and what can be done. */
+export class FillFailed extends Error { override readonly name = "FillFailed"; }
+
+export interface FillParts {
+  readonly change: Pick<Change, "id">;
+  /** The program that it leads to. */
+  readonly compiled: Compiled;
+  /** The stream, or a file of history and the stream behind it. */
+  readonly log: EventLog;
+  /** What tells one file of history from another, and how many places of `log` it takes; null: the stream alone. */
+  readonly history: { readonly mark: string; readonly places: number } | null;
+  /** The scope, and how all of it is dropped. */
+  readonly scope: StateStore;
+  readonly drop: () => Promise<void>;
+  /** The main store, which is told of the progress. */
+  readonly main: Pick<StateStore, "share">;
+  readonly environment: Environment;
+  /** Ends it: cancelled, or done by somebody else. */
+  readonly isUnderWay: () => Promise<boolean>;
+  /** Records a second. */
+  readonly rate: () => number;
+  readonly cacheCustomers: number;
+  readonly identity?: Identity;
+  /** Other than usual in simulations only. */
+  readonly sharing?: Sharing;
+  readonly sizes?: Sizes;
+}
+
+export interface Filler {
+  progress(): FillProgress;
+  /** All partitions are so close to the end of the log that it is time for the markers. */
+  isNear(): boolean;
+  /** Settles when all partitions have come to their marker; rejects with FillFailed, FillBusy, FillOver. */
+  readonly filled: Promise<void>;
+  /** Commits what was evaluated, and ends. `filled` settles too. */
+  stop(): Promise<void>;
+  readonly stats: EngineStats;
+}
+
+/** Larger portions than a live engine's: nobody waits for one event. A commit stays small, since live ones queue behind it in the store. */
+export const FILL_SIZES: Sizes = { ...SIZES, batch: 2048, batchBytes: 4 * 1024 * 1024, batchMs: 60, loadAtOnce: 1000, idleAhead: 1000, queue: 16_384 };
+
+/** Nothing waits to be published. */
+const LIMITS = { maxOutbox: 1000, keepPublished: 0 };
+const LOOK_EVERY_MS = 200;
+const TELL_EVERY_SECONDS = 1;
+/** The rate is that of about so long. */
+const RATE_SECONDS = 5;
+/** Records that a partition may lag behind when the markers are appended: it has them behind it within seconds. */
+const NEAR = 10_000;
+const SOURCE_FIELD = "source";
+
+interface State {
+  readonly parts: FillParts;
+  readonly stats: EngineStats;
+  readonly since: number;
+  readonly filled: Set<number>;
+  readonly ending: AbortController;
+  partitions: number;
+  /** Of the log, by now. */
+  first: number;
+  last: number;
+  rate: number;
+  isOpen: boolean;
+}
+
+export function startFill(parts: FillParts): Filler {
+  const stats = engineStats();
+  const s: State = {
+    parts, stats, since: parts.environment.now(), filled: new Set(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false,
+  };
+  const filled = run(s);
+  filled.catch(() => undefined); // whoever awaits it sees it
+  return {
+    stats, filled,
+    progress: () => progressOf(s),
+    isNear: () => s.isOpen && partitionsOf(s).every((index) => s.filled.has(index) || s.last - offsetOf(s, index) <= NEAR),
+    async stop() {
+      s.ending.abort();
+      await filled.catch(() => undefined);
+    },
+  };
+}
+
+async function run(s: State): Promise<void> {
+  const { change, compiled, scope, environment, isUnderWay, cacheCustomers, identity, sharing, rate } = s.parts;
+  const { signal } = s.ending;
+  await insist(environment, signal, "preparing to fill from history", passes, () => prepare(s));
+  const log = fillLog({ log: s.parts.log, rate, environment });
+  const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay }), outputs: nowhere(scope) }, {
+    cacheCustomers, limits: LIMITS, partitions: s.partitions, sizes: s.parts.sizes ?? FILL_SIZES,
+    endsAt: { change: change.id, shift: s.parts.history?.places ?? 0 },
+    ...(identity === undefined ? {} : { identity }), ...(sharing === undefined ? {} : { sharing }),
+  }, environment, s.stats);
+  let failure: Error | null = null;
+  void engine.ended.catch((error: Error) => { failure = error; }).finally(() => s.ending.abort());
+  try {
+    await follow(s);
+  } finally {
+    await engine.stop().catch((error: Error) => { failure ??= error; });
+  }
+  await tell(s).catch(() => undefined); // for people only
+  if (failure !== null) throw failure;
+}
+
+/** What the scope holds must be of this very program, log and history. */
+async function prepare(s: State): Promise<void> {
+  const { compiled, log, history, scope, drop } = s.parts;
+  const info = await log.info();
+  const source = JSON.stringify({ program: compiled.program.hash, log: info.identity, history: history?.mark ?? null });
+  const [before] = await scope.shared([SOURCE_FIELD]);
+  if (before !== source) {
+    await needsNobody(s);
+    await drop();
+    await scope.share({}, { [SOURCE_FIELD]: source });
+  }
+  s.partitions = info.partitions;
+  s.first = info.first;
+  s.last = info.last;
+}
+
+const ATTEMPTS = 7;
+
+/** Nobody's work is dropped: whoever fills another program, or from another file, has gone. A lease of who was killed runs out meanwhile. */
+async function needsNobody({ parts: { scope, environment, identity, sharing = SHARING }, ending: { signal } }: State): Promise<void> {
+  const id = `${identity?.name ?? "-"} ${environment.token()} -`;
+  for (let attempt = 1; ; attempt++) {
+    const living = await scope.beat(id, [], sharing.leaseMs);
+    await scope.beat(id, [], 0);
+    if (living.every((member) => member.id === id || identity?.isGone(member.id) === true)) return;
+    if (attempt === ATTEMPTS || signal.aborted) throw busy();
+    await environment.pause(sharing.leaseMs / (ATTEMPTS - 2), signal);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- looking on
+
+async function follow(s: State): Promise<void> {
+  const { environment } = s.parts;
+  const { signal } = s.ending;
+  let toldAt = -Infinity;
+  let before = { at: environment.seconds(), done: 0 };
+  while (!signal.aborted) {
+    await look(s).catch((error: unknown) => {
+      if (!passes(error)) throw error;
+    });
+    if (s.isOpen && s.filled.size === s.partitions) return;
+    const now = environment.seconds();
+    if (now - toldAt >= TELL_EVERY_SECONDS) {
+      const { done } = progressOf(s);
+      if (toldAt > -Infinity) {
+        const weight = Math.min(1, (now - before.at) / RATE_SECONDS);
+        const rate = Math.max(0, done - before.done) / Math.max(0.001, now - before.at);
+        s.rate = s.rate === 0 ? rate : s.rate + weight * (rate - s.rate);
+      }
+      toldAt = now;
+      before = { at: now, done };
+      await tell(s).catch((error: unknown) => {
+        if (!passes(error)) throw error;
+      });
+    }
+    await environment.pause(LOOK_EVERY_MS, signal);
+  }
+}
+
+async function look(s: State): Promise<void> {
+  const { log, scope, change } = s.parts;
+  const info = await log.info();
+  s.first = info.first;
+  s.last = Math.max(s.last, info.last);
+  for (const index of partitionsOf(s)) {
+    const stopped = s.stats.partitions.get(index)?.stopped ?? null;
+    if (stopped !== null) throw new FillFailed(`filling from history cannot go on: ${stopped}`);
+    if (s.filled.has(index)) continue;
+    const { meta } = await scope.meta(index);
+    if (readFilled(meta)?.change === change.id) s.filled.add(index);
+  }
+  s.isOpen = s.stats.partitions.size === s.partitions;
+}
+
+async function tell(s: State): Promise<void> {
+  await s.parts.main.share({}, { [PROGRESS_FIELD]: writeProgress(progressOf(s)) });
+}
+
+const partitionsOf = ({ partitions }: State): number[] => Array.from({ length: partitions }, (_, index) => index);
+
+const offsetOf = ({ stats }: State, index: number): number => stats.partitions.get(index)?.offset ?? 0;
+
+function progressOf(s: State): FillProgress {
+  const { change, environment } = s.parts;
+  const total = Math.max(0, s.last - s.first + 1);
+  let sum = 0;
+  for (const index of partitionsOf(s)) sum += s.filled.has(index) ? total : Math.min(total, Math.max(0, offsetOf(s, index) - s.first + 1));
+  const done = s.partitions === 0 ? 0 : Math.floor(sum / s.partitions);
+  return { change: change.id, done, total, rate: Math.round(s.rate), filled: s.filled.size, partitions: s.partitions, since: s.since, at: environment.now() };
+}
