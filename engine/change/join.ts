@@ -127,6 +127,7 @@ function merged(compiled: Compiled, plan: JoinPlan, live: Customer, filled: Cust
   live.holdings = filled === null
     ? live.holdings.filter(({ index }) => index >> 1 < length && (isSame(index >> 1) || plan.holdings.has(index)))
     : [...live.holdings.filter(({ index }) => isSame(index >> 1)), ...filled.holdings.filter(({ index }) => !isSame(index >> 1))];
+  live.profile = declared(live.profile, compiled.program.profile);
   if (filled === null) return live;
   filled.slotIds.forEach((aggregate, i) => {
     if (plan.aggregates[aggregate] !== true) addSlot(live, aggregate, slotAt(filled, i) as Slot);
@@ -151,6 +152,17 @@ function extrasOf(plan: JoinPlan, live: Extras, filled: Extras): Extras {
     ledgers: both(live.ledgers, filled.ledgers, plan.points),
     lastEvent: Math.max(live.lastEvent, filled.lastEvent),
   };
+}
+
+/** Without fields that the program has no more, however deep: what comes back later is new. */
+function declared(data: Data, fields: readonly Field[]): Data {
+  const out: Data = {};
+  for (const { name, type } of fields) {
+    const value = Object.hasOwn(data, name) ? data[name] : undefined;
+    if (value === undefined) continue;
+    out[name] = type.k === "record" && typeof value === "object" && value !== null && !Array.isArray(value) ? (declared(value as Data, type.fields) as Data[string]) : value;
+  }
+  return out;
 }
 
 /** Fields that the old program did not have, however deep, are the filled ones. */
