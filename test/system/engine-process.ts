@@ -43,6 +43,8 @@ export interface StartOptions {
   readonly keepLines?: number;
   /** Told of each line as it comes. */
   readonly onLine?: (line: LogLine) => void;
+  /** Told of what it writes to standard output, as it comes. */
+  readonly onOutput?: (text: string) => void;
   /** The program that runs it with these arguments before its own; Node unless given. */
   readonly under?: readonly [program: string, ...args: string[]];
 }
@@ -50,12 +52,13 @@ export interface StartOptions {
 const PROGRAM = join(PROJECT, "bin/eddy");
 const SAID_WITHIN_MS = 30_000;
 
-export function startEngineProcess({ rules, place, folder, more = [], keepLines = Infinity, onLine, under }: StartOptions): EngineProcess {
+export function startEngineProcess({ rules, place, folder, more = [], keepLines = Infinity, onLine, onOutput, under }: StartOptions): EngineProcess {
   const [program, ...before] = under ?? [process.execPath];
   const node = under === undefined ? [] : [process.execPath];
   const child = spawn(program, [...before, ...node, PROGRAM, "run", rules, ...place, "--http", "127.0.0.1:0", ...more], {
-    cwd: folder, stdio: ["ignore", "ignore", "pipe"], env: neutral(),
+    cwd: folder, stdio: ["ignore", onOutput === undefined ? "ignore" : "pipe", "pipe"], env: neutral(),
   });
+  if (onOutput !== undefined) child.stdout?.setEncoding("utf8").on("data", onOutput);
   const log: LogLine[] = [];
   const listeners = new Set<() => void>();
   let rest = "";
