@@ -202,14 +202,14 @@ export interface LogEnds {
 
 const ENDS = "log";
 
-function readEnds(meta: Table): LogEnds {
+export function readEnds(meta: Table): LogEnds {
   const row = meta.get(ENDS);
   return row === undefined
     ? { first: 1, last: 0, stamp: 0, bytes: 0 }
     : { first: row.readDoubleLE(0), last: row.readDoubleLE(8), stamp: row.readDoubleLE(16), bytes: row.readDoubleLE(24) };
 }
 
-function writeEnds(meta: Table, { first, last, stamp, bytes }: LogEnds): void {
+export function writeEnds(meta: Table, { first, last, stamp, bytes }: LogEnds): void {
   const row = Buffer.allocUnsafe(32);
   row.writeDoubleLE(first, 0);
   row.writeDoubleLE(last, 8);

@@ -11,6 +11,8 @@
  *     ids     stamp (float64) · number of records (uint32) · ids
  *     id      length (uint16; 0xFFFF: none; highest bit: UTF-16, else Latin-1) · id
  *
+ * A record without a subject was removed: nobody is given it, and its sequence stays its own.
+ *
  * Numbers are little-endian, subjects and bodies UTF-8. Ids are whatever text, half a surrogate pair too, which UTF-8
  * could not give back.
  */
@@ -154,7 +156,8 @@ export function readBlock(first: number, block: Buffer, from: number): BlockCurs
       while (sequence < stop) {
         const bodyAt = at + RECORD_HEAD_BYTES + block.readUInt16LE(at);
         const bodyBytes = block.readUInt32LE(at + 2);
-        into.push({
+        // Of a record that was removed nothing but its place is left.
+        if (bodyAt > at + RECORD_HEAD_BYTES) into.push({
           sequence,
           stamp,
           subject: block.toString("utf8", at + RECORD_HEAD_BYTES, bodyAt),
@@ -166,6 +169,26 @@ export function readBlock(first: number, block: Buffer, from: number): BlockCurs
       }
     },
   };
+}
+
+/** The block without records below a sequence whose subjects are to go; null: it holds none of them. */
+export function withoutRecords(block: Buffer, first: number, before: number, isGone: (subject: string) => boolean): { readonly block: Buffer; readonly removed: number } | null {
+  const end = Math.min(first + blockCount(block), before);
+  const parts: Buffer[] = [block.subarray(0, HEAD_BYTES)];
+  let removed = 0;
+  let kept = HEAD_BYTES;
+  let at = HEAD_BYTES;
+  for (let sequence = first; sequence < end; sequence++) {
+    const bodyAt = at + RECORD_HEAD_BYTES + block.readUInt16LE(at);
+    const next = bodyAt + block.readUInt32LE(at + 2);
+    if (isGone(block.toString("utf8", at + RECORD_HEAD_BYTES, bodyAt))) {
+      parts.push(block.subarray(kept, at), Buffer.alloc(RECORD_HEAD_BYTES));
+      kept = next;
+      removed++;
+    }
+    at = next;
+  }
+  return removed === 0 ? null : { block: Buffer.concat([...parts, block.subarray(kept)]), removed };
 }
 
 /** The ids of a block's records, in order; undefined for those that have none. */

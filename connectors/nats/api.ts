@@ -149,6 +149,29 @@ export async function nextMessage(link: NatsLink, stream: string, from: number, 
   }
 }
 
+/** The newest message whose subject fits, or null where there is none. */
+export async function lastMessage(link: NatsLink, stream: string, subject: string): Promise<StoredMessage | null> {
+  try {
+    const reply = await ask<{ message: StoredMessage }>(link, stream, `STREAM.MSG.GET.${stream}`, { last_by_subj: subject });
+    return reply.message;
+  } catch (error) {
+    if (error instanceof ApiRefused && error.errorCode === MESSAGE_NOT_FOUND) return null;
+    throw error;
+  }
+}
+
+/** Deletes one message and overwrites it; false: it is not there any more. */
+export async function deleteMessage(link: NatsLink, stream: string, sequence: number): Promise<boolean> {
+  try {
+    await ask(link, stream, `STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: false });
+    return true;
+  } catch (error) {
+    // 10057: the server says no more than that there is no such message, or that it could not be deleted.
+    if (error instanceof ApiRefused && (error.errorCode === MESSAGE_NOT_FOUND || await getMessage(link, stream, sequence) === null)) return false;
+    throw error;
+  }
+}
+
 /** The headers of a stored message (base64 of `NATS/1.0`, then a line each), names in lower case; null: none. */
 export function storedHeaders(block: string | undefined): ReadonlyMap<string, string> | null {
   if (block === undefined) return null;
