@@ -71,9 +71,9 @@ function rulesOf(text: string): Rules {
   return { text, compiled };
 }
 
-function randomRules(random: () => number, like: Rules | null): Rules {
+function randomRules(random: () => number, like: Rules | null, without = "nothing"): Rules {
   const before = like?.text.split("\n") ?? [];
-  const chosen = POOL.flatMap((variants): string[] => {
+  const chosen = POOL.map((all) => all.filter((text) => !text.includes(without))).filter(({ length }) => length > 0).flatMap((variants): string[] => {
     const kept = variants.find((variant) => before.includes(variant.split("\n")[0] as string));
     if (kept !== undefined && random() < 0.6) return [kept];
     return random() < 0.6 ? [variants[Math.floor(random() * variants.length)] as string] : [];
@@ -135,7 +135,7 @@ async function work(world: World, rules: Rules, { accidents = NEVER, filled = nu
     }, simulatedEnvironment(world), stats);
     let failure: Error | null = null;
     engine.ended.catch((error: Error) => { failure = error; });
-    await quiet(world, () => failure !== null, 150);
+    await quiet(world, () => failure !== null, 60);
     if (failure === null) await engine.stop().catch((error: Error) => { failure = error; });
     const stopped = [...stats.partitions.values()].find((partition) => partition.stopped !== null);
     if (stopped !== undefined) throw new Error(stopped.stopped ?? "");
@@ -247,9 +247,9 @@ describe("customers under other rules", () => {
     let deaths = 0;
     let backfilled = 0;
     let created = 0;
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= 16; seed++) {
       const random = randomOf(seed * 17);
-      const from = randomRules(random, null);
+      const from = randomRules(random, null, seed % 2 === 0 ? "called" : "nothing");
       const to = randomRules(random, from);
       if (from.compiled.program.hash === to.compiled.program.hash) continue;
       const world = begun(from);
