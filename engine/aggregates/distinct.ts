@@ -202,6 +202,7 @@ export const top: Kind<TopSlot> = {
     for (const [value, { n, t }] of other.totals) {
       const held = slot.totals.get(value);
       if (held === undefined && slot.totals.size >= MAX_ENTRIES) forgetRarest(slot, frame);
+      if (held !== undefined && t >= held.t) slot.totals.delete(value);
       slot.totals.set(value, held === undefined ? { n, t } : { n: held.n + n, t: Math.max(held.t, t) });
     }
     // At one instant the later in the list counts as the later: they stand by time again.
