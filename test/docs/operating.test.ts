@@ -5,6 +5,9 @@ import { describe, expect, test } from "vitest";
 import { createMetrics } from "../../connectors/http/metrics.js";
 import { compileProgram } from "../../dsl/compile.js";
 import { compile } from "../../engine/compile/compiled.js";
+import { emptyRule } from "../../engine/shadow/difference.js";
+import { noTurns } from "../../engine/shadow/history.js";
+import type { ShadowReport } from "../../engine/shadow/shadow.js";
 import { report } from "../../engine/population/report.js";
 import { emptySums } from "../../engine/population/sums.js";
 import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, engineStats } from "../../engine/stats.js";
@@ -22,6 +25,13 @@ interface Shown {
 const documented = new Map<string, Shown>([...page.matchAll(/^\| `(eddy_[a-z_]+)` \| (\w+) \| ([^|]*)\| /gm)].map(([, name = "", kind = "", labels = ""]) =>
   [name, { kind, labels: [...labels.replace(/\([^)]*\)/g, "").matchAll(/`(\w+)`/g)].map(([, label = ""]) => label).sort() }]));
 
+/** What a shadow of one segment and one rule finds. */
+const shadow: ShadowReport = {
+  programs: { old: "a", new: "b" }, partitions: { all: 1, compared: 1 }, records: 0, behind: 0, failure: null,
+  segments: new Map([["vip", { whose: "both", members: { old: 0, new: 0 }, entered: { count: 0, examples: [] }, left: { count: 0, examples: [] }, turns: noTurns() }]]),
+  rules: new Map([["thanks", { ...emptyRule(), whose: "both" }]]),
+};
+
 async function exposed(): Promise<{ readonly series: Map<string, Shown>; readonly values: Map<string, Set<string>> }> {
   const { program } = compileProgram(filesOf(...folders));
   if (program === null) throw new Error("the rule library does not compile");
@@ -31,7 +41,7 @@ async function exposed(): Promise<{ readonly series: Map<string, Shown>; readonl
   stats.figuresDrawnUp.set(0, 0);
   const { text } = await createMetrics({
     stats, program: () => program, figures: () => report(compiled, [emptySums(compiled)]), lastReloadSuccessful: () => true,
-    connections: () => new Map([["log", true], ["store", true]]),
+    connections: () => new Map([["log", true], ["store", true]]), shadow: () => shadow,
   }).render();
   const lines = text.split("\n");
   const series = new Map<string, Shown>();
