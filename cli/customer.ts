@@ -1,6 +1,6 @@
 /** A customer as the store has them, for the commands that tell about one. */
 import { compile, type Compiled } from "../engine/compile/compiled.js";
-import { NO_FIGURES, type Customer, type Figures } from "../engine/customer.js";
+import { NO_FIGURES, isKept, type Customer, type Figures } from "../engine/customer.js";
 import { isOfOthers, reignOf, type Reign } from "../engine/explain/published.js";
 import { readMeta } from "../engine/meta.js";
 import { createPopulation, figuresOf } from "../engine/population/population.js";
@@ -26,7 +26,7 @@ export interface FoundCustomer {
   /** How far the partition's clock has come. */
   readonly reached: number;
   readonly reign: Reign;
-  /** Written under other rules: the customer has had no event and no wake since these run. */
+  /** Written under other rules: who runs these has not come to the customer yet. */
   readonly isOfOldRules: boolean;
   /** The present on the customer's clock. */
   readonly now: number;
@@ -45,11 +45,11 @@ export async function withCustomer<T>(io: Io, configuration: Configuration, prog
     const fields = (await ports.store.meta(index)).meta;
     const meta = readMeta(fields);
     const [bytes] = await ports.store.load(index, [id]);
-    if (bytes === undefined || bytes === null) {
+    const customer = bytes === undefined || bytes === null ? null : readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);
+    if (bytes === undefined || bytes === null || customer === null || !isKept(customer)) {
       say(io, `nothing is known about a customer "${visible(id)}" in ${ports.where}`);
       return null;
     }
-    const customer = readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);
     const population = createPopulation(compiled, { partition: index, partitions: ports.partitions, inMemory: false, clock: meta.clock }, fields);
     return await use({
       customer, compiled, ports, partition: index, clock, token, reached: meta.clock, reign: reignOf(meta, program.hash),

@@ -50,7 +50,7 @@ function changes({ holds, turns, changedBy, readsStanding, parts }: Part, zone: 
 export function segmentReport(of: SegmentExplanation, who: Who): string {
   return [
     `${visible(who.customer)} is ${of.member ? "in" : "not in"} ${titled(of.segment, of.label)}, ${asOf(who)}`,
-    ...(of.unsettled ? [`! ${of.member ? "in, though the condition does not hold" : "out, though the condition holds"}: the rules changed${of.standing ? ", or figures of all customers were drawn up," : ""} after the customer was last looked at; the next event or wake will settle it`] : []),
+    ...(of.unsettled ? [`! ${of.member ? "in, though the condition does not hold" : "out, though the condition holds"}: the rules changed${of.standing ? ", or figures of all customers were drawn up," : ""} after the customer was last looked at; the engine settles it when it comes to them`] : []),
     `${future(of, who)}${of.standing ? "; but where customers stand among all is drawn up each midnight UTC, and may change it" : ""}`,
     "",
     of.leave === null ? "in while" : "enters when",

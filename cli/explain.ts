@@ -40,7 +40,7 @@ export async function explainCommand({ io, configuration, arguments: given }: Co
     if (configuration.get("json") === true) {
       print(io, JSON.stringify({ ...data, lookedAt: !found.isOfOldRules, behindSince: behind === null ? null : new Date(behind).toISOString() }, null, 2));
     } else {
-      const changed = await changedNotes(found);
+      const changed = changedNotes(found);
       const [title = "", ...rest] = text.split("\n");
       print(io, [title, ...changed, ...rest, ...(behind === null ? [] : ["", `no engine has run since ${shownInstant(behind, found.customer.zone)}: what time brings about from then on comes when one does`])].join("\n"));
     }
@@ -49,16 +49,10 @@ export async function explainCommand({ io, configuration, arguments: given }: Co
   return shown === null ? EXIT.findings : EXIT.ok;
 }
 
-/** What is new in the rules begins for a customer with their next event or wake. */
-async function changedNotes({ isOfOldRules, reign, customer, ports, token }: FoundCustomer): Promise<string[]> {
-  const { runs, began } = reign;
-  if (!runs) return ["! no engine runs these rules yet: what is known of the customer is what other rules have made of them"];
-  if (isOfOldRules) return ["! not looked at since the rules changed: what is new in them begins for the customer with their next event or wake"];
-  if (began === null || began.clock === 0) return [];
-  // The layout may be the same under both: whether a wake has come since, nobody knows.
-  const [newest] = await ports.log.ofCustomer(token, 1);
-  if (newest === undefined || newest.sequence > began.offset) return [];
-  return [`! no event of the customer has come since the rules changed (after ${shownInstant(began.clock, customer.zone)}): what is new in them may not have begun for them yet`];
+/** Whoever runs rules that have changed comes to every customer, some sooner than others. */
+function changedNotes({ isOfOldRules, reign }: FoundCustomer): readonly string[] {
+  if (!reign.runs) return ["! no engine runs these rules yet: what is known of the customer is what other rules have made of them"];
+  return isOfOldRules ? ["! not looked at since the rules changed: the engine comes to every customer, and what is new in them begins for this one then"] : [];
 }
 
 interface Answered {
