@@ -30,7 +30,7 @@ export interface Command {
   readonly arguments: readonly Argument[];
   readonly flags: readonly SettingName[];
   /** Where a flag means something more particular here. */
-  readonly meanings?: Partial<Readonly<Record<SettingName, { readonly placeholder: string; readonly description: string }>>>;
+  readonly meanings?: Partial<Readonly<Record<SettingName, { readonly placeholder: string | null; readonly description: string }>>>;
   readonly examples: readonly string[];
   load(): Promise<CommandCode>;
 }
@@ -78,9 +78,18 @@ const run: Command = {
   name: "run",
   summary: "run the rules on the stream of events",
   arguments: [rulesArgument],
-  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "take-over", "http", "workers", "cache-customers", "shadow", "fill-rate", "json"],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "take-over", "http", "workers", "watch", "cache-customers", "shadow", "fill-rate", "json"],
   examples: ["eddy run", "eddy run rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy run --embedded .eddy --http off", "eddy run rules/shop --shadow rules/next"],
   load: async () => (await import("./run.js")).runCommand,
+};
+
+const apply: Command = {
+  name: "apply",
+  summary: "bring rules into force on the engines that run, keeping all that they know",
+  arguments: [rulesArgument],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "history", "fill-rate", "cancel", "continue"],
+  examples: ["eddy apply --embedded .eddy", "eddy apply rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy apply --continue", "eddy apply --cancel"],
+  load: async () => (await import("./apply.js")).applyCommand,
 };
 
 const replay: Command = {
@@ -90,6 +99,16 @@ const replay: Command = {
   flags: ["events", "against", "until", "actions", "changes", "members", "traits", "json"],
   examples: ["eddy replay rules/shop --events history.ndjson.gz --actions - --until 2026-06-01", "eddy replay --events - --members members.ndjson < events.ndjson", "eddy replay rules/next --against rules/shop --events history.ndjson.gz"],
   load: async () => (await import("./replay.js")).replayCommand,
+};
+
+const plan: Command = {
+  name: "plan",
+  summary: "what it would do to put these rules in force: what is kept, filled, dropped, and what becomes of runs",
+  arguments: [rulesArgument],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "against", "history", "fill-rate", "finish", "status", "json"],
+  meanings: { against: { placeholder: "OLD", description: "compare with these rules (a folder, a file, or -) instead of those that run; needs no server" } },
+  examples: ["eddy plan rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy plan --embedded .eddy --finish cart_recovery", "eddy plan rules/next --against rules/shop --json", "eddy plan --status"],
+  load: async () => (await import("./plan.js")).planCommand,
 };
 
 const inspect: Command = {
@@ -132,4 +151,22 @@ const recover: Command = {
   load: async () => (await import("./recover.js")).recoverCommand,
 };
 
-export const commands: readonly Command[] = [run, check, fmt, test, replay, send, setup, inspect, explain, recover];
+const erase: Command = {
+  name: "erase",
+  summary: "forget a customer for good, and wait for the receipt",
+  arguments: [{ name: "CUSTOMER", description: "the customer's id", required: false }],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "customers", "stream", "json"],
+  examples: ["eddy erase c0042 --embedded .eddy", "eddy erase c42 --stream --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy erase --customers ids.txt --stream --json"],
+  load: async () => (await import("./erase.js")).eraseCommand,
+};
+
+const exportCustomer: Command = {
+  name: "export",
+  summary: "everything that is known of a customer, as JSON",
+  arguments: [{ name: "CUSTOMER", description: "the customer's id", required: true }],
+  flags: ["rules", "nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "with-events"],
+  examples: ["eddy export c0042 --embedded .eddy", "eddy export c42 --with-events --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 > c42.json"],
+  load: async () => (await import("./export.js")).exportCommand,
+};
+
+export const commands: readonly Command[] = [run, apply, check, fmt, test, replay, send, setup, plan, inspect, explain, recover, erase, exportCustomer];

@@ -11,6 +11,8 @@ export const EXIT = {
   findings: 1,
   /** Wrong usage or configuration, or surroundings that do not play along (no server, no such file). */
   usage: 2,
+  /** `eddy plan`: history does not go back far enough for what is new. */
+  tooShort: 2,
   /** A bug of ours. */
   bug: 70,
   /** Ended by Ctrl-C before the work was done, as shells count it. */
@@ -32,7 +34,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
 const SURROUNDINGS: ReadonlySet<string> = new Set([
   "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreFull", "StoreRefused",
   "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "WorkerFailed", "CannotContinue", "CannotRecover",
-  "InvalidToken", "BundleUnreadable", "ChangeUnreadable", "StateTooNew", "StateCorrupt", "MetaCorrupt",
+  "InvalidToken", "BundleUnreadable", "ChangeUnreadable", "ChangeLost", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
 
 /** The system calls' own errors (no such file, no space, port taken) in a person's words. */

@@ -76,6 +76,9 @@ const bytes = text.transform((value, context) => {
   return z.NEVER;
 });
 
+/** Names with commas between them. */
+const names = text.transform((value): readonly string[] => value.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+
 /** Path or `-`; resolved by config.ts against the folder it belongs to. */
 const path = text;
 
@@ -167,10 +170,19 @@ export const settings = {
   explain: setting(null, "below each failure, what the segments and rules it is about look like at that moment", toggle),
   only: setting("TEXT", "run only tests with this text in their name, in any case", text),
   watch: setting(null, "begin again whenever a rule file changes, until Ctrl-C", toggle),
+  cancel: setting(null, "end the change of rules that is under way, as long as no partition can have taken it", toggle),
+  continue: setting(null, "go on with the change of rules that is under way, whatever rules lie here", toggle),
   "cache-customers": setting("N", "customers kept in memory; the others are read from the store when they are needed (50000)", whole(1000, 100_000_000)),
+  history: setting("FILE", "events of before the stream's oldest one, a CloudEvent a line in order of time: what is new is filled from them first; .gz is gzip", path, { path: true }),
+  finish: setting("RULES", "rules, with commas, of which runs that stand at steps that are gone end under their old steps", names),
+  stop: setting("RULES", "rules, with commas, of which such runs are stopped (what happens unless they are named)", names),
+  status: setting(null, "how far a change of rules that is under way has come", toggle),
   "fill-rate": setting("N", "events a second, at most, that are read to fill what is new from history (20000)", whole(1, 100_000_000)),
   workers: setting("N", "worker threads, each a member of its own that shares the partitions with the others; on servers alone (1)", whole(1, 64)),
   "accept-data-loss": setting(null, "a partition that cannot go on keeps its state and goes on from where the log does", toggle),
+  stream: setting(null, "remove the customer's events from the log too, and what was published about them", toggle),
+  customers: setting("FILE", "ids of customers, one a line; - for standard input", path, { path: true }),
+  "with-events": setting(null, "with the customer's events in the log", toggle),
   rebuild: setting(null, "a partition that cannot go on drops its state and begins anew from the oldest event", toggle),
   "take-over": setting(null, "take the embedded folder over from an engine on another host that is gone", toggle),
   "log-level": setting("LEVEL", `how much is logged: ${LOG_LEVELS.join(", ")}`, oneOf(...LOG_LEVELS)),

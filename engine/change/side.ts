@@ -55,9 +55,11 @@ export function sideOf(compiled: Compiled): Side {
       aggregate.key, { name: spell(program, { k: "aggregate", index, key: null, type: aggregate.type, maybe: aggregate.maybe }), meaning: aggregate.key, aspects: NOTHING },
     ])),
     trait: named(program.traits, ({ value }) => ({ value: of(value) })),
-    segment: named(program.segments, ({ label, enter, leave }) => ({
-      condition: [of(enter.if), enter.forMs, enter.forMonths], until: leave === null ? null : [of(leave.if), leave.forMs, leave.forMonths], label,
-    }), ["label"]),
+    // Meaning what layouts say that they mean: those may be all that is known of the other side.
+    segment: new Map(program.segments.map(({ name, label, enter, leave }, index) => [name, {
+      ...known(name, { condition: [of(enter.if), enter.forMs, enter.forMonths], until: leave === null ? null : [of(leave.if), leave.forMs, leave.forMonths], label }),
+      meaning: meanings.segment(index),
+    }])),
     points: named(program.points, ({ earn, expire }) => ({ earn: earn.map((line) => ({ ...line, where: of(line.where), amount: of(line.amount) })), expire })),
     tier: named(program.tiers, ({ value, levels }) => ({ value: of(value), levels })),
     experiment: named(program.experiments, ({ arms, goal }) => ({
