@@ -3,244 +3,19 @@
  * event; without, what is new begins at the switch. Random programs over random lives, with deaths in mid-pass.
  */
 import { describe, expect, test, vi } from "vitest";
-import { compileProgram } from "../../dsl/compile.js";
-import type { Span } from "../../engine/aggregates/kind.js";
 import { kindOf } from "../../engine/aggregates/kinds.js";
-import { currentProgram } from "../../engine/change/bundle.js";
-import { changeUnderWay, writeChange, type Change } from "../../engine/change/change.js";
-import { markerRecord } from "../../engine/change/marker.js";
-import { compile, type Compiled } from "../../engine/compile/compiled.js";
+import type { Span } from "../../engine/aggregates/kind.js";
+import { writeChange, type Change } from "../../engine/change/change.js";
+import { FILLED_FIELD } from "../../engine/change/filled.js";
 import { newContext, slotOf, type Customer } from "../../engine/customer.js";
-import { startEngine, type EngineOptions, type Ports } from "../../engine/engine.js";
-import { readMeta } from "../../engine/meta.js";
 import { balance } from "../../engine/points.js";
-import { populationField } from "../../engine/population/sums.js";
-import { planLayouts } from "../../engine/recovery.js";
-import { SIZES } from "../../engine/sizes.js";
-import { layoutNumber, readCustomer } from "../../engine/state.js";
-import { engineStats } from "../../engine/stats.js";
-import { eventSubject } from "../../engine/subjects.js";
-import { Died, appendTo, newWorld, opened, quiet, simulatedEnvironment, type Accidents, type World } from "../engine/simulated-ports.js";
+import { newWorld, appendTo, type Accidents, type World } from "../engine/simulated-ports.js";
 import { randomOf } from "../retail/random.js";
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-const START = Date.UTC(2026, 0, 10);
-const PARTITIONS = 2;
-const NEVER: Accidents = () => "none";
+import {
+  CHANGE, DAY, HOUR, PARTITIONS, START, begun, checkAnnouncements, checkFigures, customersOf, eventAt, live, markers, memberships, randomRules, rulesOf, said, shownAll, work, type Rules,
+} from "./changing.js";
 
 vi.setConfig({ testTimeout: 60_000 });
-
-// ---------------------------------------------------------------------------------------------------- programs
-
-const EVENTS = "event bought { total: number  kind: string = \"a\" }\nevent visited { page: string }";
-
-/** Of each list a program has at most one: the same name, and not always the same meaning. Nothing hangs on what rules do. */
-const POOL: readonly (readonly string[])[] = [
-  ["segment buyer when count(bought) >= 2", "segment buyer when count(bought) >= 3", "segment buyer when count(bought) over 6 days >= 1"],
-  ["segment big when sum(bought.total) >= 100 until count(visited) over 3 days >= 2", "segment big when sum(bought.total) >= 60 until count(visited) over 3 days >= 2", "segment big when sum(bought.total) >= 100 until count(called) >= 2"],
-  ["segment lasting when count(bought) over 5 days >= 1 for at least 2 days", "segment lasting when count(bought) over 5 days >= 1 for at least 3 days", "segment lasting when count(visited) over 4 days >= 1 for at least 1 day until count(called) over 2 days >= 1 for at least 6 hours"],
-  ["segment away when no bought for 3 days", "segment away when no visited for 4 days"],
-  ["segment evening when hour(now) >= 18 and any(visited)", "segment evening when hour(now) >= 19 and any(bought)"],
-  ["segment spoken when any(called) over 4 days"],
-  ["segment named when profile.name != \"\"", "segment named when profile.name == \"n1\""],
-  ["segment starred when stars >= 6", "segment starred when stars >= 3 and any(visited)"],
-  ["segment golden when status >= \"gold\"", "segment golden when status < \"gold\""],
-  ["trait kinds = top(bought.kind)\nsegment fan when kinds == \"b\"", "segment fan when distinct(bought.kind) over 10 days >= 2"],
-  ["metric spent = total(sum(bought.total))\nmetric callers = customers(any(called))", "metric callers = customers(any(called))"],
-  ["rule thanks { on enter buyer  wait 2 hours  emit \"thanks\" }", "rule thanks { on enter buyer  wait 3 hours  emit \"thanks\" }", "rule thanks { on enter buyer  wait 2 hours  emit \"again\"  wait 1 day  emit \"more\" }"],
-  ["rule daily { on every day at 09:00  when any(bought)  emit \"daily\" }"],
-  ["rule wait_long { on bought  until any(called)  wait 4 days  emit \"long\" }", "rule wait_long { on bought  until count(visited) >= 3  wait 4 days  emit \"long\" }"],
-];
-const POINTS = "points stars { earn 1 on visited  earn 2 on bought  expire after 8 days }";
-const TIERS = "tier status by sum(bought.total) { bronze at 20  gold at 90 }";
-
-interface Rules {
-  readonly text: string;
-  readonly compiled: Compiled;
-}
-
-const compilations = new Map<string, Compiled>();
-function rulesOf(text: string): Rules {
-  const known = compilations.get(text);
-  if (known !== undefined) return { text, compiled: known };
-  const { program, diagnostics } = compileProgram([{ file: "p.eddy", text }]);
-  if (program === null) throw new Error(`${text}\n${diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n")}`);
-  const compiled = compile(program);
-  compilations.set(text, compiled);
-  return { text, compiled };
-}
-
-function randomRules(random: () => number, like: Rules | null, without = "nothing"): Rules {
-  const before = like?.text.split("\n") ?? [];
-  const chosen = POOL.map((all) => all.filter((text) => !text.includes(without))).filter(({ length }) => length > 0).flatMap((variants): string[] => {
-    const kept = variants.find((variant) => before.includes(variant.split("\n")[0] as string));
-    if (kept !== undefined && random() < 0.6) return [kept];
-    return random() < 0.6 ? [variants[Math.floor(random() * variants.length)] as string] : [];
-  });
-  const has = (word: string): boolean => chosen.some((text) => text.includes(word));
-  const rules = chosen.filter((text) => !text.includes("enter buyer") || has("segment buyer"));
-  return rulesOf([
-    EVENTS, ...(has("called") ? ["event called"] : []), ...(has("profile.") || random() < 0.5 ? ['profile { name: string = "" }'] : []),
-    ...(has("stars") || random() < 0.3 ? [POINTS] : []), ...(has("status") || random() < 0.3 ? [TIERS] : []), ...rules,
-  ].join("\n"));
-}
-
-// ---------------------------------------------------------------------------------------------------- lives
-
-let events = 0;
-function live(world: World, random: () => number, count: number, customers: number): void {
-  for (let i = 0; i < count; i++) {
-    world.now += Math.floor(random() * 10) * HOUR + (random() < 0.1 ? DAY : 0);
-    const customer = `c${Math.floor(random() ** 1.5 * customers)}`;
-    const type = ["bought", "bought", "visited", "visited", "called", "profile_updated", "customer_erased"][Math.floor(random() * (random() < 0.3 ? 7 : 6))] as string;
-    const late = random() < 0.1 ? Math.floor(random() * 5) * DAY : 0;
-    const data = type === "bought" ? { total: Math.floor(random() * 40), kind: random() < 0.5 ? "a" : "b" } : type === "visited" ? { page: "x" } : type === "profile_updated" ? { name: `n${Math.floor(random() * 2)}` } : {};
-    appendTo(world, [{
-      subject: eventSubject(type, customer),
-      body: JSON.stringify({ specversion: "1.0", id: String(++events), source: "test", type, subject: customer, time: new Date(world.now - late).toISOString(), data }),
-    }]);
-  }
-}
-
-const CHANGE: Omit<Change, "program" | "from"> = { id: "change 1", fill: true, phase: "switching", since: 0 };
-
-interface Running {
-  readonly accidents?: Accidents;
-  readonly filled?: World | null;
-  readonly known?: readonly Rules[];
-  readonly endsAt?: EngineOptions["endsAt"];
-  readonly page?: number;
-}
-
-/** Engines follow each other until there is nothing left to do; says how many died. */
-async function work(world: World, rules: Rules, { accidents = NEVER, filled = null, known = [], endsAt, page = 3 }: Running = {}): Promise<number> {
-  for (let deaths = 0; ; deaths++) {
-    const own = opened(world, accidents, () => page);
-    const programs = {
-      compiled: (hash: string) => Promise.resolve(known.find(({ compiled }) => compiled.program.hash === hash)?.compiled ?? null),
-      change: () => changeUnderWay(own.store), current: () => currentProgram(own.store),
-    };
-    const dropFilled = (partition: number): Promise<void> => {
-      const stored = filled?.stores[partition];
-      stored?.states.clear();
-      stored?.fields.clear();
-      return Promise.resolve();
-    };
-    const ports: Ports = { ...own, ...(filled === null ? {} : { filled: opened(filled, NEVER, () => page).store, dropFilled }) };
-    const stats = engineStats();
-    const engine = startEngine(rules.compiled, ports, {
-      cacheCustomers: 1, limits: { maxOutbox: 1000, keepPublished: 1000 }, sizes: { ...SIZES, sweepPage: page, loadAtOnce: 4, commitCustomers: 5, leastCache: 24 },
-      ...(known.length === 0 ? {} : { programs }), ...(endsAt === undefined ? {} : { endsAt }),
-    }, simulatedEnvironment(world), stats);
-    let failure: Error | null = null;
-    engine.ended.catch((error: Error) => { failure = error; });
-    await quiet(world, () => failure !== null, 60);
-    if (failure === null) await engine.stop().catch((error: Error) => { failure = error; });
-    const stopped = [...stats.partitions.values()].find((partition) => partition.stopped !== null);
-    if (stopped !== undefined) throw new Error(stopped.stopped ?? "");
-    if (failure === null) return deaths;
-    if (!((failure as Error) instanceof Died)) throw failure as Error;
-  }
-}
-
-// ---------------------------------------------------------------------------------------------------- what is compared
-
-function customersOf(world: World, { compiled }: Rules): Map<string, Customer> {
-  const found = new Map<string, Customer>();
-  for (const stored of world.stores) {
-    const { translations } = planLayouts(readMeta(Object.fromEntries(stored.fields)), compiled, false);
-    for (const [id, bytes] of stored.states) found.set(id, readCustomer(id, bytes, translations, compiled));
-  }
-  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-const memberships = (world: World): string[] =>
-  world.stores.flatMap(({ members }) => [...members].flatMap(([segment, ids]) => [...ids].map((id) => `${segment} ${id}`))).sort();
-
-/** All that history makes of a customer; not what rules have done for them. */
-function shown(customer: Customer, { compiled: { program, spans } }: Rules, now: number): unknown {
-  const { extras } = customer;
-  const x = { ...newContext(), customer, now, zone: customer.zone, firstSeen: customer.firstSeen };
-  return {
-    firstSeen: customer.firstSeen, profile: customer.profile, segments: customer.segments.map((index) => program.segments[index]?.name),
-    holdings: [...customer.holdings].sort((a, b) => a.index - b.index).map(({ index, since }) => [program.segments[index >> 1]?.name, index & 1, since]),
-    // Values: what has left a window is dropped when it is convenient.
-    aggregates: program.aggregates.map(({ key, fn }, i) => [key, kindOf(fn).value(slotOf(customer, i) ?? kindOf(fn).empty(), spans[i] as Span, x)]),
-    points: program.points.map(({ name, expire }, i) => [name, balance(x, i, expire)]), tiers: extras?.tiers ?? [], watched: extras?.watched ?? [], contributions: extras?.contributions ?? [],
-  };
-}
-
-const shownAll = (world: World, rules: Rules): unknown => [...customersOf(world, rules)].map(([id, customer]) => [id, shown(customer, rules, world.now)]);
-
-interface Said {
-  readonly subject: string;
-  readonly id: string;
-  readonly type: string;
-  readonly time: string;
-  readonly cause: string;
-  readonly backfilled?: boolean;
-  readonly data: { readonly segment?: string };
-  readonly customer: string;
-}
-
-const said = (world: World): Said[] => world.outputs.flat().map(({ subject, body }) => {
-  const { subject: customer, ...rest } = JSON.parse(body) as Said;
-  return { ...rest, subject, customer };
-});
-
-/** What was announced adds up, each thing once, and is what the store's sets say. */
-function checkAnnouncements(world: World): void {
-  const all = said(world);
-  expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
-  const members = new Set<string>();
-  // What waited to be published of somebody who was erased is withdrawn.
-  const erased = new Set(world.records.flatMap(({ subject }) => (subject.startsWith("events.customer_erased.") ? [subject.slice("events.customer_erased.".length)] : [])));
-  for (const { type, data, customer } of all) {
-    if (!type.startsWith("segment.") || erased.has(customer)) continue;
-    const name = `${data.segment ?? ""} ${customer}`;
-    expect(members.has(name), `${type} ${name}`).toBe(type === "segment.left");
-    if (type === "segment.left") members.delete(name);
-    else members.add(name);
-  }
-  expect([...members].sort()).toEqual(memberships(world).filter((one) => !erased.has(one.slice(one.indexOf(" ") + 1))));
-}
-
-/** The store's counts and sums are those of all its customers, and so are its sets. */
-function checkFigures(world: World, rules: Rules): void {
-  const { program } = rules.compiled;
-  const members: string[] = [];
-  world.stores.forEach((stored) => {
-    const meta = readMeta(Object.fromEntries(stored.fields));
-    const { translations } = planLayouts(meta, rules.compiled, false);
-    const sums = program.populations.map(() => 0);
-    const counts = program.rankings.map(() => new Map<number, number>());
-    for (const [id, bytes] of stored.states) {
-      const customer = readCustomer(id, bytes, translations, rules.compiled);
-      for (const segment of customer.segments) members.push(`${program.segments[segment]?.name ?? ""} ${id}`);
-      for (const { index } of customer.extras?.contributions ?? []) (sums[index] as number)++;
-      for (const { index, value } of customer.extras?.readings ?? []) counts[index]?.set(value, (counts[index]?.get(value) ?? 0) + 1);
-      // Nobody waits for an entry that is not there.
-      if (customer.wake !== Infinity) expect(stored.wakes.get(id) ?? Infinity, `wake of ${id}`).toBeLessThanOrEqual(customer.wake);
-      expect(layoutNumber(bytes), `layout of ${id}`).toBe(meta.present);
-    }
-    program.populations.forEach(({ key }, i) => expect(Number((stored.fields.get(populationField(key)) ?? "0").split(" ")[0]), key).toBe(sums[i]));
-    program.rankings.forEach(({ key }, i) => expect(new Map([...(stored.counts.get(key) ?? [])].sort()), key).toEqual(new Map([...(counts[i] as Map<number, number>)].sort())));
-    expect(stored.fields.get("joining")).toBeUndefined();
-  });
-  expect(members.sort()).toEqual(memberships(world));
-}
-
-function begun(from: Rules): World {
-  const world = newWorld(PARTITIONS);
-  world.now = START;
-  world.shared.set("current", from.compiled.program.hash);
-  return world;
-}
-
-const markers = (world: World, change: Change): void => {
-  appendTo(world, Array.from({ length: PARTITIONS }, (_, index) => markerRecord(change, index)));
-};
 
 describe("customers under other rules", () => {
   test("with history are those of an engine that had the rules from the first event", async () => {
@@ -260,7 +35,7 @@ describe("customers under other rules", () => {
       world.shared.set("change", writeChange(change));
       markers(world, change);
       const filled = { ...newWorld(PARTITIONS, world.records), now: world.now };
-      await work(filled, to, { endsAt: { change: change.id, shift: 0 } });
+      await fill(filled, to, change);
       const known = new Set(customersOf(world, from).keys());
       const atSwitch = memberships(filled);
       created += [...customersOf(filled, to).keys()].filter((id) => !known.has(id)).length;
@@ -294,5 +69,192 @@ describe("customers under other rules", () => {
     expect(deaths).toBeGreaterThan(20);
     expect(backfilled).toBeGreaterThan(100);
     expect(created).toBeGreaterThan(0);
+  });
+
+  test("without history what is new begins at the switch, and everybody is looked at then", async () => {
+    let begins = 0;
+    let entered = 0;
+    for (let seed = 1; seed <= 14; seed++) {
+      const random = randomOf(seed * 101);
+      const from = randomRules(random, null, seed % 3 === 0 ? "called" : "nothing");
+      const to = randomRules(random, from);
+      if (from.compiled.program.hash === to.compiled.program.hash) continue;
+      const world = begun(from);
+      live(world, random, 50, 20);
+      await work(world, from);
+      const place = world.records.length;
+      const isBefore = new Set(customersOf(world, from).keys());
+      live(world, random, 20, 22);
+      let left = 4;
+      const accidents: Accidents = (what) => (what !== "commit" || random() > 0.2 || left-- <= 0 ? "none" : random() < 0.5 ? "dies before" : "dies after");
+      try {
+        // A start with other rules: nobody has applied them.
+        await work(world, to, { accidents, page: 1 + Math.floor(random() * 5) });
+        checkAnnouncements(world);
+        checkFigures(world, to);
+        const whole = await alone(world, to, world.records);
+        const later = await alone(world, to, world.records.map((record, i) => (i < place ? { ...record, subject: "events.eddy_tick.0" } : record)));
+        const customers = customersOf(world, to);
+        for (const [id, customer] of customers) {
+          const values = aggregatesOf(customer, to, world.now);
+          for (const [key, { fn, value }] of values) {
+            const isKept = from.compiled.program.aggregates.some((other) => other.key === key);
+            if (fn === "absence") continue; // counts from when the customer was first seen, where nothing ever happened
+            const other = (isKept && isBefore.has(id) ? whole : later).get(id);
+            if (!isKept) begins++;
+            expect(value, `${id}: ${key} ${fn} ${isKept ? "kept" : "new"}`).toEqual(other === undefined ? nothing(to, key, world.now) : aggregatesOf(other, to, world.now).get(key)?.value);
+          }
+          const x = { ...newContext(), customer, now: world.now, zone: customer.zone, firstSeen: customer.firstSeen };
+          to.compiled.segments.forEach(({ name, enter, leave, index }) => {
+            // What time alone has turned since the customer's last wake is not done yet.
+            if (leave !== null || enter.forMs > 0 || customer.wake <= world.now) return;
+            expect(customer.segments.includes(index), `${id} in ${name}`).toBe(enter.holds(x));
+          });
+        }
+        entered += said(world).filter(({ type, backfilled }) => backfilled === true && type === "segment.entered").length;
+      } catch (error) {
+        throw new Error(`seed ${seed}:\n${from.text}\n---\n${to.text}\n${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      }
+    }
+    expect(begins).toBeGreaterThan(20);
+    expect(entered).toBeGreaterThan(20);
+  });
+});
+
+/** The new rules over all that came before the markers. */
+async function fill(world: World, rules: Rules, { id: change }: Change): Promise<void> {
+  await work(world, rules, { endsAt: { change, shift: 0 } });
+  world.shared.set(FILLED_FIELD, change);
+}
+
+/** Customers as an engine has them that saw these records and no others. */
+async function alone(like: World, rules: Rules, records: World["records"]): Promise<Map<string, Customer>> {
+  const world = { ...newWorld(PARTITIONS, records), now: like.now };
+  await work(world, rules);
+  return customersOf(world, rules);
+}
+
+function aggregatesOf(customer: Customer, { compiled: { program, spans } }: Rules, now: number): Map<string, { readonly fn: string; readonly value: unknown }> {
+  const x = { ...newContext(), customer, now, zone: customer.zone, firstSeen: customer.firstSeen };
+  return new Map(program.aggregates.map(({ key, fn }, i) => [key, { fn, value: kindOf(fn).value(slotOf(customer, i) ?? kindOf(fn).empty(), spans[i] as Span, x) }]));
+}
+
+function nothing({ compiled: { program, spans } }: Rules, key: string, now: number): unknown {
+  const i = program.aggregates.findIndex((aggregate) => aggregate.key === key);
+  const { fn } = program.aggregates[i] as (typeof program.aggregates)[number];
+  return kindOf(fn).value(kindOf(fn).empty(), spans[i] as Span, { ...newContext(), now });
+}
+
+// ---------------------------------------------------------------------------------------------------- one by one
+
+const MUCH = `
+event bought { total: number }
+event visited
+segment big "Has spent much" when sum(bought.total) >= 100
+segment gone when count(visited) >= 1
+segment steady when sum(bought.total) >= 100 until sum(bought.total) >= 1000
+rule waits { on bought  wait 3 days  emit "waited" { total: event.total } }
+rule ends { on bought  wait 3 days  emit "never" }
+rule hail { on enter big  emit "hail" }
+`;
+const MORE = `
+event bought { total: number }
+event visited
+segment big "Has spent much" when sum(bought.total) >= 150
+segment buyer when sum(bought.total) > 0
+segment steady when sum(bought.total) >= 500 until sum(bought.total) >= 1000
+segment calm when no visited for 30 days
+rule waits { on bought  wait 3 days  emit "waited" { total: event.total } }
+rule ends { on bought  until sum(bought.total) >= 110  wait 3 days  emit "never" }
+rule hail { on enter big  emit "hail" }
+rule greet { on enter buyer  emit "greet" }
+rule morning { on every day at 09:00  when buyer  emit "morning" }
+rule farewell { on leave big  emit "farewell" }
+`;
+
+/** What was said after an instant, in short. */
+const told = (world: World): string[] => said(world).map(({ subject, type, data, customer, time, backfilled }) =>
+  `${time.slice(5, 16)} ${customer} ${subject.startsWith("segments.") ? `${type.slice("segment.".length)} ${data.segment ?? ""}` : type.slice("emit.".length)}${backfilled === true ? " (back-filled)" : ""}`).sort();
+
+describe("at a start with other rules", () => {
+  test("everybody is where the new rules have them, at once; no rule starts by it, runs go on or are ended by a condition", async () => {
+    const [much, more] = [rulesOf(MUCH), rulesOf(MORE)];
+    const world = begun(much);
+    world.now = START + 8 * HOUR;
+    eventAt(world, "ann", "bought", { total: 120 });
+    eventAt(world, "bob", "bought", { total: 30 });
+    eventAt(world, "cid", "visited");
+    await work(world, much);
+    const before = told(world);
+    expect(before).toEqual([
+      "01-10T08:00 ann entered big", "01-10T08:00 ann entered steady", "01-10T08:00 ann hail", "01-10T08:00 cid entered gone",
+    ]);
+    await work(world, more);
+    expect(told(world).filter((line) => !before.includes(line))).toEqual([
+      "01-10T08:00 ann entered buyer (back-filled)", "01-10T08:00 ann left big (back-filled)", "01-10T08:00 bob entered buyer (back-filled)", "01-10T08:00 cid left gone (back-filled)",
+    ]);
+    // Under other conditions of the same name who is in stays in until the new ones say otherwise.
+    expect(memberships(world)).toEqual(["buyer ann", "buyer bob", "steady ann"]);
+    expect(said(world).find(({ backfilled }) => backfilled === true)?.cause).toBe("rules");
+    expect([...customersOf(world, more)].map(([id, { runs }]) => [id, runs.map(({ rule }) => more.compiled.rules[rule]?.name)])).toEqual([["ann", ["waits"]], ["bob", ["ends", "waits"]], ["cid", []]]);
+    // What time brings about under the new rules comes to those too of whom nothing is heard.
+    world.now += 40 * DAY;
+    eventAt(world, "dan", "visited");
+    eventAt(world, "eve", "visited");
+    await work(world, more);
+    const after = told(world);
+    expect(after).toContain("01-10T09:00 bob morning");
+    expect(after).toContain("01-13T08:00 ann waited");
+    expect(after).toContain("01-13T08:00 bob never");
+    expect(after).not.toContain("01-13T08:00 ann never");
+    // Who has never visited is not known to have been away longer than they have been known.
+    expect(after).toContain("02-09T08:00 ann entered calm");
+    checkAnnouncements(world);
+    checkFigures(world, more);
+  });
+
+  test("rules that differ in what nobody's state hangs on change nothing, and nobody is written again", async () => {
+    const [one, other] = [rulesOf(MUCH), rulesOf(MUCH.replace('emit "hail"', 'emit "cheer"'))];
+    const world = begun(one);
+    eventAt(world, "ann", "bought", { total: 120 });
+    eventAt(world, "bob", "visited");
+    await work(world, one);
+    const states = world.stores.map((stored) => new Map(stored.states));
+    const layouts = world.stores.map(({ fields }) => [...fields.keys()].filter((name) => name.startsWith("layout")).length);
+    world.now += HOUR;
+    eventAt(world, "zed", "visited");
+    await work(world, other);
+    world.stores.forEach((stored, i) => {
+      for (const [id, state] of states[i] ?? []) expect(stored.states.get(id)).toEqual(state);
+      expect([...stored.fields.keys()].filter((name) => name.startsWith("layout")).length).toBeGreaterThanOrEqual(layouts[i] as number);
+    });
+    expect(said(world).filter(({ backfilled }) => backfilled === true)).toEqual([]);
+  });
+});
+
+describe("while customers are joined", () => {
+  test("who is forgotten stays forgotten, though history knows them", async () => {
+    const from = rulesOf("event bought { total: number }\nevent other\nsegment big when sum(bought.total) >= 100");
+    const to = rulesOf("event bought { total: number }\nevent other\nprofile retain 5 days { name: string = \"\" }\nsegment big when sum(bought.total) >= 50\nsegment buyer when any(bought)");
+    const world = begun(from);
+    for (let i = 0; i < 30; i++) eventAt(world, `c${i}`, "bought", { total: 60 });
+    await work(world, from);
+    const change: Change = { ...CHANGE, program: to.compiled.program.hash, from: from.compiled.program.hash };
+    world.shared.set("change", writeChange(change));
+    markers(world, change);
+    const filled = { ...newWorld(PARTITIONS, world.records), now: world.now };
+    await fill(filled, to, change);
+    // All in the queue before the pass has begun: some are erased, the others' time is up while it goes on.
+    for (let i = 0; i < 30; i += 2) eventAt(world, `c${i}`, "customer_erased");
+    world.now += 6 * DAY;
+    for (let i = 0; i < 40; i++) eventAt(world, `d${i % 4}`, "other");
+    let deaths = 20;
+    const random = randomOf(3);
+    const died = await work(world, from, { accidents: (what) => (what === "commit" && random() < 0.3 && deaths-- > 0 ? "dies after" : "none"), filled, known: [from, to], page: 2 });
+    expect(died).toBeGreaterThan(5);
+    expect([...customersOf(world, to).keys()]).toEqual(["d0", "d1", "d2", "d3"]);
+    expect(memberships(world)).toEqual([]);
+    checkAnnouncements(world);
+    checkFigures(world, to);
   });
 });
