@@ -78,8 +78,9 @@ const run: Command = {
   name: "run",
   summary: "run the rules on the stream of events",
   arguments: [rulesArgument],
+  meanings: { watch: { placeholder: null, description: "bring the rules into force anew whenever a rule file changes" } },
   flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "take-over", "http", "workers", "watch", "cache-customers", "shadow", "fill-rate", "json"],
-  examples: ["eddy run", "eddy run rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy run --embedded .eddy --http off", "eddy run rules/shop --shadow rules/next"],
+  examples: ["eddy run", "eddy run rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy run --embedded .eddy --http off", "eddy run rules/shop --shadow rules/next", "eddy run --watch"],
   load: async () => (await import("./run.js")).runCommand,
 };
 
@@ -105,7 +106,7 @@ const plan: Command = {
   name: "plan",
   summary: "what it would do to put these rules in force: what is kept, filled, dropped, and what becomes of runs",
   arguments: [rulesArgument],
-  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "against", "history", "fill-rate", "finish", "status", "json"],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "against", "history", "fill-rate", "finish", "stop", "status", "json"],
   meanings: { against: { placeholder: "OLD", description: "compare with these rules (a folder, a file, or -) instead of those that run; needs no server" } },
   examples: ["eddy plan rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy plan --embedded .eddy --finish cart_recovery", "eddy plan rules/next --against rules/shop --json", "eddy plan --status"],
   load: async () => (await import("./plan.js")).planCommand,

@@ -88,7 +88,8 @@ function row(sign: string, name: string, names: number, text: string, width: num
 const customers = (count: number): string => `${whole(count)} ${count === 1 ? "customer" : "customers"}`;
 
 /** What becomes of the part, in a few words. */
-function became({ kind, fate, was, source, aspects, held }: PlannedPart): string {
+function became({ kind, name, fate, was, source, aspects, held }: PlannedPart): string {
+  if (kind === "rule" && name.includes("@")) return fate === "dropped" ? "all its runs have ended, or are stopped" : "only brings runs under way to their end, under the old steps";
   const differs = aspects.length === 0 ? "" : ` (${aspects.join(", ")})`;
   switch (fate) {
     case "kept": return "kept";

@@ -9,8 +9,10 @@ import { summary } from "../dsl/diagnostics/render.js";
 import { retiredRule } from "../dsl/compile.js";
 import { sourcesOf as filesOf } from "../engine/change/bundle.js";
 import { compare } from "../engine/change/compare.js";
-import { hindrances } from "../engine/change/finishing.js";
+import { newCensus } from "../engine/change/census.js";
+import { hindrances, storedBundles, withFinishing, type LoadBundle } from "../engine/change/finishing.js";
 import { planOf, type Plan } from "../engine/change/plan.js";
+import type { Side } from "../engine/change/side.js";
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { beforeIn, beforeOf, membersIn, metasOf, takeCensus, type Before } from "./before.js";
 import type { CommandCall } from "./commands.js";
@@ -35,9 +37,8 @@ export async function planCommand({ io, configuration }: CommandCall): Promise<E
     say(io, summary(loaded.diagnostics));
     return EXIT.findings;
   }
-  const after = compile(loaded.program);
   const against = configuration.get("against");
-  const [plan, where] = against === undefined ? await planHere(io, configuration, loaded.files, after) : [await planAgainst(io, configuration, against, loaded.files, after), null];
+  const [plan, where] = against === undefined ? await planHere(io, configuration, loaded.files, compile(loaded.program)) : [await planAgainst(io, configuration, against, loaded.files), null];
   if (plan === null) return EXIT.findings;
   if (configuration.get("json") === true) print(io, JSON.stringify(planJson(plan), null, 2));
   else print(io, planText(plan, { columns: columnsOf(io), where }));
@@ -49,36 +50,40 @@ const USUAL_COLUMNS = 100;
 const columnsOf = ({ stdout }: Io): number => ("columns" in stdout && typeof stdout.columns === "number" ? stdout.columns : USUAL_COLUMNS);
 
 /** Null: the old rules make no program. */
-async function planAgainst(io: Io, configuration: Configuration, against: string, files: readonly SourceFile[], after: Compiled): Promise<Plan | null> {
+async function planAgainst(io: Io, configuration: Configuration, against: string, files: readonly SourceFile[]): Promise<Plan | null> {
   if (configuration.get("history") !== undefined) throw new UsageError("--history says what the stream does not have any more, and --against compares without one: leave one of them away");
   const before = beforeOf(await loadRules(against, io));
   if (before === null) {
     say(io, `the rules in ${against} have errors: eddy check ${against} shows them`);
     return null;
   }
+  const after = await afterOf(configuration, before, files, () => false, () => Promise.resolve(null));
   return planOf({
     before: before.side, from: before.hash, after, comparison: compare(before.side, after), census: null, segmentSizes: new Map(), history: null,
-    finish: chosenIn(configuration), hindered: hindering(before, files),
+    finish: chosenIn(configuration, "finish"), hindered: hindering(before, files),
   });
 }
 
-async function planHere(io: Io, configuration: Configuration, files: readonly SourceFile[], after: Compiled): Promise<readonly [Plan, string]> {
+async function planHere(io: Io, configuration: Configuration, files: readonly SourceFile[], compiled: Compiled): Promise<readonly [Plan, string]> {
   const ports = await openPorts(findPlace(configuration, io, "both"), { now: io.now });
   try {
-    return [await planIn(io, configuration, ports, files, after), ports.where];
+    return [await planIn(io, configuration, ports, files, compiled), ports.where];
   } finally {
     await ports.close();
   }
 }
 
-async function planIn(io: Io, configuration: Configuration, { store, log, partitions }: OpenedPorts, files: readonly SourceFile[], after: Compiled): Promise<Plan> {
+async function planIn(io: Io, configuration: Configuration, { store, log, partitions }: OpenedPorts, files: readonly SourceFile[], compiled: Compiled): Promise<Plan> {
   const metas = await metasOf(store, partitions);
   const before = await beforeIn(store, metas);
-  const comparison = compare(before.side, after);
+  const { hash } = compiled.program;
   let counted = 0;
   const progress = showProgress(io, () => `looking through the customers: ${whole(counted)}`);
   try {
-    const census = await takeCensus(store, metas, after, (customers) => { counted = customers; });
+    // Nothing would be done: nobody need be looked at.
+    const census = hash === before.hash ? newCensus() : await takeCensus(store, metas, compiled, (customers) => { counted = customers; });
+    const after = await afterOf(configuration, before, files, (rule) => census.runs.has(rule), storedBundles(store));
+    const comparison = compare(before.side, after);
     const dropped = comparison.parts.flatMap(({ kind, fate, name }) => (kind === "segment" && fate === "dropped" ? [name] : []));
     const file = configuration.get("history");
     const history = before.side === null || !comparison.fill ? null : await historyOf({
@@ -87,14 +92,32 @@ async function planIn(io: Io, configuration: Configuration, { store, log, partit
     });
     return planOf({
       before: before.side, from: before.hash, after, comparison, census, history, segmentSizes: await membersIn(store, partitions, dropped),
-      finish: chosenIn(configuration), hindered: hindering(before, files),
+      finish: chosenIn(configuration, "finish"), hindered: hindering(before, files),
     });
   } finally {
     progress.end();
   }
 }
 
-const chosenIn = (configuration: Configuration): ReadonlySet<string> => new Set(configuration.get("finish") ?? []);
+const chosenIn = (configuration: Configuration, choice: "finish" | "stop"): ReadonlySet<string> => new Set(configuration.get(choice) ?? []);
+
+/** The program that would be in force: with what is finished in it. */
+async function afterOf(configuration: Configuration, { hash, bundle, side }: Before, files: readonly SourceFile[], standsIn: (rule: string) => boolean, load: LoadBundle): Promise<Compiled> {
+  refuseUnknown(chosenIn(configuration, "finish"), side);
+  const { compiled } = await withFinishing({
+    files, before: hash === null || bundle === null ? null : { hash, bundle }, finish: chosenIn(configuration, "finish"), stop: chosenIn(configuration, "stop"), standsIn, load,
+  });
+  if (compiled.program === null) throw new UsageError("the rules and those that are to be finished make no program together: leave --finish away");
+  return compile(compiled.program);
+}
+
+/** Throws UsageError: whoever misspells a rule would lose its runs. */
+export function refuseUnknown(finish: ReadonlySet<string>, side: Side | null): void {
+  for (const name of finish) {
+    if (side === null || side.program === null) throw new UsageError(`--finish ${name}: the rules that are in force are not in the store, so nobody has the old steps of ${name}`);
+    if (!side.program.rules.some((rule) => rule.name === name)) throw new UsageError(`--finish ${name}: there is no rule "${name}" in force`);
+  }
+}
 
 /** Why runs of a rule of before cannot be finished: what its steps miss in the new rules. */
 function hindering({ hash, bundle }: Before, files: readonly SourceFile[]): (rule: string) => readonly string[] {

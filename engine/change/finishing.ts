@@ -3,7 +3,9 @@
  * Such a rule is the text of its day, checked against the declarations of now, so an edit may make it impossible.
  */
 import { compileProgram, retiredRule, type Compiled, type SourceFile } from "../../dsl/compile.js";
+import type { Step } from "../../dsl/program.js";
 import { retiredName, type RetiredRule } from "../../dsl/retired.js";
+import { allSteps } from "../../dsl/walk.js";
 import { BundleUnreadable, bundleOf, sourcesOf, storedBundle, type Bundle, type Finishing } from "./bundle.js";
 import type { StateStore } from "../ports.js";
 
@@ -48,13 +50,15 @@ export interface Finished {
 
 /**
  * The program that the rules of now make together with what is to be finished: what was chosen, and what is being finished and has
- * runs left. What does not fit to the declarations of now is left out, and said.
+ * runs left. What does not fit to the declarations of now is left out, and said; a rule of which every step is still there needs no
+ * finishing.
  */
 export async function withFinishing({ files, before, finish, stop, standsIn, load }: FinishingParts): Promise<Finished> {
   const wanted: { readonly name: string; readonly entry: Finishing }[] = before === null ? [] : [
     ...before.bundle.finishing.map((entry) => ({ name: retiredName(entry), entry })).filter(({ name }) => standsIn(name) && !stop.has(name)),
     ...[...finish].filter((rule) => !stop.has(rule)).map((rule) => ({ name: rule, entry: { rule, from: before.hash } })),
   ];
+  const present = new Map(compileProgram(files).program?.rules.map(({ name, steps }) => [name, new Set(standing(steps))]));
   const hindered = new Map<string, readonly string[]>();
   const finishing: Finishing[] = [];
   const retired: RetiredRule[] = [];
@@ -62,13 +66,18 @@ export async function withFinishing({ files, before, finish, stop, standsIn, loa
     const rule = retiredIn(entry.from === before?.hash ? before.bundle : await load(entry.from), entry.rule, entry.from);
     const why = rule === null ? [`there is no rule "${entry.rule}" in the program ${entry.from}`] : hindrances(files, rule);
     if (why.length > 0) hindered.set(name, why);
-    else if (rule !== null) {
+    else if (rule !== null && !(name === entry.rule && standing(rule.steps).every((key) => present.get(name)?.has(key) === true))) {
       finishing.push(entry);
       retired.push(rule);
     }
   }
   return { bundle: bundleOf(files, finishing), compiled: compileProgram(files, retired), hindered };
 }
+
+/** Keys of the steps at which runs may stand. */
+const standing = (steps: readonly Step[]): string[] => allSteps(steps).flatMap(({ k, key }) => (STANDING.has(k) ? [key] : []));
+
+const STANDING: ReadonlySet<Step["k"]> = new Set(["wait", "waitClock", "waitTime", "waitFor", "send"] as const);
 
 /** What a rule of an older program misses in the declarations of now; nothing where these are wrong themselves. */
 export function hindrances(files: readonly SourceFile[], rule: RetiredRule): readonly string[] {
