@@ -22,7 +22,7 @@ import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
 import { beganField, writeMeta, type Anchor, type Meta } from "./meta.js";
 import { OwnershipLost, StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
-import { MAX_AHEAD_MS, comeTo, nextDue, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
+import { MAX_AHEAD_MS, comeTo, nextDue, renewPending, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
 import { speakLoop, type Speaking } from "./merge/saying.js";
 import { takeUtterances, takeWordFields, type Utterance } from "./merge/words.js";
 import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
@@ -318,6 +318,7 @@ async function batch(s: State): Promise<void> {
   const { parts } = s;
   const { partition, environment, stats } = parts;
   const started = environment.seconds();
+  if (s.works.length === 0) s.works = []; // a young list: see renewPending
   gather(s, started + parts.sizes.batchMs / 1000);
   const decoded = environment.seconds();
   let upTo = partition.clock;
@@ -327,6 +328,7 @@ async function batch(s: State): Promise<void> {
   const loaded = environment.seconds();
   let done = 0;
   s.wants = null;
+  renewPending(partition);
   const until = loaded + parts.sizes.batchMs / 1000;
   while (done < s.works.length) {
     const work = s.works[done] as Work;
@@ -590,6 +592,7 @@ function measure(s: State, said: Said): void {
 function announce(s: State, said: Said, outputs: readonly Output[]): void {
   if (outputs.length === 0) return;
   // The outputs are the messages in their order, without those that had been published before.
+  if (s.outgoing.length === 0) s.outgoing = []; // a young list: see renewPending
   let n = 0;
   for (const { message, stamp, isAction } of said.messages) {
     const output = outputs[n];
