@@ -265,7 +265,7 @@ async function untilFilled(s: State, { index, lifetime: { signal } }: Held, { ch
   if (filled === undefined) throw new CannotContinue(`partition ${index}: the new rules are filled from history, and this engine knows of no place where that is done`);
   const started = environment.seconds();
   for (let hasSaid = false; !signal.aborted && !s.isOver && !stopping.aborted;) {
-    if (await insist(environment, signal, "asking how far history was read", passes, () => isFilled(filled, index, change.id))) return;
+    if (await insist(environment, signal, "asking how far history was read", passes, () => isFilled(filled, change.id))) return;
     if (!hasSaid && environment.seconds() - started >= SAY_WAITING_SECONDS) {
       hasSaid = true;
       environment.log("warn", "a partition waits for the reading of history to come to where it stands: if nobody reads it any more, 'eddy apply' goes on with it", { partition: index, at: marker.sequence });
@@ -284,6 +284,7 @@ function switched(s: State, pauseMs: number): void {
   const program = [...running.values()].find((compiled) => compiled.program.hash === hash)?.program;
   if (hashes.size !== 1 || program === undefined) return;
   forgetDropped(stats, program);
+  stats.rulesTakenAt = environment.now();
   environment.log("info", "the rules have changed", { program: program.hash, partitions: s.switched, longestPauseMs: Math.round(s.longestPauseMs) });
   s.switched = s.longestPauseMs = 0;
 }

@@ -25,7 +25,7 @@ export interface Ports {
   readonly store: StateStore;
   readonly outputs: OutputLog;
   /** Where a program that is filled from history has its state, as far as it has come; absent: nothing is filled here. */
-  readonly filled?: StateStore;
+  readonly filled?: Pick<StateStore, "shared" | "meta" | "load" | "scan">;
   /** Removes all that is there of a partition; may be done again. Absent: somebody else does. */
   readonly dropFilled?: (partition: number) => Promise<void>;
 }

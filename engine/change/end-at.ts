@@ -1,10 +1,11 @@
 /**
- * Where filling a partition from history ends: with the marker of the change that is filled. Nothing behind it is taken in, and the
- * commit that takes it says so.
+ * Where filling a partition from history ends: with the marker of the change that is filled. Nothing behind it is taken in but what
+ * other partitions still have to say of what lies before it; the commit that takes it says so.
  */
 import type { LogRecord, MetaFields } from "../ports.js";
 import { PROGRAM_TYPE } from "../subjects.js";
-import { filledField, readFilled } from "./filled.js";
+import { endedField, readEnded } from "./filled.js";
+import { isSaid } from "./fill-words.js";
 import { readMarker } from "./marker.js";
 
 export interface EndsAt {
@@ -30,16 +31,16 @@ export function endAt(ends: EndsAt | undefined, fields: MetaFields): End {
   if (ends === undefined) return NEVER;
   const { change, shift } = ends;
   /** Infinity: not there yet; null: it is committed. */
-  let end: number | null = readFilled(fields)?.change === change ? null : Infinity;
+  let end: number | null = readEnded(fields)?.change === change ? null : Infinity;
   return {
     isBehind(record) {
-      if (end !== Infinity) return true;
+      if (end !== Infinity) return !isSaid(record.subject);
       if (record.subject.startsWith(MARKERS) && changeOf(record) === change) end = record.sequence;
       return false;
     },
     fields(sequence) {
       if (end === null || sequence < end) return NOTHING;
-      const field = filledField({ change, sequence: end - shift });
+      const field = endedField({ change, sequence: end - shift });
       end = null;
       return field;
     },

@@ -1,9 +1,10 @@
 /**
  * The event log as it is read to fill a change from history: at a bounded rate, and nothing is ever appended. Time comes from
- * the log alone; what the filler's partitions would say to each other stands in it already, said by the live ones.
+ * the log alone; what the filler's partitions say to each other goes past it (fill-words.ts).
  */
 import type { Environment } from "../environment.js";
 import type { EventLog, LogReader, LogRecord } from "../ports.js";
+import { isSaid, type FillWords } from "./fill-words.js";
 import { PROGRAM_TYPE } from "../subjects.js";
 
 export interface FillLog extends EventLog {
@@ -17,6 +18,9 @@ export interface FillLogParts {
   readonly log: EventLog;
   /** Records a second; Infinity: as fast as it goes. */
   readonly rate: () => number;
+  readonly words: FillWords;
+  /** Every partition had come so far, at most, when it was opened: what is said must come behind that. */
+  readonly begun: () => number;
   readonly environment: Pick<Environment, "seconds" | "pause">;
 }
 
@@ -27,27 +31,52 @@ const MOST_SAVED_SECONDS = 0.1;
 
 const MARKERS = `events.${PROGRAM_TYPE}.`;
 
-export function fillLog({ log, rate, environment }: FillLogParts): FillLog {
+export function fillLog({ log, rate, words, begun, environment }: FillLogParts): FillLog {
   const counted = { handedOut: 0, markers: 0 };
+  const own = (records: readonly LogRecord[]): LogRecord[] => {
+    counted.handedOut += records.length;
+    for (const { subject } of records) if (subject.startsWith(MARKERS)) counted.markers++;
+    return records.filter(({ subject }) => !isSaid(subject));
+  };
   return {
     get handedOut() { return counted.handedOut; },
     get markers() { return counted.markers; },
     info: () => log.info(),
     at: (sequence) => log.at(sequence),
     ofCustomer: (token, limit) => log.ofCustomer(token, limit),
-    async read(from) {
-      return bounded(await log.read(from), rate, environment, (records) => {
-        counted.handedOut += records.length;
-        for (const { subject } of records) if (subject.startsWith(MARKERS)) counted.markers++;
-      });
+    read: async (from) => withWords(bounded(await log.read(from), rate, environment), words, begun, own),
+    async append(records) {
+      await words.say(records);
+      return records.map(() => ({ sequence: 0, duplicate: true }));
     },
-    append: (records) => Promise.resolve(records.map(() => ({ sequence: 0, duplicate: true }))),
     watch: (listener) => log.watch(listener),
     close: () => Promise.resolve(),
   };
 }
 
-function bounded(reader: LogReader, rate: () => number, { seconds, pause }: Pick<Environment, "seconds" | "pause">, handed: (records: readonly LogRecord[]) => void): LogReader {
+/** What was said meanwhile comes soon, though the log holds nothing new. */
+const WORD_TIMEOUT_MS = 20;
+
+function withWords(reader: LogReader, words: FillWords, begun: () => number, own: (records: readonly LogRecord[]) => LogRecord[]): LogReader {
+  let last = 0;
+  const mayBeTold = (): boolean => words.isWaiting && last > begun();
+  return {
+    async ready(timeoutMs) {
+      if (!mayBeTold()) await reader.ready(words.isQuiet ? timeoutMs : Math.min(timeoutMs, WORD_TIMEOUT_MS));
+    },
+    take(limit) {
+      if (mayBeTold()) return words.take(limit, last);
+      const records = reader.take(limit);
+      last = records.at(-1)?.sequence ?? last;
+      return own(records);
+    },
+    /** None, as far as partitions ask before they say something: nobody else is to hear it sooner. */
+    lag: 0,
+    close: () => reader.close(),
+  };
+}
+
+function bounded(reader: LogReader, rate: () => number, { seconds, pause }: Pick<Environment, "seconds" | "pause">): LogReader {
   const closing = new AbortController();
   let allowed = 0;
   let since = seconds();
@@ -65,15 +94,10 @@ function bounded(reader: LogReader, rate: () => number, { seconds, pause }: Pick
       await reader.ready(timeoutMs);
     },
     take(limit) {
-      if (rate() === Infinity) {
-        const all = reader.take(limit);
-        handed(all);
-        return all;
-      }
+      if (rate() === Infinity) return reader.take(limit);
       save();
       const records = allowed < 1 ? [] : reader.take(Math.min(limit, Math.floor(allowed)));
       allowed -= records.length;
-      handed(records);
       return records;
     },
     get lag() { return reader.lag; },

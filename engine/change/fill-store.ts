@@ -4,6 +4,7 @@
  */
 import type { Identity } from "../membership.js";
 import type { Member, StateStore } from "../ports.js";
+import type { FillWords } from "./fill-words.js";
 
 /** Another process fills the change already. */
 export class FillBusy extends Error { override readonly name = "FillBusy"; }
@@ -15,12 +16,15 @@ export interface FillStoreParts {
   readonly store: StateStore;
   readonly identity: Identity | undefined;
   readonly isUnderWay: () => Promise<boolean>;
+  readonly words: FillWords;
+  /** A partition was opened that has come so far. */
+  readonly opened: (offset: number) => void;
 }
 
 /** No output is ever committed: what every record causes counts as said. */
 const SAID = { quiet: String(Number.MAX_SAFE_INTEGER) };
 
-export function fillStore({ store, identity, isUnderWay }: FillStoreParts): StateStore {
+export function fillStore({ store, identity, isUnderWay, words, opened }: FillStoreParts): StateStore {
   async function alone(member: string, holds: readonly number[], leaseMs: number): Promise<readonly Member[]> {
     const living = await store.beat(member, holds, leaseMs);
     if (leaseMs === 0) return [];
@@ -45,7 +49,14 @@ export function fillStore({ store, identity, isUnderWay }: FillStoreParts): Stat
     async claim(partition, token) {
       if (!await isUnderWay()) throw new FillOver("the change of rules is not under way any more: it was cancelled, or somebody else has ended it");
       const claim = await store.claim(partition, token);
+      words.claimed(partition, claim.meta);
+      opened(Number(claim.meta["offset"] ?? 0));
       return { ...claim, meta: { ...claim.meta, ...SAID } };
+    },
+    async commit(commit) {
+      const answer = await store.commit(commit);
+      if (answer === "done" || answer === "already") words.committed(commit.partition, commit.meta);
+      return answer;
     },
   };
 }

@@ -20,10 +20,13 @@ import { engineStats, type EngineStats } from "../stats.js";
 import type { Change } from "./change.js";
 import { fillLog } from "./fill-log.js";
 import { busy, fillStore } from "./fill-store.js";
-import { readFilled } from "./filled.js";
+import { fillWords } from "./fill-words.js";
+import { FILLED_FIELD, isFilled, readEnded } from "./filled.js";
 import { nowhere } from "./nowhere.js";
 import { PROGRESS_FIELD, writeProgress, type FillProgress } from "./progress.js";
 
+/** It was ended before it was done: whoever fills next goes on from there. */
+export class FillStopped extends Error { override readonly name = "FillStopped"; }
 /** A partition cannot be filled any further; the message says why and what can be done. */
 export class FillFailed extends Error { override readonly name = "FillFailed"; }
 
@@ -56,7 +59,7 @@ export interface Filler {
   progress(): FillProgress;
   /** All partitions are so close to the end of the log that it is time for the markers. */
   isNear(): boolean;
-  /** Settles when all partitions have come to their marker; rejects with FillFailed, FillBusy, FillOver. */
+  /** Settles when all partitions have come to their marker, and have heard each other; rejects with FillFailed, FillBusy, FillOver, FillStopped. */
   readonly filled: Promise<void>;
   /** Commits what was evaluated, and ends. `filled` settles too. */
   stop(): Promise<void>;
@@ -66,8 +69,8 @@ export interface Filler {
 /** Larger portions than a live engine's: nobody waits for one event. A commit stays small, since live ones queue behind it in the store. */
 export const FILL_SIZES: Sizes = { ...SIZES, batch: 2048, batchBytes: 4 * 1024 * 1024, batchMs: 60, loadAtOnce: 1000, idleAhead: 1000, queue: 16_384 };
 
-/** Nothing waits to be published. */
-const LIMITS = { maxOutbox: 1000, keepPublished: 0 };
+/** Nothing waits to be published; and whoever waited for others to hear what they say could be waited for by them. */
+const LIMITS = { maxOutbox: Infinity, keepPublished: 0 };
 const LOOK_EVERY_MS = 200;
 const TELL_EVERY_SECONDS = 1;
 /** The rate is that of about so long. */
@@ -88,19 +91,20 @@ interface State {
   last: number;
   rate: number;
   isOpen: boolean;
+  isDone: boolean;
 }
 
 export function startFill(parts: FillParts): Filler {
   const stats = engineStats();
   const s: State = {
-    parts, stats, since: parts.environment.now(), filled: new Set(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false,
+    parts, stats, since: parts.environment.now(), filled: new Set(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false,
   };
   const filled = run(s);
   filled.catch(() => undefined); // whoever awaits it sees it
   return {
     stats, filled,
     progress: () => progressOf(s),
-    isNear: () => s.isOpen && partitionsOf(s).every((index) => s.filled.has(index) || s.last - offsetOf(s, index) <= NEAR),
+    isNear: () => s.isDone || s.isOpen && partitionsOf(s).every((index) => s.filled.has(index) || s.last - offsetOf(s, index) <= NEAR),
     async stop() {
       s.ending.abort();
       await filled.catch(() => undefined);
@@ -112,21 +116,36 @@ async function run(s: State): Promise<void> {
   const { change, compiled, scope, environment, isUnderWay, cacheCustomers, identity, sharing, rate } = s.parts;
   const { signal } = s.ending;
   await insist(environment, signal, "preparing to fill from history", passes, () => prepare(s));
-  const log = fillLog({ log: s.parts.log, rate, environment });
-  const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay }), outputs: nowhere(scope) }, {
+  if (await insist(environment, signal, "asking whether all is filled", passes, () => isFilled(scope, change.id))) return allFilled(s);
+  const words = fillWords(s.partitions);
+  let begun = 0;
+  const opened = (offset: number): void => { begun = Math.max(begun, offset); };
+  const log = fillLog({ log: s.parts.log, rate, words, begun: () => begun, environment });
+  const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay, words, opened }), outputs: nowhere(scope) }, {
     cacheCustomers, limits: LIMITS, partitions: s.partitions, sizes: s.parts.sizes ?? FILL_SIZES,
     endsAt: { change: change.id, shift: s.parts.history?.places ?? 0 },
     ...(identity === undefined ? {} : { identity }), ...(sharing === undefined ? {} : { sharing }),
   }, environment, s.stats);
   let failure: Error | null = null;
   void engine.ended.catch((error: Error) => { failure = error; }).finally(() => s.ending.abort());
+  let isDone = false;
   try {
-    await follow(s);
+    isDone = await follow(s, () => words.isQuiet);
   } finally {
     await engine.stop().catch((error: Error) => { failure ??= error; });
   }
+  if (isDone) {
+    await insist(environment, new AbortController().signal, "noting that all is filled", passes, () => scope.share({}, { [FILLED_FIELD]: change.id }));
+    allFilled(s);
+  }
   await tell(s).catch(() => undefined); // for people only
   if (failure !== null) throw failure;
+  if (!isDone) throw new FillStopped("filling from history was ended before it was done; it goes on from there");
+}
+
+function allFilled(s: State): void {
+  for (const index of partitionsOf(s)) s.filled.add(index);
+  s.isDone = true;
 }
 
 /** What the scope holds must be of this very program, log and history. */
@@ -161,7 +180,8 @@ async function needsNobody({ parts: { scope, environment, identity, sharing = SH
 
 // ---------------------------------------------------------------------------------------------------- looking on
 
-async function follow(s: State): Promise<void> {
+/** Whether all is filled; otherwise it was ended. */
+async function follow(s: State, isQuiet: () => boolean): Promise<boolean> {
   const { environment } = s.parts;
   const { signal } = s.ending;
   let toldAt = -Infinity;
@@ -170,7 +190,7 @@ async function follow(s: State): Promise<void> {
     await look(s).catch((error: unknown) => {
       if (!passes(error)) throw error;
     });
-    if (s.isOpen && s.filled.size === s.partitions) return;
+    if (s.isOpen && s.filled.size === s.partitions && isQuiet()) return true;
     const now = environment.seconds();
     if (now - toldAt >= TELL_EVERY_SECONDS) {
       const { done } = progressOf(s);
@@ -187,6 +207,7 @@ async function follow(s: State): Promise<void> {
     }
     await environment.pause(LOOK_EVERY_MS, signal);
   }
+  return false;
 }
 
 async function look(s: State): Promise<void> {
@@ -199,7 +220,7 @@ async function look(s: State): Promise<void> {
     if (stopped !== null) throw new FillFailed(`filling from history cannot go on: ${stopped}`);
     if (s.filled.has(index)) continue;
     const { meta } = await scope.meta(index);
-    if (readFilled(meta)?.change === change.id) s.filled.add(index);
+    if (readEnded(meta)?.change === change.id) s.filled.add(index);
   }
   s.isOpen = s.stats.partitions.size === s.partitions;
 }

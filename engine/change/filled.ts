@@ -1,31 +1,34 @@
 /**
- * Where filling a partition from history has ended: a field of the partition's meta in the scope, set with the commit that takes
- * the marker of the change. Its states are then those of the new program at that place of the log, and nothing behind it is
- * ever taken in.
+ * Where filling a change from history has ended. A field of each partition's meta in the scope says that it has taken the marker of
+ * the change; a field that all partitions of the scope share says that all have, and that nobody has anything to say to another any
+ * more: the states are then those of the new program at that place of the log, and nothing is ever written there again.
  */
 import type { MetaFields, StateStore } from "../ports.js";
 
 /** The scope in which changes of rules are filled. */
 export const FILL_SCOPE = "fill";
 
-export interface FilledTo {
+export interface EndedAt {
   /** Id of the change. */
   readonly change: string;
   /** The marker, as the log of the stream counts. */
   readonly sequence: number;
 }
 
-const FIELD = "filled";
+const FIELD = "ended";
 
-export const filledField = ({ change, sequence }: FilledTo): MetaFields => ({ [FIELD]: `${change}:${sequence}` });
+export const endedField = ({ change, sequence }: EndedAt): MetaFields => ({ [FIELD]: `${change}:${sequence}` });
 
 /** Null: it has not come to any marker yet. */
-export function readFilled(fields: MetaFields): FilledTo | null {
+export function readEnded(fields: MetaFields): EndedAt | null {
   const parts = /^(.+):(\d+)$/.exec(fields[FIELD] ?? "");
   return parts === null ? null : { change: parts[1] as string, sequence: Number(parts[2]) };
 }
 
-/** Whether a partition of the scope is filled up to the marker of that change. */
-export async function isFilled(scope: Pick<StateStore, "meta">, partition: number, change: string): Promise<boolean> {
-  return readFilled((await scope.meta(partition)).meta)?.change === change;
+/** Shared by the partitions of the scope: id of the change that is filled. */
+export const FILLED_FIELD = "filled";
+
+/** Whether a change is filled: a partition may go over to it as soon as it comes to its marker. */
+export async function isFilled(scope: Pick<StateStore, "shared">, change: string): Promise<boolean> {
+  return (await scope.shared([FILLED_FIELD]))[0] === change;
 }

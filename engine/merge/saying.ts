@@ -19,7 +19,7 @@ export interface Speaking {
 
 /** At the end what is left is said as long as the log takes it; the rest, whoever has the partition next will say. */
 export async function speakLoop(s: Speaking, evaluating: () => boolean): Promise<void> {
-  const { signal, environment, log, partition } = s.parts;
+  const { signal, environment, log, partition, endsAt } = s.parts;
   // A full log may have room again, a broker be told to take larger records; everything else goes on until then.
   const refuses = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull || error instanceof RecordTooLarge;
   while (!signal.aborted) {
@@ -29,14 +29,16 @@ export async function speakLoop(s: Speaking, evaluating: () => boolean): Promise
       await s.speaking.wait();
       continue;
     }
+    // Where a change is filled from history nothing goes through the log, and nothing can overtake.
+    const some = endsAt === undefined ? [first] : [...s.utterances];
     try {
-      await insist(environment, signal, "telling other partitions", (error) => refuses(error) && evaluating(), () => log.append([first.record]));
+      await insist(environment, signal, "telling other partitions", (error) => refuses(error) && evaluating(), () => log.append(some.map(({ record }) => record)));
     } catch (error) {
       if (refuses(error) && !evaluating()) return;
       throw error;
     }
-    s.utterances.shift();
-    wasSaid(partition.words, first);
+    s.utterances.splice(0, some.length);
+    for (const one of some) wasSaid(partition.words, one);
     s.published.ring();
   }
 }

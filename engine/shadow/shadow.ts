@@ -8,6 +8,7 @@
  */
 import { fillLog } from "../change/fill-log.js";
 import { fillStore } from "../change/fill-store.js";
+import { fillWords } from "../change/fill-words.js";
 import { nowhere } from "../change/nowhere.js";
 import type { Compiled } from "../compile/compiled.js";
 import { startEngine } from "../engine.js";
@@ -69,7 +70,7 @@ const LOOK_EVERY_MS = 500;
 const NEAR = 2000;
 const SOURCE_FIELD = "source";
 /** Nothing waits to be published. */
-const LIMITS = { maxOutbox: 1000, keepPublished: 0 };
+const LIMITS = { maxOutbox: Infinity, keepPublished: 0 };
 
 export function startShadow(parts: ShadowParts): Shadow {
   const { compiled, live, environment, stats: liveStats, scope, store } = parts;
@@ -87,9 +88,12 @@ export function startShadow(parts: ShadowParts): Shadow {
 
   async function run(): Promise<void> {
     await insist(environment, ending.signal, "preparing the shadow", passes, prepare);
-    const log = fillLog({ log: parts.log, rate: () => (hasCaughtUp ? Infinity : parts.rate), environment });
+    const words = fillWords(partitions);
+    let begun = 0;
+    const opened = (offset: number): void => { begun = Math.max(begun, offset); };
+    const log = fillLog({ log: parts.log, rate: () => (hasCaughtUp ? Infinity : parts.rate), words, begun: () => begun, environment });
     const engine = startEngine(compiled, {
-      log, outputs: nowhere(scope), store: comparison.hear("new", fillStore({ store: scope, identity: parts.identity, isUnderWay: () => Promise.resolve(true) })),
+      log, outputs: nowhere(scope), store: comparison.hear("new", fillStore({ store: scope, identity: parts.identity, isUnderWay: () => Promise.resolve(true), words, opened })),
     }, {
       cacheCustomers: parts.cacheCustomers, limits: LIMITS, partitions, sizes: { ...SIZES, idleAhead: 0 }, watch: comparison.watch("new"),
       ...(parts.identity === undefined ? {} : { identity: parts.identity }),

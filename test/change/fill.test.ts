@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { compileProgram } from "../../dsl/compile.js";
 import { FILL_SIZES, startFill, type Filler, type FillParts } from "../../engine/change/fill.js";
 import { fillLog } from "../../engine/change/fill-log.js";
-import { readFilled } from "../../engine/change/filled.js";
+import { fillWords } from "../../engine/change/fill-words.js";
+import { readEnded } from "../../engine/change/filled.js";
 import type { Change } from "../../engine/change/change.js";
 import { markerRecord } from "../../engine/change/marker.js";
 import { fillProgress } from "../../engine/change/progress.js";
@@ -123,7 +124,7 @@ describe.each(["broker", "event"] as const)("on the %s's clock", (clock) => {
     for (const [partition, sequence] of markers.entries()) {
       const straight = await fromTheFirst(main, sequence);
       expect(stateOf(scope, partition)).toEqual(stateOf(straight, partition));
-      expect(readFilled(Object.fromEntries(scope.stores[partition]?.fields ?? []))).toEqual({ change: CHANGE.id, sequence });
+      expect(readEnded(Object.fromEntries(scope.stores[partition]?.fields ?? []))).toEqual({ change: CHANGE.id, sequence });
       expect(scope.stores[partition]?.outbox.size).toBe(0);
       expect(straight.stores[partition]?.members.get("buyer")?.size).toBeGreaterThan(0);
     }
@@ -254,7 +255,7 @@ test("records come at the rate, evenly, and what was not taken is not made up fo
   };
   const inner = opened(newWorld(1), () => "none", () => 10).log;
   const pause = async (ms: number): Promise<void> => { at += ms / 1000; };
-  const log = fillLog({ log: { ...inner, read: () => Promise.resolve(reader) }, rate: () => 1000, environment: { seconds: () => at, pause } });
+  const log = fillLog({ log: { ...inner, read: () => Promise.resolve(reader) }, rate: () => 1000, words: fillWords(1), begun: () => 0, environment: { seconds: () => at, pause } });
   const bounded = await log.read(1);
   let most = 0;
   while (at < 5) {

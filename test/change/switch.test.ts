@@ -4,6 +4,7 @@ import { compileProgram } from "../../dsl/compile.js";
 import { carryThrough, type ApplyEnd, type ApplyParts } from "../../engine/change/apply.js";
 import { bundleOf, currentProgram, writeBundle } from "../../engine/change/bundle.js";
 import { beginChange, changeUnderWay, type Change } from "../../engine/change/change.js";
+import { FILLED_FIELD } from "../../engine/change/filled.js";
 import { markerRecord } from "../../engine/change/marker.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { startEngine, type Engine, type Ports } from "../../engine/engine.js";
@@ -188,7 +189,6 @@ describe("a partition", () => {
     underWay(world, { ...CHANGE, fill: true });
     purchases(world, 10);
     appendTo(world, [markerRecord(CHANGE, 1)]);
-    const marker = world.records.length;
     purchases(world, 40);
     const before = world.stores.map(({ fields }) => fields.get("offset"));
     await quiet(world, isOver);
@@ -196,7 +196,7 @@ describe("a partition", () => {
     expect(saidOf(world, "new")).toBe(0);
     expect(world.stores.map(({ fields }) => fields.get("offset"))).not.toEqual(before);
     expect(engine.notReady()).not.toEqual([]);
-    filled.stores[1]?.fields.set("filled", `${CHANGE.id}:${marker}`);
+    filled.shared.set(FILLED_FIELD, CHANGE.id);
     await quiet(world, isOver);
     expect(runs(world)).toEqual(["old", "new", "old"]);
     expect(world.outputs[1]?.filter(({ subject }) => subject.endsWith(".emit.new"))).not.toHaveLength(0);
@@ -214,7 +214,7 @@ describe("a partition", () => {
     await quiet(world, first.isOver);
     await first.engine.stop();
     expect(runs(world)).toEqual(["old", "old", "old"]);
-    for (const [index, { fields }] of filled.stores.entries()) fields.set("filled", `${CHANGE.id}:${11 + index}`);
+    filled.shared.set(FILLED_FIELD, CHANGE.id);
     const second = start(world, { ...open(world), filled: open(filled).store }, NEW);
     await quiet(world, second.isOver);
     expect(runs(world)).toEqual(["new", "new", "new"]);
@@ -258,7 +258,7 @@ describe("two members", () => {
     const second = start(world, ports[1] as Ports);
     await quiet(world, second.isOver);
     expect([first.stats.partitions.size, second.stats.partitions.size].sort()).toEqual([1, 2]);
-    for (const [index, { fields }] of filled.stores.entries()) fields.set("filled", `${CHANGE.id}:${11 + index}`);
+    filled.shared.set(FILLED_FIELD, CHANGE.id);
     await quiet(world, second.isOver);
     expect(runs(world)).toEqual(["new", "new", "new"]);
     expect([saidOf(world, "old"), saidOf(world, "new")]).toEqual([10, 10]);
