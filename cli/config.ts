@@ -20,7 +20,7 @@ import { flagOf, parseSetting, settingNames, settings, variableOf, type SettingN
 export const CONFIGURATION_FILE = "eddy.yaml";
 
 /** Variables of Eddy's that are no settings. */
-const OTHER_VARIABLES = ["EDDY_CONFIG", "EDDY_DEBUG"];
+const OTHER_VARIABLES = ["EDDY_CONFIG", "EDDY_DEBUG", "EDDY_APPLIED_BY"];
 
 /** Where a value was found. `words` reads on from "the value": `from EDDY_HTTP`. */
 export interface Origin {
@@ -32,6 +32,8 @@ export interface Configuration {
   /** The checked value, or undefined where none was given. */
   get<Name extends SettingName>(name: Name): SettingValue<Name> | undefined;
   origin(name: SettingName): Origin | null;
+  /** What was written, its relative paths from the root; for handing it on to another process. */
+  raw(name: SettingName): string | undefined;
   /** Like `get` for a value that this command reads more closely; one that belongs to another command is passed over. */
   narrow<Value>(name: SettingName, schema: z.ZodType<Value>, others?: z.ZodType): Value | undefined;
   /** The file that was read, or null. */
@@ -75,6 +77,12 @@ export function readConfiguration(io: Pick<Io, "environment" | "folder">, flags:
     // The table ties the value's type to its name; a Map cannot.
     get: <Name extends SettingName>(name: Name) => values.get(name) as SettingValue<Name> | undefined,
     origin: (name) => found.get(name)?.origin ?? null,
+    raw(name) {
+      const place = found.get(name);
+      if (place === undefined || typeof place.raw === "object") return undefined;
+      const { path = false } = settings[name] as { readonly path?: boolean };
+      return path && place.raw !== "-" ? resolve(place.folder, String(place.raw)) : String(place.raw);
+    },
     narrow: (name, schema, others) => narrow(values.get(name), name, found.get(name), schema, others),
     file: file.path,
     warnings: strangeVariables(io.environment),

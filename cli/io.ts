@@ -22,10 +22,20 @@ export interface Io {
    * in an orderly way; a second signal ends the program at once, and so does the first where nobody asked.
    */
   interrupted(): Promise<NodeJS.Signals>;
+  /** Starts this program once more beside this process, with these arguments and this environment. Absent where that cannot be. */
+  again?(arguments_: readonly string[], environment: Readonly<Record<string, string>>, told: (line: string) => void): Beside;
   /** Calls the listener at each SIGHUP, which from then on ends nothing. */
   onHangUp?(listener: () => void): void;
   /** Calls the listener at each SIGUSR2, which from then on ends nothing. */
   onReport?(listener: () => void): void;
+}
+
+/** A process of this program beside this one; it hears when this one ends. */
+export interface Beside {
+  /** The exit code; null after a signal. */
+  readonly ended: Promise<number | null>;
+  /** Asks it to end. */
+  stop(): void;
 }
 
 /** Writes a line of data. No text from outside in it steers a terminal. */

@@ -25,6 +25,8 @@ interface Watchable {
 interface Started {
   notReady(): readonly string[];
   figures(): Report;
+  /** What it runs. */
+  program(): Program;
   /** Brings the counts up to date, where they are kept elsewhere. */
   count?(): Promise<void>;
 }
@@ -36,8 +38,8 @@ export interface Monitor {
   opened(ports: Watched): void;
   /** The engine runs; it says itself what is missing. */
   started(engine: Started): void;
-  /** Other rules were taken over, or refused. */
-  reloaded(program: Program | null): void;
+  /** Whether other rules could be taken over. */
+  reloaded(isSuccess: boolean): void;
   /** Not ready any more, since the engine is about to end; metrics and health still answer. */
   ending(): void;
   close(): Promise<void>;
@@ -60,7 +62,6 @@ type Part = keyof typeof PARTS;
 export async function startMonitor({ listen, stats, program, log, shadow }: MonitorOptions): Promise<Monitor> {
   const connections = new Map<Part, boolean>([["log", false], ["store", false]]);
   const stops: (() => void)[] = [];
-  let current = program;
   let lastReloadSuccessful = true;
   let ports: Watched | null = null;
   let engine: Started | null = null;
@@ -82,7 +83,7 @@ export async function startMonitor({ listen, stats, program, log, shadow }: Moni
     }));
   };
 
-  const metrics = createMetrics({ stats, program: () => current, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections, ...(shadow === undefined ? {} : { shadow }) });
+  const metrics = createMetrics({ stats, program: () => engine?.program() ?? program, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections, ...(shadow === undefined ? {} : { shadow }) });
   const http: HttpPort | null = listen === null ? null : await startHttp({
     ...listen,
     metrics: async () => {
@@ -103,10 +104,7 @@ export async function startMonitor({ listen, stats, program, log, shadow }: Moni
       follow("store", opened.store);
     },
     started: (started) => void (engine = started),
-    reloaded(program) {
-      lastReloadSuccessful = program !== null;
-      current = program ?? current;
-    },
+    reloaded: (isSuccess) => void (lastReloadSuccessful = isSuccess),
     ending: () => void (ending = true),
     async close() {
       for (const stop of stops.splice(0)) stop();

@@ -2,11 +2,13 @@
  * Opens the ports that a command works with, on servers or embedded. The only place that knows which adapters there are;
  * their code is loaded when it is needed.
  */
+import type { Purge } from "../connectors/purge.js";
 import { nowhere } from "../engine/change/nowhere.js";
 import type { EventLog, LogInfo, OutputLog, StateStore, Writer } from "../engine/ports.js";
 import { LogUnavailable, StoreUnavailable } from "../engine/ports.js";
 import { aborted, pause } from "./environment.js";
 import { ConfigurationError } from "./exit.js";
+import { processIdentity } from "./identity.js";
 import type { Log } from "./logging.js";
 import type { Place } from "./place.js";
 
@@ -22,10 +24,14 @@ export interface OpenedPorts extends OpenedLog {
   readonly outputs: OutputLog;
   /** The same in log and store. */
   readonly partitions: number;
+  /** Whether another process is there that runs rules on it. */
+  isEngineAtWork(): Promise<boolean>;
   /** As engine/recover.ts asks for it. */
   clear(partition: number, writer: Writer): Promise<boolean>;
   /** Sentences about settings of the servers that are unwise. */
   readonly warnings: readonly string[];
+  /** Removes what log and streams hold of one customer; `unhurried` is called between its pieces. */
+  purge(unhurried: () => Promise<void>): Purge;
 }
 
 /** A store beside the main one. */
@@ -57,8 +63,8 @@ export async function openPorts(place: Place, options: OpenOptions & { readonly 
 export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedPorts>;
 export async function openPorts(place: Place, options: OpenOptions): Promise<OpenedScope> {
   if (place.k === "embedded") return openFolder(place.folder, options);
-  const [{ natsOutputLog }, { brokerWeaknesses }, { openRedisStore }] = await Promise.all([
-    import("../connectors/nats/output-log.js"), import("../connectors/nats/weaknesses.js"), import("../connectors/redis/store.js"),
+  const [{ natsOutputLog }, { natsPurge }, { brokerWeaknesses }, { openRedisStore }] = await Promise.all([
+    import("../connectors/nats/output-log.js"), import("../connectors/nats/purge.js"), import("../connectors/nats/weaknesses.js"), import("../connectors/redis/store.js"),
   ]);
   const opened = await openNats(place, "reads");
   try {
@@ -73,7 +79,8 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
       const info = await opened.log.info();
       if (partitions !== info.partitions) throw apart(opened.where, info, partitions);
       const weak = options.engine === true ? await brokerWeaknesses(opened.link, options.now) : [];
-      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], clear, drop, close };
+      const purge = (unhurried: () => Promise<void>): Purge => natsPurge(opened.link, unhurried);
+      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], isEngineAtWork: () => othersAtWork(store), clear, drop, purge, close };
     } catch (error) {
       await outputs.close();
       await store.close();
@@ -96,9 +103,15 @@ function apart(where: string, { partitions, last }: LogInfo, found: number | nul
 
 async function openFolder(folder: string, { now, create = false, engine = false, takeOver = false, scope }: OpenOptions): Promise<OpenedScope> {
   const { openEmbedded } = await import("../connectors/embedded/open.js");
-  const { log, store, outputs, clear, drop, close } = await openEmbedded(folder, { create, now, engine, takeOver, ...(scope === undefined ? {} : { scope }) });
+  const { log, store, outputs, isEngineAtWork, clear, drop, purge, close } = await openEmbedded(folder, { create, now, engine, takeOver, ...(scope === undefined ? {} : { scope }) });
   const { partitions } = await log.info();
-  return { log, store, outputs: scope === undefined ? outputs : nowhere(store), partitions, warnings: [], clear, drop, where: folder, close };
+  return { log, store, outputs: scope === undefined ? outputs : nowhere(store), partitions, warnings: [], isEngineAtWork: async () => isEngineAtWork(), clear, drop, purge: () => purge, where: folder, close };
+}
+
+/** A beat that ends at once is nobody's, and is answered like any other. */
+async function othersAtWork(store: StateStore): Promise<boolean> {
+  const { isGone } = processIdentity();
+  return (await store.beat("- asks", [], 0)).some(({ id }) => !isGone(id));
 }
 
 async function openNats(place: Extract<Place, { k: "servers" }>, purpose: "reads" | "appends"): Promise<OpenedLog & { readonly link: NatsLink }> {

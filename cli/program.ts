@@ -23,10 +23,16 @@ export async function compileRules(configuration: Configuration, io: Pick<Io, "f
  * alone then.
  */
 export async function needProgram(configuration: Configuration, io: Io, quietly = false, place?: string): Promise<Program | null> {
+  return (await needRules(configuration, io, quietly, place))?.program ?? null;
+}
+
+/** The same, with the files that make it. */
+export async function needRules(configuration: Configuration, io: Io, quietly = false, place?: string): Promise<{ readonly files: readonly SourceFile[]; readonly program: Program } | null> {
   const { program, diagnostics, files } = await compileRules(configuration, io, place);
   if (program === null || !quietly) showFindings(io, diagnostics, files);
-  if (program === null) io.stderr.write(`${summary(diagnostics)}\n`);
-  return program;
+  if (program !== null) return { files, program };
+  io.stderr.write(`${summary(diagnostics)}\n`);
+  return null;
 }
 
 /** The findings on stderr, with the lines they are about. */

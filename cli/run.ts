@@ -1,8 +1,10 @@
 /**
  * `eddy run`: the engine. Rules with errors start nothing; servers that are not there are waited for; a signal to end
  * lets what was read be committed and published. With `--shadow`
- * other rules run beside it, for comparison (shadow.ts). SIGHUP, which elsewhere means "read your settings again", changes nothing.
+ * other rules run beside it, for comparison (shadow.ts). It runs the rules that are in force (in-force.ts), and takes others while it runs: at
+ * SIGHUP, and with `--watch` whenever a rule file changes (reload.ts).
  */
+import { changeUnderWay } from "../engine/change/change.js";
 import { compile } from "../engine/compile/compiled.js";
 import { startEngine } from "../engine/engine.js";
 import { engineStats } from "../engine/stats.js";
@@ -11,13 +13,16 @@ import type { Configuration } from "./config.js";
 import { aborted, engineEnvironment } from "./environment.js";
 import { ConfigurationError, EXIT, explain, type ExitCode } from "./exit.js";
 import { processIdentity } from "./identity.js";
+import { inForce } from "./in-force.js";
 import type { Io } from "./io.js";
 import { createLog, type Log } from "./logging.js";
 import { startMonitor } from "./monitor.js";
 import { openPatiently, openPorts } from "./open.js";
 import { findPlace } from "./place.js";
-import { needProgram } from "./program.js";
+import { needProgram, needRules } from "./program.js";
+import { startReloading, type Reloading } from "./reload.js";
 import { startShadowBeside, type ShadowBeside } from "./shadow.js";
+import { takingChanges } from "./taking-changes.js";
 import { startWorkers } from "./workers.js";
 
 const DEFAULT_HTTP = { host: "127.0.0.1", port: 9464 };
@@ -26,8 +31,8 @@ export const DEFAULT_CACHE_CUSTOMERS = 50_000;
 export const WORKER_LIMITS = { maxOutbox: 50_000, keepPublished: 10_000 };
 
 export async function runCommand({ io, configuration }: CommandCall): Promise<ExitCode> {
-  const program = await needProgram(configuration, io);
-  if (program === null) return EXIT.findings;
+  const rules = await needRules(configuration, io);
+  if (rules === null) return EXIT.findings;
   const place = findPlace(configuration, io, "both");
   const workers = configuration.get("workers") ?? 1;
   if (workers > 1 && place.k === "embedded") throw new ConfigurationError(`--workers ${workers} needs NATS and Redis: an embedded folder (${place.folder}) has one engine`);
@@ -41,12 +46,11 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     log.info("ending: what was read is committed and published first", { signal });
     ending.abort();
   });
-  io.onHangUp?.(() => log.warn("rules are read at the start alone: to take new ones, end this process with SIGTERM and start it again; going on with the present ones", { signal: "SIGHUP", program: program.hash }));
   const stats = engineStats();
   const configured = configuration.get("http");
   const listen = configured === undefined ? DEFAULT_HTTP : configured;
   let shadow: ShadowBeside | null = null;
-  const monitor = await startMonitor({ listen, stats, program, log, ...(shadowProgram === undefined ? {} : { shadow: () => shadow?.report() ?? null }) });
+  const monitor = await startMonitor({ listen, stats, program: rules.program, log, ...(shadowProgram === undefined ? {} : { shadow: () => shadow?.report() ?? null }) });
   try {
     const options = { now: io.now, create: true, engine: true, takeOver: configuration.get("take-over") ?? false };
     const ports = await openPatiently(() => openPorts(place, options), log, ending.signal);
@@ -56,26 +60,43 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
     }
     for (const warning of ports.warnings) log.warn(warning);
     monitor.opened(ports);
+    let reloading: Reloading | null = null;
     try {
+      const begin = await openPatiently(() => inForce(ports.store, rules, async () => place.k === "embedded" || !await ports.isEngineAtWork(), log), log, ending.signal);
+      if (begin === null) {
+        await ports.close();
+        return EXIT.ok;
+      }
+      const { program, then } = begin;
       const cacheCustomers = configuration.get("cache-customers") ?? DEFAULT_CACHE_CUSTOMERS;
       const compiled = compile(program);
       if (shadowProgram !== undefined) {
         const takeOver = configuration.get("take-over") ?? false;
         shadow = await startShadowBeside({ place, program: shadowProgram, live: program, ports, stats, rate: configuration.get("fill-rate"), cacheCustomers, takeOver, json: configuration.get("json") ?? false, io, log });
       }
+      const taking = takingChanges({ place, store: ports.store, compiled, now: io.now, log, signal: ending.signal });
       const shadowed = shadow === null ? { ports, options: {} } : { ports: { ...ports, store: shadow.store }, options: { watch: shadow.watch } };
       const engine = workers > 1 && place.k === "servers"
-        ? startWorkers(workers, compiled, { program, place, cacheCustomers: Math.ceil(cacheCustomers / workers) }, stats, log)
-        : startEngine(compiled, shadowed.ports, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions, identity: processIdentity(), ...shadowed.options }, engineEnvironment(io, log), stats);
+        ? startWorkers(workers, compiled, { program, place, cacheCustomers: Math.ceil(cacheCustomers / workers) }, stats, log, taking.programs)
+        : startEngine(compiled, { ...shadowed.ports, ...taking.ports }, { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions, identity: processIdentity(), programs: taking.programs, ...shadowed.options }, engineEnvironment(io, log), stats);
       monitor.started(engine);
+      reloading = startReloading({
+        configuration, place, io, log, watch: configuration.get("watch") ?? false, ended: monitor.reloaded, isChangeUnderWay: async () => await changeUnderWay(ports.store) !== null,
+      });
+      if (then !== null) reloading.wish(then, then === "apply" ? "the rules in the folder are not the ones in force" : "a change of rules is under way");
       log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash, ...(workers > 1 ? { workers } : {}) });
       await Promise.race([engine.ended, aborted(ending.signal)]);
       monitor.ending();
+      ending.abort();
+      await reloading.close();
       await engine.stop();
+      await taking.close();
       await shadow?.close();
       log.info("ended");
     } catch (error) {
       monitor.ending();
+      ending.abort();
+      await reloading?.close();
       await shadow?.close().catch(() => undefined);
       // That closing goes wrong too, on a full disk, comes of the same; the reason to tell is the first.
       await ports.close().catch(() => undefined);

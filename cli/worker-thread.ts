@@ -13,6 +13,7 @@ import { processIdentity } from "./identity.js";
 import type { Fields, Log } from "./logging.js";
 import { openPatiently, openPorts } from "./open.js";
 import { WORKER_LIMITS } from "./run.js";
+import { takingChanges } from "./taking-changes.js";
 import type { Assignment, Order, Report } from "./worker-messages.js";
 
 const LOOK_EVERY_MS = 200;
@@ -31,7 +32,9 @@ async function work(port: MessagePort, { program, place, cacheCustomers }: Assig
   if (ports === null) return;
   try {
     const options = { cacheCustomers, limits: WORKER_LIMITS, partitions: ports.partitions, identity: processIdentity() };
-    const engine = startEngine(compile(program), ports, options, engineEnvironment({ now }, log), stats);
+    const compiled = compile(program);
+    const taking = takingChanges({ place, store: ports.store, compiled, now, log, signal: ending.signal });
+    const engine = startEngine(compiled, { ...ports, ...taking.ports }, { ...options, programs: taking.programs }, engineEnvironment({ now }, log), stats);
     // Settles with the engine, whichever way: what it says of that is awaited below.
     void engine.ended.catch(() => undefined).finally(() => ending.abort());
     for (let told = ""; !ending.signal.aborted; await pause(LOOK_EVERY_MS, ending.signal)) {
@@ -40,6 +43,7 @@ async function work(port: MessagePort, { program, place, cacheCustomers }: Assig
       told = missing.join("\n");
     }
     await engine.stop();
+    await taking.close();
   } finally {
     await ports.close();
   }

@@ -7,12 +7,15 @@
  */
 import { Worker } from "node:worker_threads";
 
+import type { Program } from "../dsl/program.js";
+import { hashNow, sumsUnder } from "../engine/change/running.js";
 import type { Compiled } from "../engine/compile/compiled.js";
 import { mergeStats } from "../engine/merged-stats.js";
 import { report, type Report as Figures } from "../engine/population/report.js";
 import type { EngineStats } from "../engine/stats.js";
 import { pause } from "./environment.js";
 import type { Log } from "./logging.js";
+import type { StoredPrograms } from "./programs.js";
 import type { Assignment, Order, Report } from "./worker-messages.js";
 
 /** A worker thread could not go on, for a reason that a person can mend; the message says it. A bug is another error. */
@@ -21,6 +24,7 @@ export class WorkerFailed extends Error { override readonly name = "WorkerFailed
 export interface Workers {
   notReady(): readonly string[];
   figures(): Figures;
+  program(): Program;
   /** Brings the counts up to date, as far as the threads answer in time. */
   count(): Promise<void>;
   stop(): Promise<void>;
@@ -41,7 +45,8 @@ const ANSWER_WITHIN_MS = 1000;
 
 const withStack = (what: string, stack: string): Error => Object.assign(new Error(`${what}: ${stack.split("\n")[0] ?? ""}`), { stack: `${what}: ${stack}` });
 
-export function startWorkers(count: number, compiled: Compiled, assignment: Assignment, stats: EngineStats, log: Log): Workers {
+export function startWorkers(count: number, compiled: Compiled, assignment: Assignment, stats: EngineStats, log: Log, programs: StoredPrograms): Workers {
+  const now = (): Compiled => programs.find(hashNow(stats) ?? "") ?? compiled;
   let request = 0;
   const failure: { first: Error | null } = { first: null };
   const order = (thread: Thread, what: Order): void => { if (!thread.isOver) thread.worker.postMessage(what); };
@@ -84,7 +89,8 @@ export function startWorkers(count: number, compiled: Compiled, assignment: Assi
 
   return {
     notReady: () => [...new Set(threads.flatMap(({ missing }) => missing))],
-    figures: () => report(compiled, [...stats.sums.values()]),
+    figures: () => report(now(), sumsUnder(now().program.hash, stats)),
+    program: () => now().program,
     async count() {
       request++;
       const patience = new AbortController();
@@ -97,6 +103,9 @@ export function startWorkers(count: number, compiled: Compiled, assignment: Assi
       await Promise.race([all, pause(ANSWER_WITHIN_MS, patience.signal)]);
       patience.abort();
       mergeStats(stats, threads.flatMap((thread) => thread.stats ?? []));
+      const hash = hashNow(stats);
+      // The threads have asked for it before; where the store does not answer now, names of before are shown once more.
+      if (hash !== null && programs.find(hash) === undefined) await programs.compiled(hash).catch(() => null);
     },
     stop() {
       stopAll();

@@ -43,6 +43,7 @@ export function startEngine(compiled: Compiled, ports: Ports, options: EngineOpt
   const stopping = new AbortController();
   const membership = joinMembers(ports.store, environment, compiled.program.hash, options.sharing ?? SHARING, options.identity);
   const running = new Map<number, Compiled>();
+  stats.rulesTakenAt = environment.now();
   let session: Session | null = null;
   const now = (): Compiled => {
     const hash = hashNow(stats);

@@ -19,7 +19,7 @@ export function mergeStats(into: EngineStats, parts: readonly EngineStats[]): vo
   for (const part of parts) add(into, part);
 }
 
-const NUMBERS = ["timesClamped", "stampsBackwards", "windowOverflows", "chainsCut", "outputsWithdrawn", "cachedCustomers", "cacheMisses", "commits", "members"] as const;
+const NUMBERS = ["timesClamped", "stampsBackwards", "windowOverflows", "chainsCut", "outputsWithdrawn", "cachedCustomers", "cacheMisses", "commits", "members", "rulesTakenAt"] as const;
 const TALLIES = ["events", "ruleStarted", "runsEnded", "actions", "suppressed", "messagesHeld", "segmentChanges", "runsCrowdedOut"] as const;
 
 const clearMap = (map: Map<unknown, unknown>, name: string): void => { if (name !== "deadLettersSaid") map.clear(); };
@@ -27,7 +27,7 @@ const zero = (counters: Record<string, number>): void => { for (const name of Ob
 const histograms = (stats: EngineStats): Histogram[] => [stats.eventSeconds, stats.actionSeconds, stats.timerLateness, stats.commitCustomers, ...Object.values(stats.stageSeconds)];
 
 function add(into: EngineStats, part: EngineStats): void {
-  for (const name of NUMBERS) into[name] = name === "members" ? Math.max(into.members, part.members) : into[name] + part[name];
+  for (const name of NUMBERS) into[name] = name === "members" || name === "rulesTakenAt" ? Math.max(into[name], part[name]) : into[name] + part[name];
   for (const name of TALLIES) addUp(into[name] as Map<unknown, Counted>, part[name] as Map<unknown, Counted>);
   for (const [reason, count] of Object.entries(part.deadLetters)) into.deadLetters[reason as keyof EngineStats["deadLetters"]] += count;
   for (const by of ERASED_BY) into.customersErased[by] += part.customersErased[by];

@@ -88,6 +88,8 @@ export interface EngineStats {
   readonly messagesHeld: Map<string, number>;
   /** By partition, then segment. */
   readonly segmentCustomers: Map<number, Map<string, number>>;
+  /** When the rules that run were taken over, ms since 1970 by this machine's clock; 0: none are yet. */
+  rulesTakenAt: number;
   /** Processes that work on the same store, as this one has last heard. */
   members: number;
   readonly segmentChanges: Map<string, { entered: number; left: number }>;
@@ -135,6 +137,7 @@ export function engineStats(): EngineStats {
     suppressed: new Map(),
     messagesHeld: new Map(),
     segmentCustomers: new Map(),
+    rulesTakenAt: 0,
     members: 0,
     segmentChanges: new Map(),
     sums: new Map(),

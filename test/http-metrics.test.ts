@@ -58,6 +58,7 @@ describe("before anything has happened", () => {
       'eddy_events_total{type="order_placed",outcome="duplicate"} 0', 'eddy_events_total{type="order_placed",outcome="erased"} 0', 'eddy_events_total{type="order_placed",outcome="dead"} 0',
       'eddy_events_total{type="eddy_tick",outcome="processed"} 0', 'eddy_events_total{type="eddy_tick",outcome="unmentioned"} 0',
       'eddy_events_total{type="eddy_tick",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_tick",outcome="erased"} 0', 'eddy_events_total{type="eddy_tick",outcome="dead"} 0',
+      ...["processed", "unmentioned", "duplicate", "erased", "dead"].map((outcome) => `eddy_events_total{type="eddy_program",outcome="${outcome}"} 0`),
       'eddy_events_total{type="eddy_population",outcome="processed"} 0', 'eddy_events_total{type="eddy_population",outcome="unmentioned"} 0',
       'eddy_events_total{type="eddy_population",outcome="duplicate"} 0', 'eddy_events_total{type="eddy_population",outcome="erased"} 0', 'eddy_events_total{type="eddy_population",outcome="dead"} 0',
       'eddy_events_total{type="other",outcome="processed"} 0', 'eddy_events_total{type="other",outcome="unmentioned"} 0',

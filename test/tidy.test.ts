@@ -81,7 +81,7 @@ const UNCHECKED: Readonly<Record<string, string>> = {
 };
 
 /** Where programs begin, and what services import. */
-const ENTRIES = ["cli/main.ts", "cli/process-io.ts", "cli/worker-thread.ts", "cli/demo/demo.ts", "connectors/redis/reader.ts"];
+const ENTRIES = ["cli/main.ts", "cli/process-io.ts", "cli/worker-thread.ts", "cli/again.ts", "cli/demo/demo.ts", "connectors/redis/reader.ts"];
 
 // ---------------------------------------------------------------------------------------------------- reading
 

@@ -44,13 +44,23 @@ export function lockForEngine(folder: Folder, takeOver: boolean): () => void {
   };
 }
 
+/** Whether an engine has the folder, as far as can be seen from here: of one on another host it is believed. */
+export function isEngineAlive(folder: Folder): boolean {
+  folder.refresh();
+  const row = folder.tables.meta.get(ROW);
+  return row !== undefined && isAlive(JSON.parse(row.toString()) as Owner, { host: hostname(), boot: bootId() });
+}
+
+function isAlive(other: Owner, here: Pick<Owner, "host" | "boot">): boolean {
+  return other.host !== here.host || (other.boot === here.boot && isRunning(other.pid) && processStart(other.pid) === other.started);
+}
+
 function refuseWhileAlive(dir: string, other: Owner, mine: Owner): void {
   if (other.host !== mine.host) {
     throw new FolderRefused(
       `${dir} is in use by an engine with process id ${other.pid} on the host ${other.host}. If that one is gone, start with --take-over`,
     );
   }
-  const alive = other.boot === mine.boot && isRunning(other.pid) && processStart(other.pid) === other.started;
-  if (!alive) return;
+  if (!isAlive(other, mine)) return;
   throw new FolderRefused(`${dir} is in use by an engine with process id ${other.pid}: stop that one first, or use another folder`);
 }

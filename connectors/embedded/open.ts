@@ -23,13 +23,15 @@
 import { StoreRefused, type ClockKind, type StateStore, type Writer } from "../../engine/ports.js";
 import { bootId } from "./boot.js";
 import { clearPartition } from "./clear.js";
-import { lockForEngine } from "./engine-lock.js";
+import { isEngineAlive, lockForEngine } from "./engine-lock.js";
 import type { EmbeddedEventLog } from "./event-log.js";
 import { embeddedEventLog } from "./event-log.js";
 import { FolderRefused, logFlushFailure, openFailure, storeFlushFailure } from "./failures.js";
 import { openFolder, type Folder } from "./folder.js";
 import type { EmbeddedOutputLog } from "./output-log.js";
 import { embeddedOutputLog } from "./output-log.js";
+import type { Purge } from "../purge.js";
+import { embeddedPurge } from "./purge.js";
 import { dropFromScopes, openScope } from "./scope.js";
 import { embeddedStateStore } from "./state-store.js";
 import type { Timer } from "./timer.js";
@@ -72,8 +74,12 @@ export interface Embedded {
   readonly outputs: EmbeddedOutputLog;
   /** Removes a partition's state (clear.ts). */
   clear(partition: number, writer: Writer): Promise<boolean>;
+  /** Whether an engine has the folder. */
+  isEngineAtWork(): boolean;
   /** Removes a partition of the scope with all that is known of it, or (null) the scope; refused for the main store. */
   drop(partition: number | null): Promise<void>;
+  /** Removes what log and outputs hold of one customer. */
+  readonly purge: Purge;
   /** Resolves when all that was written up to now is on the disk and survives a power cut. */
   settled(): Promise<void>;
   /** Closes all three, brings what was written to the disk, lets go of the folder. */
@@ -122,10 +128,12 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
         await dropFromScopes(folder, partition, scopeOptions);
         return true;
       },
+      isEngineAtWork: () => isEngineAlive(folder),
       async drop(partition) {
         if (scope === null) throw new StoreRefused("the main store is never dropped, only a scope");
         await scope.drop(partition);
       },
+      purge: embeddedPurge(folder),
       settled: () => folder.settled(),
       close: () => (closing ??= (async () => {
         for (const port of [log, store, outputs]) await port.close();

@@ -8,8 +8,9 @@ import type { Program, Step } from "../../dsl/program.js";
 import { allSteps } from "../../dsl/walk.js";
 import { DEAD_REASONS, RUN_ENDS, STAGES, SUPPRESSION_REASONS, segmentSizes, type EngineStats, type EventOutcome, type PartitionStats } from "../../engine/stats.js";
 import { ERASED_BY } from "../../engine/receipt.js";
+import { hashesNow } from "../../engine/change/running.js";
 import { nothingYet, type Report } from "../../engine/population/report.js";
-import { POPULATION_TYPE, TICK_TYPE } from "../../engine/subjects.js";
+import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE } from "../../engine/subjects.js";
 import type { ShadowReport } from "../../engine/shadow/shadow.js";
 import { addShadow } from "./shadow-metrics.js";
 import { addHistogram, addSeries, one, type Labels, type Sample } from "./series.js";
@@ -53,16 +54,19 @@ export function createMetrics(source: MetricsSource): Metrics {
   return { render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }) };
 }
 
-function addProgram(registry: Registry, { program, lastReloadSuccessful, connections }: MetricsSource): void {
-  addSeries(registry, { name: "eddy_program_info", help: "The rules that run now; always 1.", type: "gauge", read: () => [{ labels: { hash: program().hash }, value: 1 }] });
+function addProgram(registry: Registry, { stats, program, lastReloadSuccessful, connections }: MetricsSource): void {
+  // While partitions go over to another one, there are two.
+  const hashes = (): string[] => [...new Set([...hashesNow(stats), ...(hashesNow(stats).size === 0 ? [program().hash] : [])])].sort();
+  addSeries(registry, { name: "eddy_program_info", help: "The rules that run now; always 1.", type: "gauge", read: () => hashes().map((hash) => ({ labels: { hash }, value: 1 })) });
   addSeries(registry, { name: "eddy_program_last_reload_successful", help: "0 when the last change of the rules had errors and was not taken over.", type: "gauge", read: () => one(lastReloadSuccessful() ? 1 : 0) });
+  addSeries(registry, { name: "eddy_program_last_reload_timestamp_seconds", help: "When the rules that run now were taken over, seconds since 1970.", type: "gauge", read: () => one(stats.rulesTakenAt / 1000) });
   addSeries(registry, { name: "eddy_connected", help: "1 while the connection to the log or the store is up.", type: "gauge", read: () => [...connections()].map(([to, up]) => ({ labels: { to }, value: up ? 1 : 0 })) });
 }
 
 function addEvents(registry: Registry, { stats, program }: MetricsSource): void {
   addSeries(registry, {
     name: "eddy_events_total", help: "Records of the log, by type and by what became of them.", type: "counter",
-    read: () => known([...program().events.map(({ name }) => name), TICK_TYPE, ...(program().rankings.length > 0 ? [POPULATION_TYPE] : []), OTHER_TYPES], stats.events.keys())
+    read: () => known([...program().events.map(({ name }) => name), TICK_TYPE, PROGRAM_TYPE, ...(program().rankings.length > 0 ? [POPULATION_TYPE] : []), OTHER_TYPES], stats.events.keys())
       .flatMap((type) => OUTCOMES.map((outcome) => ({ labels: { type, outcome }, value: stats.events.get(type)?.[outcome] ?? 0 }))),
   });
   addSeries(registry, {

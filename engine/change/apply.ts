@@ -20,6 +20,8 @@ export class ChangeLost extends Error { override readonly name = "ChangeLost"; }
 export interface Filling {
   /** Resolves when it is so close behind the end of the log that partitions would not wait long for it. */
   near(): Promise<void>;
+  /** Resolves when every partition of it has come to its marker. */
+  filled(): Promise<void>;
   /** Ends the reading; what was filled stays. */
   close(): Promise<void>;
 }
@@ -83,7 +85,7 @@ export async function carryThrough(parts: ApplyParts, change: Change): Promise<A
       if (signal.aborted) return "stopped";
     }
     const switching = change.phase === "switching" ? change : await ask("beginning to switch", () => switchingOf(parts, change));
-    const end = isFirst ? "done" : await switchAll(parts, switching, ask);
+    const end = isFirst ? "done" : await switchAll(parts, switching, filling, ask);
     if (end !== "done") return end;
     if (change.fill) {
       await filling?.close();
@@ -116,13 +118,17 @@ async function over({ store }: ApplyParts, change: Change): Promise<void> {
 
 const lost = (): ChangeLost => new ChangeLost("the change of rules is not under way any more: somebody else has cancelled or ended it, or the store went back; run 'eddy apply' again");
 
-async function switchAll(parts: ApplyParts, change: Change, ask: <T>(what: string, attempt: () => Promise<T>) => Promise<T>): Promise<ApplyEnd> {
+async function switchAll(parts: ApplyParts, change: Change, filling: Filling | null, ask: <T>(what: string, attempt: () => Promise<T>) => Promise<T>): Promise<ApplyEnd> {
   const { environment, signal, partitions, log, store } = parts;
   /** By partition: where its last marker stands. */
   const markers = new Map<number, { readonly sequence: number; readonly at: number; readonly attempt: number }>();
+  let isFilled = filling === null;
+  const failure: { of: unknown } | { of: null } = { of: null };
+  filling?.filled().then(() => { isFilled = true; }, (error: unknown) => { failure.of = error; });
   let told = "";
   let lookedForEngineAt = environment.seconds();
   while (!signal.aborted) {
+    if (failure.of !== null) throw failure.of;
     const { behind, joining } = await ask("asking what the partitions run", () => standing(parts, change));
     if (behind.length === 0 && joining === 0) return "done";
     const progress: ApplyProgress = behind.length > 0
@@ -146,7 +152,7 @@ async function switchAll(parts: ApplyParts, change: Change, ask: <T>(what: strin
     }
     if (now - lookedForEngineAt >= LOOK_FOR_ENGINE_SECONDS) {
       lookedForEngineAt = now;
-      if (!await ask("asking who is at work", parts.isEngineAtWork)) return "waiting";
+      if (isFilled && !await ask("asking who is at work", parts.isEngineAtWork)) return "waiting";
     }
     await environment.pause(LOOK_EVERY_MS, signal);
   }

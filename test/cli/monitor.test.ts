@@ -60,7 +60,8 @@ test("from the first moment to the last", async () => {
   const store = watchable();
   let missing: string[] = ["20,000 events are waiting"];
   monitor.opened({ log, store });
-  monitor.started({ notReady: () => missing, figures: () => nothingYet(program) });
+  let runs = program;
+  monitor.started({ notReady: () => missing, figures: () => nothingYet(program), program: () => runs });
   expect([events.listeners, store.listeners]).toEqual([1, 1]);
   expect(await ready(url)).toEqual([503, ["20,000 events are waiting"]]);
   expect(await send(url)).toBe(202);
@@ -74,10 +75,16 @@ test("from the first moment to the last", async () => {
   store.turn("connected");
   expect(await ready(url)).toEqual([200, undefined]);
 
-  monitor.reloaded({ ...program, hash: "two" });
-  expect(await metric(url, "eddy_program_")).toEqual(['eddy_program_info{hash="two"} 1', "eddy_program_last_reload_successful 1"]);
-  monitor.reloaded(null);
-  expect(await metric(url, "eddy_program_")).toEqual(['eddy_program_info{hash="two"} 1', "eddy_program_last_reload_successful 0"]);
+  runs = { ...program, hash: "two" };
+  stats.rulesTakenAt = 1_767_225_600_000;
+  monitor.reloaded(true);
+  const taken = "eddy_program_last_reload_timestamp_seconds 1767225600";
+  expect(await metric(url, "eddy_program_")).toEqual(['eddy_program_info{hash="two"} 1', "eddy_program_last_reload_successful 1", taken]);
+  monitor.reloaded(false);
+  expect(await metric(url, "eddy_program_")).toEqual(['eddy_program_info{hash="two"} 1', "eddy_program_last_reload_successful 0", taken]);
+  // While partitions go over there are two.
+  for (const [index, hash] of ["two", "three", "two"].entries()) stats.partitions.set(index, { lag: 0, outboxPending: 0, clock: 0, offset: 0, stopped: null, program: hash });
+  expect((await metric(url, "eddy_program_info"))).toEqual(['eddy_program_info{hash="three"} 1', 'eddy_program_info{hash="two"} 1']);
 
   monitor.ending();
   expect(await ready(url)).toEqual([503, ["the engine is ending"]]);
