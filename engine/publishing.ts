@@ -36,7 +36,7 @@ export interface Publishing {
   outgoingWeight: number;
   publishedUpTo: number;
   readonly nextOutput: number;
-  /** Outputs up to this number may be in the output stream. */
+  /** Outputs up to this number may be in the output stream, whatever is known of it. */
   sentUpTo: number;
   /** What goes out only when a commit on its way has replaced it. */
   withheld: readonly Withheld[];
@@ -67,21 +67,24 @@ async function publishOn(s: Publishing, evaluating: () => boolean): Promise<void
       await s.toPublish.wait();
       continue;
     }
-    const window = firstOf(s.outgoing, sizes, heldFrom(s));
-    if (window.length === 0) {
+    if (firstOf(s.outgoing, sizes, heldFrom(s)).length === 0) {
       if (!evaluating()) return;
       await s.toPublish.wait();
       continue;
     }
-    s.sentUpTo = Math.max(s.sentUpTo, (window.at(-1) as Outgoing).output.number);
-    const first = (window[0] as Outgoing).output.number;
+    let window: readonly Outgoing[] = [];
+    const first = (s.outgoing[0] as Outgoing).output.number;
     const started = environment.seconds();
     // A full stream may have room again; until then the outputs wait in the outbox and the lag grows.
     let missing = 0;
     const unavailable = (error: unknown): boolean => error instanceof LogUnavailable || error instanceof LogFull || (error instanceof LogMissing && ++missing < MISSING_ATTEMPTS);
     let accepted: number;
     try {
-      accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable, () => outputs.publish(index, window.map(({ output }) => output)));
+      accepted = await insist(environment, signal, `publishing to OUT_${index}`, unavailable, async () => {
+        // Taken anew each time: what waits while the stream is full may be withdrawn meanwhile.
+        window = firstOf(s.outgoing, sizes, heldFrom(s));
+        return send(s, window);
+      });
     } catch (error) {
       if (!(error instanceof RecordTooLarge)) throw error;
       await replaceFirst(s, error);
@@ -93,6 +96,21 @@ async function publishOn(s: Publishing, evaluating: () => boolean): Promise<void
       accept(s, accepted);
     }
     if (accepted < last) await resume(s, await insist(environment, signal, `asking for the end of OUT_${index}`, unavailable, () => outputs.last(index)));
+  }
+}
+
+/** Answers the number of the last one that is known to be accepted. */
+async function send(s: Publishing, window: readonly Outgoing[]): Promise<number> {
+  const [first, last] = [window[0]?.output.number, window.at(-1)?.output.number];
+  if (first === undefined || last === undefined) return 0;
+  const before = s.sentUpTo;
+  s.sentUpTo = Math.max(before, last);
+  try {
+    return await s.parts.outputs.publish(s.parts.partition.options.index, window.map(({ output }) => output));
+  } catch (error) {
+    // Where the first is refused, nothing behind it finds its predecessor.
+    if (error instanceof LogFull) s.sentUpTo = before;
+    throw error;
   }
 }
 

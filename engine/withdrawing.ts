@@ -39,9 +39,19 @@ const HEAD = /^\{"specversion":"1\.0","id":"[^"]*","source":"eddy","type":"(?:[^
 /** Whom an output is about: of a dead letter, whose event it shows. Null: nobody, or nobody that can be known. */
 export function customerOf({ subject, body }: Pick<Output, "subject" | "body">): string | null {
   if (!subject.startsWith("dead.")) return subjectIn(body);
-  const { data } = JSON.parse(body) as { readonly data?: { readonly subject?: string; readonly body?: string } };
-  const token = parseEventSubject(data?.subject ?? "")?.token;
-  return (token === undefined ? null : decodeToken(token)) ?? subjectIn(data?.body ?? "");
+  const { subject: of, body: shown } = letterIn(body);
+  const token = parseEventSubject(of)?.token;
+  return (token === undefined ? null : decodeToken(token)) ?? subjectIn(shown);
+}
+
+/** Somebody else may have published where dead letters go: then it is about nobody. */
+function letterIn(body: string): { readonly subject: string; readonly body: string } {
+  try {
+    const { data } = JSON.parse(body) as { readonly data?: { readonly subject?: string; readonly body?: string } };
+    return { subject: data?.subject ?? "", body: data?.body ?? "" };
+  } catch {
+    return { subject: "", body: "" };
+  }
 }
 
 function subjectIn(body: string): string | null {
@@ -56,7 +66,7 @@ export interface Withdrawing {
   readonly parts: WorkerParts;
   outgoing: { readonly output: Output; readonly arrived: number; readonly isAction: boolean }[];
   outgoingWeight: number;
-  /** Outputs up to this number may be in the output stream. */
+  /** Outputs up to this number may be in the output stream, whatever is known of it. */
   sentUpTo: number;
   /** New outputs of the commit on its way. */
   onItsWay: readonly Output[];
@@ -96,7 +106,7 @@ export function heldFrom({ withheld }: { readonly withheld: readonly Withheld[] 
 
 /**
  * Takes back what was said about those whom the pending content erases: among the messages of before, and among the committed
- * outputs that nobody can have seen. Writes the numbers into the receipts. Answers the outputs that the commit is to replace,
+ * outputs that are not known to be published. Writes the numbers into the receipts. Answers the outputs that the commit is to replace,
  * in order of their numbers: these, and those that the scan has found.
  */
 export function withdraw(s: Withdrawing, { erased, messages }: Pending, commit: number, forget: number): readonly Output[] {
@@ -114,10 +124,10 @@ export function withdraw(s: Withdrawing, { erased, messages }: Pending, commit: 
   });
   const replaced: Output[] = [];
   for (const output of [...s.outgoing.map((each) => each.output), ...s.onItsWay]) {
-    if (output.number <= s.sentUpTo) continue;
     const customer = customerOf(output);
     if (customer === null || !erased.has(customer)) continue;
-    take(customer);
+    // What is on its way into the stream this very moment may arrive there as it was; nobody counts it.
+    if (output.number > s.sentUpTo) take(customer);
     replaced.push(withdrawnOutput(index, output));
   }
   messages.forEach((said, i) => {
