@@ -180,6 +180,10 @@ function recount(rules: Compiled, world: World, partition: number): void {
   });
 }
 
+/** What waited to be published of somebody who was erased is withdrawn, and how much that is hangs on the moment. */
+const withdrawnIn = (worlds: readonly World[]): Set<string> => new Set(worlds.flatMap(({ outputs }) => outputs.flat().filter(({ subject }) => subject.startsWith("withdrawn.")).map(({ id }) => id)));
+const saidBeside = (world: World, withdrawn: ReadonlySet<string>): string[] =>
+  world.outputs.flatMap((stream) => stream.filter(({ id }) => !withdrawn.has(id)).map(({ subject, body }) => `${subject} ${body.replace(/"withdrawn":\d+/, "")}`)).sort();
 const actionsOf = (world: World): string[] => world.outputs.flatMap((stream) => stream.map(({ subject, body }) => `${subject} ${body}`)).sort();
 const membersOf = (world: World): string[] =>
   world.stores.flatMap(({ members }) => [...members].flatMap(([segment, ids]) => [...ids].map((id) => `${segment} ${id}`))).sort();
@@ -233,7 +237,8 @@ describe("the whole base, on three partitions", () => {
       const again = newWorld(3, world.records);
       await work(rules, again, { accidents: NEVER, pageOf: () => 1000 });
       expect(membersOf(again)).toEqual(membersOf(world));
-      expect(actionsOf(again)).toEqual(actionsOf(world));
+      const withdrawn = withdrawnIn([world, again]);
+      expect(saidBeside(again, withdrawn)).toEqual(saidBeside(world, withdrawn));
       expect(new Set(actionsOf(world)).size).toBe(actionsOf(world).length);
     }
     expect(totalDeaths).toBeGreaterThan(30);
