@@ -104,8 +104,12 @@ export function hear(p: Place, customer: Customer, word: Word): void {
   p.counted(type, "processed");
   const { saying } = word;
   switch (saying.k) {
-    case "join": return onJoin(p, customer, { ...word, saying });
-    case "joined": return onJoined(p, customer, saying);
+    case "join":
+      onJoin(p, customer, { ...word, saying });
+      return goOn(p, customer);
+    case "joined":
+      onJoined(p, customer, saying);
+      return goOn(p, customer);
     case "forwarded": return onForwarded(p, customer, saying);
     case "moved":
       if (customer.movedTo === null || saying.to === customer.id) return;
@@ -146,17 +150,16 @@ function onJoin(p: Place, customer: Customer, word: JoinWord): void {
   const { words } = p;
   if (into === customer.id || answer(words, customer.id, origin)) {
     // What the customer was asked to join is themselves by now.
-    complete(p, customer, event, null, null);
-    return goOn(p, customer);
+    return complete(p, customer, event, null, null);
   }
   if (asksBefore(words, customer.id, origin)) return putOff(words, word);
-  const nothing = (): void => void tell(p, into, { k: "joined", who: customer.id, origin, event, state: null, left: false, asked: [] });
+  const nothing = (): void => void tell(p, into, { k: "joined", who: customer.id, origin, event, state: null, left: false, hops: 0, asked: [] });
   // Whom they were joined into first, they stay with; and of who asked to be forgotten later, nothing may go anywhere.
   if (customer.movedTo !== null || p.isErased(customer.id, origin, event.time)) return nothing();
   const asked = words.asked.get(customer.id) ?? [];
   p.current(customer);
   const state = isKnown(customer) ? packState(p.compiled, customer) : null;
-  if (!tell(p, into, { k: "joined", who: customer.id, origin, event, state, left: true, asked })) {
+  if (!tell(p, into, { k: "joined", who: customer.id, origin, event, state, left: true, hops: 0, asked })) {
     const detail = `the state of ${JSON.stringify(customer.id)} is too large for a record of the event log: the customers were not joined`;
     p.bury("too_large", detail, event.type, into, event);
     return nothing();
@@ -166,15 +169,17 @@ function onJoin(p: Place, customer: Customer, word: JoinWord): void {
   if (isKnown(customer)) p.evaluate(customer, () => processMove(p.evaluator, customer, into, event, p.clock));
   else customer.movedTo = into;
   p.changed(customer);
-  goOn(p, customer);
 }
 
 /** The other customer has come, or there is nothing to come. */
 function onJoined(p: Place, customer: Customer, saying: Extract<Saying, { k: "joined" }>): void {
   const { who, origin, event, state, left, asked } = saying;
   if (customer.movedTo !== null) {
-    // No larger than it was: what is of the log was taken by it.
-    tell(p, customer.movedTo, saying);
+    // No ring of notes can come about; should somebody else write one into the log, nothing goes round for ever.
+    const hops = saying.hops + 1;
+    if (hops > MAX_HOPS || !tell(p, customer.movedTo, { ...saying, hops })) {
+      p.bury("not_an_event", `what is known of ${JSON.stringify(who)} has not arrived at whom they were joined into`, event.type, customer.id, event);
+    }
     return;
   }
   answer(p.words, customer.id, origin);
@@ -183,7 +188,6 @@ function onJoined(p: Place, customer: Customer, saying: Extract<Saying, { k: "jo
     // Whoever asked to be forgotten after they were identified meant the other as well.
     if (left) tell(p, who, { k: "released" });
   } else complete(p, customer, event, state === null ? null : unpacked(p, who, state, event), left ? who : null);
-  goOn(p, customer);
 }
 
 function unpacked(p: Place, who: string, state: Parameters<typeof unpackState>[2], event: SaidEvent): Customer | null {
@@ -214,8 +218,7 @@ function complete(p: Place, customer: Customer, said: SaidEvent, other: Customer
 
 /** Joins that waited for what is answered now. */
 function goOn(p: Place, customer: Customer): void {
-  const word = takeWaiting(p.words, customer.id);
-  if (word !== undefined) onJoin(p, customer, word);
+  for (let word = takeWaiting(p.words, customer.id); word !== undefined; word = takeWaiting(p.words, customer.id)) onJoin(p, customer, word);
 }
 
 /** The customer was forgotten: who was joined into them is nobody's any more. */

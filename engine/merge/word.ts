@@ -42,6 +42,8 @@ export type Saying =
     readonly state: PackedState | null;
     /** The other is nothing but a note from now on, that leads here. */
     readonly left: boolean;
+    /** So often it was said on to whom the receiver was joined into. */
+    readonly hops: number;
     /** What the other had asked for, which is the receiver's from now on. */
     readonly asked: readonly Asked[];
   }
@@ -106,9 +108,9 @@ function readSaying(k: string, data: Record<string, unknown>): Saying | null {
   switch (k) {
     case "join": return isId(into) && isNatural(origin) && event !== null ? { k, into, origin, event } : null;
     case "joined": {
-      if (!isId(who) || !isNatural(origin) || event === null || !(state === null || isState(state)) || typeof left !== "boolean" || !Array.isArray(asked)) return null;
+      if (!isId(who) || !isNatural(origin) || event === null || !(state === null || isState(state)) || typeof left !== "boolean" || !isNatural(hops) || !Array.isArray(asked)) return null;
       const all = (asked as unknown[]).map(readAsked);
-      return all.includes(null) ? null : { k, who, origin, event, state, left, asked: all as Asked[] };
+      return all.includes(null) ? null : { k, who, origin, event, state, left, hops, asked: all as Asked[] };
     }
     case "forwarded": return isId(from) && isNatural(hops) && event !== null ? { k, from, hops, event } : null;
     case "moved": return isId(to) ? { k, to } : null;

@@ -4,9 +4,9 @@
  */
 import { writer } from "../../engine/codec.js";
 import type { Compiled } from "../../engine/compile/compiled.js";
-import type { Customer } from "../../engine/customer.js";
+import { isKept, type Customer } from "../../engine/customer.js";
 import { decode } from "../../engine/decode.js";
-import { isKnown } from "../../engine/erasure.js";
+import { numberText, type Word } from "../../engine/merge/word.js";
 import { readMeta } from "../../engine/meta.js";
 import { createPartition, take, takePending } from "../../engine/partition.js";
 import { report } from "../../engine/population/report.js";
@@ -16,6 +16,9 @@ import { readCustomer, writeCustomer } from "../../engine/state.js";
 import { engineStats } from "../../engine/stats.js";
 import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "../../engine/subjects.js";
 import type { LogRecord } from "../../engine/ports.js";
+import { RECEIPT_TYPE } from "../../engine/receipt.js";
+import { readTombstones, type Tombstones } from "../../engine/tombstones.js";
+import { WITHDRAWN_TYPE, customerOf } from "../../engine/withdrawing.js";
 import { fieldsOf, type EventServer, type OutputServer, type Stored, type StoreServer } from "./servers.js";
 
 export interface Said {
@@ -32,6 +35,10 @@ export interface PartitionOutcome {
   readonly members: readonly string[];
   readonly figures: string;
   readonly said: readonly Said[];
+  /** Who was erased, by which record, at which instant, on which request; sorted. */
+  readonly erased: readonly string[];
+  /** What it had to say to other partitions: kind, partition and number. Null: nobody knows. */
+  readonly words: readonly string[] | null;
 }
 
 /** A log as it lies: of a simulated server, or read from a real one. */
@@ -44,6 +51,8 @@ export function placeOf(subject: string, partitions: number): number {
   const token = subject.slice(subject.lastIndexOf(".") + 1);
   return subject.startsWith(`events.${TICK_TYPE}.`) ? Number(token) : partitionOf(token, partitions);
 }
+
+export const wordText = ({ saying, source, number, customer }: Word): string => `${saying.k} ${source} ${numberText(number)} ${customer}`;
 
 const scratch = writer(4096);
 
@@ -69,14 +78,18 @@ export function straight(rules: Compiled, log: Records): PartitionOutcome[] {
         if (progress === "done") break;
       }
     }
-    const known = [...p.cache.all()].filter(isKnown);
+    const known = [...p.cache.all()].filter(isKept);
     return {
       clock: p.clock, said, customers: new Map(known.map((customer) => [customer.id, bytesOf(rules, customer)])),
       members: sorted(known.flatMap(({ id, segments }) => segments.map((segment) => `${rules.segments[segment]?.name ?? ""} ${id}`))),
       figures: p.population === null ? "" : JSON.stringify(report(rules, [p.population.sums])),
+      erased: erasedIn(p.tombstones), words: p.words.queue.map(wordText),
     };
   });
 }
+
+/** Numbers of outputs are the store's own. */
+const erasedIn = ({ all }: Tombstones): string[] => sorted([...all].map(([key, { sequence, instant, request }]) => `${key} ${sequence} ${instant} ${request}`));
 
 /** Of each partition. */
 export function customersOf(rules: Compiled, stored: Stored): Customer[] {
@@ -95,6 +108,7 @@ export function left(rules: Compiled, store: StoreServer, outputs: OutputServer,
       customers: new Map((customers[index] ?? []).map((customer) => [customer.id, bytesOf(rules, customer)])),
       members: sorted([...stored.members].flatMap(([segment, ids]) => [...ids].map((id) => `${segment} ${id}`))),
       figures: hasFigures ? JSON.stringify(report(rules, [readSums(rules, fields)])) : "",
+      erased: erasedIn(readTombstones(fields)), words: null,
     };
   });
 }
@@ -109,12 +123,54 @@ export function inCommon(outcomes: readonly PartitionOutcome[], rules: Compiled,
   return outcomes.map((outcome) => ({
     ...outcome, customers: new Map(), figures: "", clock: 0,
     members: outcome.members.filter((member) => segments.has(member.split(" ")[0] as string)),
-    said: outcome.said.filter(({ body }) => {
+    // What there was to remove hangs on all that the rules have.
+    said: outcome.said.map((said) => (bodyOf(said).type === RECEIPT_TYPE ? { ...said, body: JSON.stringify({ ...bodyOf(said), data: {} }) } : said)).filter(({ body }) => {
       const { rule, type, data } = JSON.parse(body) as { rule?: string; type: string; data: { segment?: string } };
       return rule !== undefined ? !own.has(rule) : !type.startsWith("segment.") || segments.has(data.segment ?? "");
     }),
   }));
 }
+
+// ---------------------------------------------------------------------------------------------------- erasures
+
+interface Body {
+  readonly type: string;
+  readonly subject?: string;
+  readonly data?: { readonly by?: string };
+}
+
+const bodyOf = ({ body }: Said): Body => JSON.parse(body) as Body;
+
+/**
+ * How much of somebody's waits when they are erased hangs on the moment: what is withdrawn is taken for what the other run says in its
+ * place, if that is about somebody who was erased on request later on; and a receipt does not say how much it was. Answers trouble as a text.
+ * `othersToo`: what was withdrawn may be something that the other run does not know.
+ */
+export function withoutWithdrawn(outcomes: readonly PartitionOutcome[], others: readonly PartitionOutcome[], othersToo: boolean): PartitionOutcome[] | string {
+  const without: PartitionOutcome[] = [];
+  for (const [index, outcome] of outcomes.entries()) {
+    const inPlace = new Map<string, Said>((others[index]?.said ?? []).map((said) => [said.id, said]));
+    const erasures = new Map<string, number>();
+    outcome.said.forEach((said, i) => {
+      const { type, subject, data } = bodyOf(said);
+      if (type === RECEIPT_TYPE && data?.by === "request") erasures.set(subject ?? "", i);
+    });
+    const said: Said[] = [];
+    for (const [i, each] of outcome.said.entries()) {
+      const instead = bodyOf(each).type === WITHDRAWN_TYPE ? inPlace.get(each.id) : each;
+      if (instead === undefined && othersToo) continue;
+      if (instead === undefined) return `partition ${index}: withdrawn, and nothing that is ever said: ${each.id}`;
+      const customer = instead === each || bodyOf(instead).type === WITHDRAWN_TYPE ? null : customerOf(instead) ?? "";
+      if (customer !== null && (erasures.get(customer) ?? -1) < i) return `partition ${index}: withdrawn, though nobody was erased: ${instead.body}`;
+      said.push(settledReceipt(instead));
+    }
+    without.push({ ...outcome, said });
+  }
+  return without;
+}
+
+/** Receipts as they are where nothing was waiting. */
+const settledReceipt = (said: Said): Said => (bodyOf(said).type === RECEIPT_TYPE ? { ...said, body: said.body.replace(/"withdrawn":\d+/, '"withdrawn":0') } : said);
 
 // ---------------------------------------------------------------------------------------------------- comparison
 
@@ -138,6 +194,7 @@ function differenceIn(found: PartitionOutcome, expected: PartitionOutcome, withC
   const lacks = expected.members.filter((each) => !found.members.includes(each));
   const more = found.members.filter((each) => !expected.members.includes(each));
   if (lacks.length + more.length > 0) return `memberships: ${JSON.stringify({ lacks, more })}`;
+  if (found.erased.join() !== expected.erased.join()) return `erased: ${found.erased.join()}, not ${expected.erased.join()}`;
   if (found.figures !== expected.figures) return `figures: ${found.figures}, not ${expected.figures}`;
   return !withClock || found.clock === expected.clock ? null : `the clock stands at ${new Date(found.clock).toISOString()}, not at ${new Date(expected.clock).toISOString()}`;
 }

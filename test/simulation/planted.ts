@@ -83,7 +83,15 @@ function stampedByWall(reader: LogReader, now: () => number): LogReader {
   };
 }
 
+/** Fields of the partition's meta that are not kept. */
+const without = (prefix: string): Planted => around(({ store }) => ({
+  store: { ...store, commit: (commit) => store.commit({ ...commit, meta: Object.fromEntries(Object.entries(commit.meta).filter(([name]) => !name.startsWith(prefix))) }) },
+}));
+
 export const BUGS: readonly Bug[] = [
+  { name: "words to other partitions that are forgotten with the process that said them", only: { subject: "merging", faults: ["crash", "connection with the broker", "store goes back"] }, planted: without("word:") },
+  { name: "words that are heard again when they are said again", only: { subject: "merging", faults: ["store goes back", "crash"], rates: { twice: 0.2, lostAnswer: 0.1 } }, planted: without("heard:") },
+  { name: "joins that are asked for and forgotten", only: { subject: "merging", faults: ["crash", "zombie", "connection with the broker"] }, planted: without("asked:"), from: 251 },
   { name: "a commit without the fence", only: { subject: "nasty", faults: ["zombie", "second process", "crash"] }, planted: { weaknesses: { noFence: true } } },
   { name: "a commit without its number", only: { subject: "nasty" }, planted: { weaknesses: { noNumber: true } } },
   { name: "publishing without the chain", only: { subject: "nasty" }, planted: { weaknesses: { noChain: true } } },
@@ -166,5 +174,29 @@ export const BUGS: readonly Bug[] = [
         },
       },
     })),
+  },
+  {
+    name: "what was said about somebody who was erased stays in the outbox", only: { subject: "erasing" },
+    planted: around(({ store }) => {
+      const newest = new Map<number, number>();
+      return {
+        store: {
+          ...store,
+          commit(commit) {
+            const before = newest.get(commit.partition) ?? Infinity;
+            newest.set(commit.partition, Number(commit.meta["next"] ?? 1) - 1);
+            return store.commit({ ...commit, outputs: commit.outputs.filter(({ number, subject }) => number > before || !subject.startsWith("withdrawn.")) });
+          },
+        },
+      };
+    }),
+  },
+  {
+    name: "a process that forgets that it was looking through the outbox", only: { subject: "erasing", faults: ["crash", "second process", "crash"], rates: { slow: 0.3 } },
+    planted: without("scrub"),
+  },
+  {
+    name: "an erasure that nobody remembers", only: { subject: "erasing" },
+    planted: without("erased:"),
   },
 ];

@@ -61,6 +61,11 @@ rule await { on bought  wait for seen up to 2 hours as s  emit "awaited" { sku: 
 rule hello { on seen  emit "hello" { n: lately } }
 rule bye { on leave fresh  wait 20 minutes  emit "bye" { spend: spend } }
 `;
+/** The same of customers who are erased, on request and by retention, while much about them waits. */
+const ERASING = NASTY.replace("profile {", "profile retain 30 hours {").concat(`
+rule goodbye { on customer_erased  emit "goodbye" { visits: profile.visits } }
+`);
+
 const NASTY_OWN = ["await", "silence", "hello", "bye"];
 
 /** Figures of all customers: tables at midnight, sweeps. */
@@ -105,6 +110,8 @@ export interface Subject {
   readonly changed: Changed | null;
   /** How much longer than usual it is from one event to the next. */
   readonly pace: number;
+  /** Only some of the customers. */
+  readonly few?: boolean;
   /** Type and data of a random event. */
   readonly event: (random: () => number) => { readonly type: string; readonly data: unknown };
 }
@@ -118,15 +125,35 @@ function compiled(files: readonly SourceFile[]): Compiled {
 type Random = () => number;
 const one = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
 
+/** Every fourth is a request to erase. */
+function erasingEvent(random: Random): { type: string; data: unknown } {
+  const event = random() < 0.25 ? { type: "customer_erased", data: {} } : smallEvent(random);
+  return event.type === "customer_identified" ? { type: "left", data: {} } : event;
+}
+
 function smallEvent(random: Random): { type: string; data: unknown } {
   const r = random();
   if (r < 0.42) return { type: "bought", data: { total: Math.floor(random() * 5000) / 100, kind: one(random, ["tea", "book"]) } };
   if (r < 0.78) return { type: "seen", data: { sku: one(random, ["a1", "a2", "b1"]) } };
   if (r < 0.84) return { type: "left", data: {} };
-  if (r < 0.92) return { type: "profile_updated", data: random() < 0.5 ? { mail: random() < 0.5 } : { visits: 3 } };
-  if (r < 0.96) return { type: "customer_erased", data: {} };
-  if (r < 0.98) return { type: "bought", data: { total: "much" } };
+  if (r < 0.91) return { type: "profile_updated", data: random() < 0.5 ? { mail: random() < 0.5 } : { visits: 3 } };
+  if (r < 0.94) return { type: "customer_erased", data: {} };
+  if (r < 0.975) return { type: "customer_identified", data: { anonymous_id: one(random, CUSTOMERS) } };
+  if (r < 0.985) return { type: "bought", data: { total: "much" } };
   return { type: "unheard_of", data: { x: 1 } };
+}
+
+/** For who only reads what is in a log. */
+export const NO_RULES = compiled([{ file: "nothing.eddy", text: "event none\nsegment nobody when count(none) > 0\n" }]);
+
+/** The same of few customers, of whom every fourth event says that two are one: chains of joins, and rings. */
+const MERGING = `${NASTY}
+rule known { on customer_identified  wait 5 minutes  emit "known" { was: event.anonymous_id, spend: spend, coins: coins } }
+rule again { on bought  per event.kind  repeat restart  wait 3 hours  send email "again" { kind: event.kind } }
+`;
+
+function mergingEvent(random: Random): { type: string; data: unknown } {
+  return random() < 0.25 ? { type: "customer_identified", data: { anonymous_id: one(random, CUSTOMERS.slice(0, FEW)) } } : smallEvent(random);
 }
 
 const LIBRARY_FOLDERS = ["shared", "shop", "loyalty"];
@@ -147,6 +174,7 @@ function libraryEvent(random: Random): { type: string; data: unknown } {
     () => ({ type: "review_posted", data: { sku: sku(), rating: 1 + Math.floor(random() * 5) } }),
     () => ({ type: "profile_updated", data: { consent: { email: random() < 0.8, push: random() < 0.8, sms: random() < 0.5 } } }),
     () => ({ type: "customer_erased", data: {} }),
+    () => ({ type: "customer_identified", data: { anonymous_id: one(random, CUSTOMERS) } }),
   ];
   return (random() < 0.3 ? (events[0] as (typeof events)[number]) : one(random, events))();
 }
@@ -156,10 +184,12 @@ const SUBJECTS: Readonly<Record<string, () => Omit<Subject, "name">>> = {
     rules: compiled([{ file: "nasty.eddy", text: NASTY }]), pace: 1, event: smallEvent,
     changed: { rules: compiled([{ file: "nasty.eddy", text: NASTY_CHANGED }]), own: new Set(NASTY_OWN) },
   }),
+  merging: () => ({ rules: compiled([{ file: "merging.eddy", text: MERGING }]), pace: 1, event: mergingEvent, changed: null, few: true }),
   ranked: () => ({
     rules: compiled([{ file: "ranked.eddy", text: RANKED }]), pace: 5, event: smallEvent,
     changed: { rules: compiled([{ file: "ranked.eddy", text: RANKED_CHANGED }]), own: new Set(["hello"]) },
   }),
+  erasing: () => ({ rules: compiled([{ file: "erasing.eddy", text: ERASING }]), pace: 1, event: erasingEvent, changed: null }),
   library: () => ({
     rules: compiled(LIBRARY_FOLDERS.flatMap((folder) => readdirSync(`rules/${folder}`).filter((name) => name.endsWith(".eddy")).sort()
       .map((name) => ({ file: `${folder}/${name}`, text: readFileSync(`rules/${folder}/${name}`, "utf8") })))),
@@ -167,7 +197,7 @@ const SUBJECTS: Readonly<Record<string, () => Omit<Subject, "name">>> = {
   }),
 };
 
-export type SubjectName = "nasty" | "ranked" | "library";
+export type SubjectName = "nasty" | "erasing" | "merging" | "ranked" | "library";
 const made = new Map<string, Subject>();
 
 export function subjectOf(name: SubjectName): Subject {
@@ -188,16 +218,18 @@ export interface Sent {
 /** Five in each of three partitions: no fewer, or a cache of four would never forget any; no more, or it would never hold those of one batch. */
 const CUSTOMERS = ["dee", "cid", "ann", "eve", "gus", "bob", "fay", "mia", "joe", "leo", "a.b*>", "kim", "\uFFFD", "👍", "Łódź 1"];
 
+const FEW = 6;
+
 export const START = Date.UTC(2026, 2, 27, 6); // the clocks of Europe change two days later
 
 /** Some days of events: most in bursts, hours and days between them. */
-export function history(random: Random, { event, pace }: Subject, count: number): Sent[] {
+export function history(random: Random, { event, pace, few = false }: Subject, count: number): Sent[] {
   const lines: Sent[] = [];
   let at = START;
   for (let i = 0; i < count; i++) {
     const r = random();
     at += r < 0.5 ? Math.floor(random() * 20) : r < 0.75 ? Math.floor(random() * 5000) : pace * (r < 0.9 ? Math.floor(random() * 40 * MINUTE) : r < 0.98 ? Math.floor(random() * 8 * HOUR) : Math.floor(random() * DAY));
-    const customer = CUSTOMERS[Math.floor(random() ** 1.3 * CUSTOMERS.length)] as string;
+    const customer = CUSTOMERS[Math.floor(random() ** 1.3 * (few ? FEW : CUSTOMERS.length))] as string;
     const again = lines[Math.floor(random() * lines.length)];
     if (again !== undefined && random() < 0.08) {
       lines.push({ ...again, at }); // its sender did not hear that it had arrived

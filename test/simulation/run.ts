@@ -17,6 +17,7 @@
  */
 import type { Customer } from "../../engine/customer.js";
 import { OwnershipLost } from "../../engine/ownership.js";
+import { decode } from "../../engine/decode.js";
 import { startEngine, type Engine, type EngineOptions, type Ports } from "../../engine/engine.js";
 import type { ClockKind, Output } from "../../engine/ports.js";
 import { engineStats, type EngineStats } from "../../engine/stats.js";
@@ -26,11 +27,13 @@ import { randomOf } from "../retail/random.js";
 import {
   NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network, type Rates,
 } from "./network.js";
+import { readTombstones, tombstoneKey } from "../../engine/tombstones.js";
+import { customerOf } from "../../engine/withdrawing.js";
 import { DAMAGES, damage } from "./damage.js";
-import { customersOf, difference, inCommon, left, ownRecords, straight, type PartitionOutcome } from "./outcome.js";
-import { START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
+import { customersOf, difference, inCommon, left, withoutWithdrawn, ownRecords, straight, wordText, type PartitionOutcome } from "./outcome.js";
+import { NO_RULES, START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
 import { lastSteps, next, note, schedule, scheduler, type Scheduler } from "./scheduler.js";
-import { append, eventServer, fieldsOf, nothingStored, outputServer, snapshot, storeServer, type Stored, type Weaknesses } from "./servers.js";
+import { append, eventServer, fieldsOf, type EventServer, nothingStored, outputServer, snapshot, storeServer, type Stored, type Weaknesses } from "./servers.js";
 
 /** A fault in the engine, put there to see whether it is found. */
 export interface Planted {
@@ -123,7 +126,7 @@ export interface Only {
 export async function simulate(seed: number, planted: Planted = {}, only: Only = {}): Promise<Story> {
   const random = randomOf(Math.imul(seed, 0x9e3779b1));
   const r = random();
-  const name = only.subject ?? (r < 0.62 ? "nasty" : r < 0.97 ? "ranked" : "library");
+  const name = only.subject ?? (r < 0.54 ? "nasty" : r < 0.62 ? "erasing" : r < 0.68 ? "merging" : r < 0.97 ? "ranked" : "library");
   const clock: ClockKind = random() < 0.7 ? "broker" : "event";
   const subject = subjectOf(name);
   const world = newWorld(subject, clock, random, planted, only);
@@ -461,6 +464,9 @@ function unfinished({ network: { events, store, outputs, scheduler: s, brokerSke
     if (late !== undefined) return `partition ${index}: ${late[0]} was to be woken at ${new Date(late[1]).toISOString()}`;
     if (ranks && /0$/.test(fields["tables"] ?? "1")) return `partition ${index} is not swept: ${fields["tables"]}`;
     if (ranks && events.clock === "broker" && clock >= (Number(fields["midnight"] ?? Infinity) + 1) * DAY_MS) return `partition ${index} has not drawn up a midnight`;
+    if ((fields["scrub"] ?? "") !== "") return `partition ${index} has not looked through its outbox`;
+    const open = Object.keys(fields).find((name) => name.startsWith("asked:") || name.startsWith("waits:"));
+    if (open !== undefined) return `partition ${index}: a join is not answered: ${open} ${fields[open]}`;
     if ((fields["prepared"] ?? "") !== "") return `partition ${index} has not said its figures`;
   }
   return null;
@@ -472,17 +478,54 @@ async function compare(world: World): Promise<string | null> {
   const { network: { store, outputs, events, faults }, subject: { rules, changed } } = world;
   const customers = store.partitions.map((stored) => customersOf(rules, stored));
   for (const [index, stored] of store.partitions.entries()) {
+    const rest = ofErased(stored);
+    if (rest !== null) return `partition ${index}: ${rest}`;
+    const notes = wrongNotes(customers.flat(), index);
+    if (notes !== null) return `partition ${index}: ${notes}`;
     const trouble = wrongIndex(stored, customers[index] ?? []) ?? wrongCounts(rules, stored, customers[index] ?? []);
     if (trouble !== null) return `partition ${index}: ${trouble}`;
   }
-  const expected = rules.program.rankings.length === 0 ? straight(rules, events) : await undisturbed(world);
-  if (typeof expected === "string") return `without any fault: ${expected}`;
-  const found = left(rules, store, outputs, customers);
+  const straightRun = rules.program.rankings.length === 0 ? straight(rules, events) : await undisturbed(world);
+  if (typeof straightRun === "string") return `without any fault: ${straightRun}`;
+  const there = left(rules, store, outputs, customers);
+  faults.set("customers joined", events.records.filter((record) => record?.subject.startsWith("events.eddy_joined.") === true).length);
+  const words = faults.has("event log is not what it was") ? null : wrongWords(events, straightRun);
+  if (words !== null) return words;
+  const found = withoutWithdrawn(there, straightRun, world.rulesChange || world.former.size > 0);
+  const expected = withoutWithdrawn(straightRun, there, true);
+  if (typeof found === "string" || typeof expected === "string") return `${typeof found === "string" ? found : ""} ${typeof expected === "string" ? expected : ""}`;
   if (world.former.size > 0) return differenceAnew(found, expected, world.former);
   if (!world.rulesChange || changed === null) return difference(found, expected, rules.program.rankings.length === 0);
   const common = (outcomes: readonly PartitionOutcome[]): PartitionOutcome[] => inCommon(outcomes, rules, changed.rules, changed.own);
   faults.set("rules change", world.started);
   return difference(common(found), common(expected), false);
+}
+
+/** Whoever was joined into another leads to somebody who was not. */
+function wrongNotes(customers: readonly Customer[], partition: number): string | null {
+  const notes = new Map(customers.flatMap(({ id, movedTo }) => (movedTo === null ? [] : [[id, movedTo] as const])));
+  for (const [id, to] of partition === 0 ? notes : []) {
+    let at: string | undefined = to;
+    for (let hops = 0; at !== undefined; hops++, at = notes.get(at)) if (hops > notes.size) return `${id} was joined into ${to}, and so on in a ring`;
+  }
+  return null;
+}
+
+/** What partitions had to say to each other is in the log, and nothing else. */
+function wrongWords({ records, clock }: EventServer, expected: readonly PartitionOutcome[]): string | null {
+  const inLog = new Set<string>();
+  for (const record of records) {
+    const work = record === null ? null : decode(NO_RULES, clock, record);
+    if (work?.k === "word") inLog.add(wordText(work.word));
+  }
+  const had = new Set<string>();
+  for (const { words } of expected) {
+    if (words === null) return null;
+    for (const word of words) had.add(word);
+  }
+  const lacks = [...had].filter((word) => !inLog.has(word));
+  const more = [...inLog].filter((word) => !had.has(word));
+  return lacks.length + more.length === 0 ? null : `words of partitions: ${JSON.stringify({ lacks, more })}`;
 }
 
 /**
@@ -509,6 +552,17 @@ async function undisturbed({ subject, network: { events }, scheduler: { now } }:
   await finish(world);
   const { store, outputs } = world.network;
   return world.trouble ?? left(subject.rules, store, outputs, store.partitions.map((stored) => customersOf(subject.rules, stored)));
+}
+
+/** What was said about somebody before they were erased, and can still be published. */
+function ofErased(stored: Stored): string | null {
+  const { all } = readTombstones(fieldsOf(stored));
+  for (const output of stored.outbox.values()) {
+    const customer = output.subject.startsWith("withdrawn.") ? null : customerOf(output);
+    const bound = customer === null ? undefined : all.get(tombstoneKey(customer))?.bound;
+    if (bound !== undefined && output.number < bound) return `the outbox still says of ${customer}, who was erased: ${output.body}`;
+  }
+  return null;
 }
 
 function wrongIndex(stored: Stored, customers: readonly Customer[]): string | null {
