@@ -14,13 +14,20 @@ export interface FillLog extends EventLog {
   readonly markers: number;
 }
 
+/** Where the partitions stand, as the store has said. */
+export interface FillStanding {
+  /** Every partition had come so far, at most, when it was opened: what is said must come behind that. */
+  begun: number;
+  /** All have taken their marker: no record of the log is ever taken again. */
+  hasEnded: boolean;
+}
+
 export interface FillLogParts {
   readonly log: EventLog;
   /** Records a second; Infinity: as fast as it goes. */
   readonly rate: () => number;
   readonly words: FillWords;
-  /** Every partition had come so far, at most, when it was opened: what is said must come behind that. */
-  readonly begun: () => number;
+  readonly standing: FillStanding;
   readonly environment: Pick<Environment, "seconds" | "pause">;
 }
 
@@ -31,7 +38,7 @@ const MOST_SAVED_SECONDS = 0.1;
 
 const MARKERS = `events.${PROGRAM_TYPE}.`;
 
-export function fillLog({ log, rate, words, begun, environment }: FillLogParts): FillLog {
+export function fillLog({ log, rate, words, standing, environment }: FillLogParts): FillLog {
   const counted = { handedOut: 0, markers: 0 };
   const own = (records: readonly LogRecord[]): LogRecord[] => {
     counted.handedOut += records.length;
@@ -41,10 +48,17 @@ export function fillLog({ log, rate, words, begun, environment }: FillLogParts):
   return {
     get handedOut() { return counted.handedOut; },
     get markers() { return counted.markers; },
-    info: () => log.info(),
+    async info() {
+      const info = await log.info();
+      // What was said behind the end has a place there.
+      return { ...info, last: Math.max(info.last, standing.begun) };
+    },
     at: (sequence) => log.at(sequence),
     ofCustomer: (token, limit) => log.ofCustomer(token, limit),
-    read: async (from) => withWords(bounded(await log.read(from), rate, environment), words, begun, own),
+    async read(from) {
+      const { last } = await log.info();
+      return withWords(bounded(await log.read(Math.min(from, last + 1)), rate, environment), words, standing, own);
+    },
     async append(records) {
       await words.say(records);
       return records.map(() => ({ sequence: 0, duplicate: true }));
@@ -57,15 +71,18 @@ export function fillLog({ log, rate, words, begun, environment }: FillLogParts):
 /** What was said meanwhile comes soon, though the log holds nothing new. */
 const WORD_TIMEOUT_MS = 20;
 
-function withWords(reader: LogReader, words: FillWords, begun: () => number, own: (records: readonly LogRecord[]) => LogRecord[]): LogReader {
+function withWords(reader: LogReader, words: FillWords, standing: FillStanding, own: (records: readonly LogRecord[]) => LogRecord[]): LogReader {
   let last = 0;
-  const mayBeTold = (): boolean => words.isWaiting && last > begun();
+  /** The place of what is said next; null: none may be said yet. Numbers of words hang on it, so none may come again after a restart. */
+  const place = (): number | null => (last > standing.begun ? last : standing.hasEnded ? standing.begun + 1 : null);
+  const mayBeTold = (): boolean => words.isWaiting && place() !== null;
   return {
     async ready(timeoutMs) {
       if (!mayBeTold()) await reader.ready(words.isQuiet ? timeoutMs : Math.min(timeoutMs, WORD_TIMEOUT_MS));
     },
     take(limit) {
-      if (mayBeTold()) return words.take(limit, last);
+      const at = place();
+      if (words.isWaiting && at !== null) return words.take(limit, at);
       const records = reader.take(limit);
       last = records.at(-1)?.sequence ?? last;
       return own(records);

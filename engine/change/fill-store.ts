@@ -3,8 +3,10 @@
  * is never to be said, and nobody claims anything for a change that is over.
  */
 import type { Identity } from "../membership.js";
-import type { Member, StateStore } from "../ports.js";
+import type { Member, MetaFields, StateStore } from "../ports.js";
+import type { FillStanding } from "./fill-log.js";
 import type { FillWords } from "./fill-words.js";
+import { readEnded } from "./filled.js";
 
 /** Another process fills the change already. */
 export class FillBusy extends Error { override readonly name = "FillBusy"; }
@@ -17,14 +19,22 @@ export interface FillStoreParts {
   readonly identity: Identity | undefined;
   readonly isUnderWay: () => Promise<boolean>;
   readonly words: FillWords;
-  /** A partition was opened that has come so far. */
-  readonly opened: (offset: number) => void;
+  /** Is brought up to date. */
+  readonly standing: FillStanding;
+  /** Id of the change that is filled; null: it has no end. */
+  readonly change: string | null;
+  readonly partitions: number;
 }
 
 /** No output is ever committed: what every record causes counts as said. */
 const SAID = { quiet: String(Number.MAX_SAFE_INTEGER) };
 
-export function fillStore({ store, identity, isUnderWay, words, opened }: FillStoreParts): StateStore {
+export function fillStore({ store, identity, isUnderWay, words, standing, change, partitions }: FillStoreParts): StateStore {
+  const ended = new Set<number>();
+  const note = (partition: number, fields: MetaFields): void => {
+    if (change !== null && readEnded(fields)?.change === change) ended.add(partition);
+    standing.hasEnded = ended.size === partitions;
+  };
   async function alone(member: string, holds: readonly number[], leaseMs: number): Promise<readonly Member[]> {
     const living = await store.beat(member, holds, leaseMs);
     if (leaseMs === 0) return [];
@@ -50,12 +60,17 @@ export function fillStore({ store, identity, isUnderWay, words, opened }: FillSt
       if (!await isUnderWay()) throw new FillOver("the change of rules is not under way any more: it was cancelled, or somebody else has ended it");
       const claim = await store.claim(partition, token);
       words.claimed(partition, claim.meta);
-      opened(Number(claim.meta["offset"] ?? 0));
+      standing.begun = Math.max(standing.begun, Number(claim.meta["offset"] ?? 0));
+      ended.delete(partition);
+      note(partition, claim.meta);
       return { ...claim, meta: { ...claim.meta, ...SAID } };
     },
     async commit(commit) {
       const answer = await store.commit(commit);
-      if (answer === "done" || answer === "already") words.committed(commit.partition, commit.meta);
+      if (answer === "done" || answer === "already") {
+        words.committed(commit.partition, commit.meta);
+        note(commit.partition, commit.meta);
+      }
       return answer;
     },
   };

@@ -57,13 +57,15 @@ const isSaidType = (type: string): boolean => type === POPULATION_TYPE || isWord
 
 const WORD = "word:";
 const HEARD = "heard:";
+/** Figures of a midnight that are drawn up. */
+const FIGURES = "prepared";
 
 export function fillWords(partitions: number): FillWords {
   /** To be handed out. */
   let waiting: NewRecord[] = [];
   /** Said, and not known to be heard; in order. */
   let unheard: Said[] = [];
-  /** By partition: numbers of words that stand in its store as not known to be heard. */
+  /** By partition: what stands in its store as not said yet, or not known to be heard: numbers of words, and figures. */
   const outstanding = new Map<number, Set<string>>();
   /** By receiver and source. */
   const heard = new Map<string, Heard>();
@@ -79,6 +81,8 @@ export function fillWords(partitions: number): FillWords {
       if (name.startsWith(WORD) && text !== "") {
         const own = outstanding.get(partition) ?? new Set();
         outstanding.set(partition, own.add(name.slice(WORD.length)));
+      } else if (name === FIGURES && text !== "") {
+        outstanding.set(partition, (outstanding.get(partition) ?? new Set()).add(FIGURES));
       } else if (name.startsWith(HEARD) && text !== "") {
         const [number = "", ...log] = text.split(" ");
         heard.set(`${partition} ${name.slice(HEARD.length)}`, { number: readNumber(number), log: log.join(" ") });
@@ -119,6 +123,7 @@ export function fillWords(partitions: number): FillWords {
         if (address === null || !isSaidType(address.type)) continue;
         if (address.type === POPULATION_TYPE) {
           waiting.push(record);
+          outstanding.get(Number(address.token))?.delete(FIGURES);
           continue;
         }
         const { by, log, sequence, place } = dataOf(record);

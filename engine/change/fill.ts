@@ -18,7 +18,7 @@ import type { EventLog, StateStore } from "../ports.js";
 import { SIZES, type Sizes } from "../sizes.js";
 import { engineStats, type EngineStats } from "../stats.js";
 import type { Change } from "./change.js";
-import { fillLog } from "./fill-log.js";
+import { fillLog, type FillStanding } from "./fill-log.js";
 import { busy, fillStore } from "./fill-store.js";
 import { fillWords } from "./fill-words.js";
 import { FILLED_FIELD, isFilled, readEnded } from "./filled.js";
@@ -71,7 +71,9 @@ export const FILL_SIZES: Sizes = { ...SIZES, batch: 2048, batchBytes: 4 * 1024 *
 
 /** Nothing waits to be published; and whoever waited for others to hear what they say could be waited for by them. */
 const LIMITS = { maxOutbox: Infinity, keepPublished: 0 };
-const LOOK_EVERY_MS = 200;
+const LOOK_EVERY_MS = 100;
+/** So often in a row nobody has anything left to do. */
+const QUIET_LOOKS = 4;
 const TELL_EVERY_SECONDS = 1;
 /** The rate is that of about so long. */
 const RATE_SECONDS = 5;
@@ -118,10 +120,9 @@ async function run(s: State): Promise<void> {
   await insist(environment, signal, "preparing to fill from history", passes, () => prepare(s));
   if (await insist(environment, signal, "asking whether all is filled", passes, () => isFilled(scope, change.id))) return allFilled(s);
   const words = fillWords(s.partitions);
-  let begun = 0;
-  const opened = (offset: number): void => { begun = Math.max(begun, offset); };
-  const log = fillLog({ log: s.parts.log, rate, words, begun: () => begun, environment });
-  const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay, words, opened }), outputs: nowhere(scope) }, {
+  const standing: FillStanding = { begun: 0, hasEnded: false };
+  const log = fillLog({ log: s.parts.log, rate, words, standing, environment });
+  const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay, words, standing, change: change.id, partitions: s.partitions }), outputs: nowhere(scope) }, {
     cacheCustomers, limits: LIMITS, partitions: s.partitions, sizes: s.parts.sizes ?? FILL_SIZES,
     endsAt: { change: change.id, shift: s.parts.history?.places ?? 0 },
     ...(identity === undefined ? {} : { identity }), ...(sharing === undefined ? {} : { sharing }),
@@ -130,7 +131,7 @@ async function run(s: State): Promise<void> {
   void engine.ended.catch((error: Error) => { failure = error; }).finally(() => s.ending.abort());
   let isDone = false;
   try {
-    isDone = await follow(s, () => words.isQuiet);
+    isDone = await follow(s, () => (words.isQuiet ? s.stats.commits : null));
   } finally {
     await engine.stop().catch((error: Error) => { failure ??= error; });
   }
@@ -180,8 +181,9 @@ async function needsNobody({ parts: { scope, environment, identity, sharing = SH
 
 // ---------------------------------------------------------------------------------------------------- looking on
 
-/** Whether all is filled; otherwise it was ended. */
-async function follow(s: State, isQuiet: () => boolean): Promise<boolean> {
+/** Whether all is filled; otherwise it was ended. `quietSince`: how many commits there were, where nobody has anything to say. */
+async function follow(s: State, quietSince: () => number | null): Promise<boolean> {
+  let [still, commits]: [number, number | null] = [0, null];
   const { environment } = s.parts;
   const { signal } = s.ending;
   let toldAt = -Infinity;
@@ -190,17 +192,21 @@ async function follow(s: State, isQuiet: () => boolean): Promise<boolean> {
     await look(s).catch((error: unknown) => {
       if (!passes(error)) throw error;
     });
-    if (s.isOpen && s.filled.size === s.partitions && isQuiet()) return true;
-    const now = environment.seconds();
-    if (now - toldAt >= TELL_EVERY_SECONDS) {
+    const now = s.isOpen && s.filled.size === s.partitions ? quietSince() : null;
+    // What was heard may bring about more.
+    still = now === null || now !== commits ? 0 : still + 1;
+    commits = now;
+    if (still >= QUIET_LOOKS) return true;
+    const seconds = environment.seconds();
+    if (seconds - toldAt >= TELL_EVERY_SECONDS) {
       const { done } = progressOf(s);
       if (toldAt > -Infinity) {
-        const weight = Math.min(1, (now - before.at) / RATE_SECONDS);
-        const rate = Math.max(0, done - before.done) / Math.max(0.001, now - before.at);
+        const weight = Math.min(1, (seconds - before.at) / RATE_SECONDS);
+        const rate = Math.max(0, done - before.done) / Math.max(0.001, seconds - before.at);
         s.rate = s.rate === 0 ? rate : s.rate + weight * (rate - s.rate);
       }
-      toldAt = now;
-      before = { at: now, done };
+      toldAt = seconds;
+      before = { at: seconds, done };
       await tell(s).catch((error: unknown) => {
         if (!passes(error)) throw error;
       });

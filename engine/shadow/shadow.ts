@@ -6,7 +6,7 @@
  * engine and each partition is compared from where it has caught up. It fails for itself alone: the live engine never waits
  * for it, and works on when the shadow has ended.
  */
-import { fillLog } from "../change/fill-log.js";
+import { fillLog, type FillStanding } from "../change/fill-log.js";
 import { fillStore } from "../change/fill-store.js";
 import { fillWords } from "../change/fill-words.js";
 import { nowhere } from "../change/nowhere.js";
@@ -89,11 +89,10 @@ export function startShadow(parts: ShadowParts): Shadow {
   async function run(): Promise<void> {
     await insist(environment, ending.signal, "preparing the shadow", passes, prepare);
     const words = fillWords(partitions);
-    let begun = 0;
-    const opened = (offset: number): void => { begun = Math.max(begun, offset); };
-    const log = fillLog({ log: parts.log, rate: () => (hasCaughtUp ? Infinity : parts.rate), words, begun: () => begun, environment });
+    const standing: FillStanding = { begun: 0, hasEnded: false };
+    const log = fillLog({ log: parts.log, rate: () => (hasCaughtUp ? Infinity : parts.rate), words, standing, environment });
     const engine = startEngine(compiled, {
-      log, outputs: nowhere(scope), store: comparison.hear("new", fillStore({ store: scope, identity: parts.identity, isUnderWay: () => Promise.resolve(true), words, opened })),
+      log, outputs: nowhere(scope), store: comparison.hear("new", fillStore({ store: scope, identity: parts.identity, isUnderWay: () => Promise.resolve(true), words, standing, change: null, partitions })),
     }, {
       cacheCustomers: parts.cacheCustomers, limits: LIMITS, partitions, sizes: { ...SIZES, idleAhead: 0 }, watch: comparison.watch("new"),
       ...(parts.identity === undefined ? {} : { identity: parts.identity }),

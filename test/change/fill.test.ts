@@ -255,7 +255,7 @@ test("records come at the rate, evenly, and what was not taken is not made up fo
   };
   const inner = opened(newWorld(1), () => "none", () => 10).log;
   const pause = async (ms: number): Promise<void> => { at += ms / 1000; };
-  const log = fillLog({ log: { ...inner, read: () => Promise.resolve(reader) }, rate: () => 1000, words: fillWords(1), begun: () => 0, environment: { seconds: () => at, pause } });
+  const log = fillLog({ log: { ...inner, read: () => Promise.resolve(reader) }, rate: () => 1000, words: fillWords(1), standing: { begun: 0, hasEnded: false }, environment: { seconds: () => at, pause } });
   const bounded = await log.read(1);
   let most = 0;
   while (at < 5) {
