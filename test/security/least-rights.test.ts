@@ -155,6 +155,8 @@ describe("what they may not", () => {
   test.each([
     ["shop", "events.eddy_tick.0", "the engine's clock"],
     ["shop", "events.eddy_population.0", "the engine's figures"],
+    ["shop", "events.eddy_joined.ann", "a customer's state on its way"],
+    ["shop", "events.eddy_released.ann", "what partitions say to each other's customers"],
     ["shop", "events.customer_erased.c1", "erasing customers"],
     ["shop", "actions.0.emit.thanks", "actions"],
     ["shop", "$JS.API.STREAM.MSG.GET.EVENTS", "reading events"],
