@@ -12,11 +12,15 @@ export interface Sweep {
   cursor: string | null;
   /** The store was away. */
   anew: boolean;
+  /** The next page is not due before, by the clock that measures. */
+  after: number;
+  /** Somebody will ring for it. */
+  rings: boolean;
 }
 
 export type Page = Awaited<ReturnType<StateStore["scan"]>>;
 
-export const newSweep = (): Sweep => ({ cursor: null, anew: false });
+export const newSweep = (): Sweep => ({ cursor: null, anew: false, after: -Infinity, rings: false });
 
 /** The next page; null: it was asked of the store as it was before. `cursor` null: it is the last. */
 export async function nextPage(

@@ -282,7 +282,7 @@ async function certain(s: State, error: unknown): Promise<never> {
 }
 
 async function evaluateLoop(s: State): Promise<void> {
-  const { signal } = s.parts;
+  const { signal, environment } = s.parts;
   while (!signal.aborted && !s.commitFailed) {
     if (s.storeInDoubt) {
       s.storeInDoubt = false;
@@ -291,7 +291,7 @@ async function evaluateLoop(s: State): Promise<void> {
       s.inBatch = false;
     }
     const hasWork = s.queue.length > s.head || s.works.length > 0 || s.nudged;
-    if (isSweeping(s) && !s.finishing && (!hasWork || s.wants === "sweep" || s.batchesSincePage >= BATCHES_PER_PAGE)) {
+    if (isSweeping(s) && !s.finishing && (s.wants === "sweep" || (environment.seconds() >= s.sweeping.after && (!hasWork || s.batchesSincePage >= BATCHES_PER_PAGE)))) {
       s.batchesSincePage = 0;
       await sweep(s, () => send(s));
       continue;
@@ -309,9 +309,20 @@ async function evaluateLoop(s: State): Promise<void> {
       continue;
     }
     if (s.finishing) break;
+    if (isSweeping(s)) ringForPage(s);
     await s.work.wait();
   }
   await s.commitOnItsWay;
+}
+
+/** The next page of the sweep is not due yet: whatever comes meanwhile comes first. */
+function ringForPage({ parts: { environment, signal }, sweeping, work }: State): void {
+  if (sweeping.rings) return;
+  sweeping.rings = true;
+  void environment.pause(Math.max(1, (sweeping.after - environment.seconds()) * 1000), signal).then(() => {
+    sweeping.rings = false;
+    work.ring();
+  });
 }
 
 async function batch(s: State): Promise<void> {

@@ -44,9 +44,19 @@ export interface Joining {
   readonly plans: Map<number, JoinPlan>;
   /** Null: nobody removes the filled states yet. */
   clearing: "under way" | "done" | null;
+  /** Customers of a page. */
+  page: number;
 }
 
-export const newJoining = (field: JoiningField, translations: Translations, filled: Filled | null): Joining => ({ field, translations, filled, plans: new Map(), clearing: null });
+/** All partitions of a process take turns: whoever waits for an event waits for a page of each at most. */
+const PAGE_SECONDS = 0.001;
+const LEAST_PAGE = 8;
+/** Of the time so much is left to the live work. */
+const LEFT_TO_OTHERS = 2;
+/** Pages are small; so many customers are worth a commit of their own. */
+const WORTH_A_COMMIT = 64;
+
+export const newJoining = (field: JoiningField, translations: Translations, filled: Filled | null): Joining => ({ field, translations, filled, plans: new Map(), clearing: null, page: LEAST_PAGE });
 
 /** Who is forgotten must be known to have been known. */
 export const keepsForgotten = ({ joining }: Partition): boolean => joining?.field.phase === "filled";
@@ -148,7 +158,7 @@ export async function joinPage(s: Keeping, send: () => Promise<void>): Promise<v
     return;
   }
   const index = partition.options.index;
-  const page = await nextPage(s.sweeping, phase === "filled" && j.filled !== null ? j.filled : store, { partition: index, limit: sizes.sweepPage, environment, signal });
+  const page = await nextPage(s.sweeping, phase === "filled" && j.filled !== null ? j.filled : store, { partition: index, limit: Math.min(j.page, sizes.sweepPage), environment, signal });
   if (page === null) return;
   // Looked up before anything is put into the cache, which may then forget others who are newer than the page.
   const others = page.states.filter(([id]) => !partition.cache.has(id));
@@ -156,6 +166,7 @@ export async function joinPage(s: Keeping, send: () => Promise<void>): Promise<v
   const live = phase === "live" ? others.map(([, state]) => state)
     : others.length === 0 ? [] : await insist(environment, signal, "loading customers", passes, () => store.load(index, others.map(([id]) => id)));
   if (s.sweeping.anew) return; // asked of the store as it was before
+  const started = environment.seconds();
   partition.causeSequence = partition.offset;
   partition.causeStamp = 0;
   // Notes of those who were forgotten are not needed any more.
@@ -168,8 +179,16 @@ export async function joinPage(s: Keeping, send: () => Promise<void>): Promise<v
     if (isToBeJoined(j, stored)) joinOne(partition, j, id, stored, phase === "filled" ? state : null);
     else if (phase === "live" && stored !== null && isForgotten(partition, j, id, stored)) putChanged(partition, nobody(partition, id));
   });
+  pace(s, j, environment.seconds() - started);
   if (page.cursor === null) await goOn(s, j, send);
-  else if (partition.pending.customers.length > 0) await send();
+  else if (partition.pending.customers.length >= Math.min(WORTH_A_COMMIT, sizes.sweepPage)) await send();
+}
+
+/** How long the next page is to take, and when it is due. */
+function pace({ sweeping, parts: { environment, stats, sizes } }: Keeping, j: Joining, seconds: number): void {
+  if (seconds > PAGE_SECONDS) j.page = Math.max(LEAST_PAGE, Math.floor(j.page / 2));
+  else if (seconds < PAGE_SECONDS / 2) j.page = Math.min(sizes.sweepPage, j.page * 2);
+  sweeping.after = environment.seconds() + seconds * LEFT_TO_OTHERS * stats.partitions.size;
 }
 
 const nobody = ({ compiled }: Partition, id: string): Customer => newCustomer(id, zoneOfProfile(compiled, {}));

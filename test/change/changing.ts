@@ -18,7 +18,6 @@ import { layoutNumber, readCustomer } from "../../engine/state.js";
 import { engineStats } from "../../engine/stats.js";
 import { eventSubject } from "../../engine/subjects.js";
 import { Died, appendTo, newWorld, opened, quiet, simulatedEnvironment, type Accidents, type World } from "../engine/simulated-ports.js";
-import { randomOf } from "../retail/random.js";
 
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;

@@ -8,8 +8,7 @@ import type { Span } from "../../engine/aggregates/kind.js";
 import { writeChange, type Change } from "../../engine/change/change.js";
 import { FILLED_FIELD } from "../../engine/change/filled.js";
 import { newContext, slotOf, type Customer } from "../../engine/customer.js";
-import { balance } from "../../engine/points.js";
-import { newWorld, appendTo, type Accidents, type World } from "../engine/simulated-ports.js";
+import { newWorld, type Accidents, type World } from "../engine/simulated-ports.js";
 import { randomOf } from "../retail/random.js";
 import {
   CHANGE, DAY, HOUR, PARTITIONS, START, begun, checkAnnouncements, checkFigures, customersOf, eventAt, live, markers, memberships, randomRules, rulesOf, said, shownAll, work, type Rules,
