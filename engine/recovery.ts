@@ -8,7 +8,7 @@ import { cannotContinue, logFault, stateFault } from "./continuity.js";
 import type { Meta } from "./meta.js";
 import { populationField } from "./population/sums.js";
 import type { EventLog, MetaFields, OutputLog } from "./ports.js";
-import { isSameLayout, layoutOf, translation, type Layout, type Translation } from "./state.js";
+import { haveSameRules, isSameLayout, lastKeysOf, layoutOf, translation, type Layout, type Translation } from "./state.js";
 
 export { CannotContinue } from "./continuity.js";
 
@@ -35,14 +35,17 @@ export function planLayouts(meta: Meta, compiled: Compiled, joins = needsJoining
   const highest = Math.max(0, ...meta.layouts.keys());
   const figures = planFigures(meta, compiled, highest + 1);
   const translations = new Map<number, Translation>();
+  const lastKeys = lastKeysOf(meta.layouts);
   let present = 0;
   for (const [number, layout] of meta.layouts) {
-    const t = trusting(translation(layout, compiled), number, compiled, figures.since);
+    const t = trusting(translation(layout, compiled, lastKeys), number, compiled, figures.since);
     translations.set(number, t);
     // A state that is written now must not look like one from before figures began anew.
     if (isSameLayout(layout, layoutOf(compiled)) && figures.oldest <= number) present = Math.max(present, number);
   }
-  if (present > 0 && !joins) return { translations, present, added: null, figures, joins };
+  // Where only a rule means something else, nobody need be joined; but the next change must know what it meant.
+  const noted = meta.layouts.get(present);
+  if (noted !== undefined && !joins && haveSameRules(noted, layoutOf(compiled))) return { translations, present, added: null, figures, joins };
   // Whose state has a number below it has not been joined yet.
   const layout = layoutOf(compiled);
   translations.set(highest + 1, translation(layout, compiled));

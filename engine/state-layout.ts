@@ -3,6 +3,7 @@ import { codecOf } from "./aggregates/keyed.js";
 import { kindOf } from "./aggregates/kinds.js";
 import { readByte, readUint, reader } from "./codec.js";
 import { meaningsOf, type ProgramMeanings } from "./change/meanings.js";
+import { ruleMeanings } from "./change/rule-meaning.js";
 import type { Compiled } from "./compile/compiled.js";
 import { standingKey } from "./compile/steps.js";
 import { extrasLayoutOf, extrasTranslation, type ExtrasLayout, type ExtrasTranslation } from "./state-extras.js";
@@ -39,7 +40,8 @@ export interface Layout extends Partial<ExtrasLayout> {
   readonly profile?: Shape;
   readonly events?: { readonly [event: string]: { readonly [field: string]: Shape } };
   readonly segments: readonly string[];
-  readonly rules: readonly { readonly name: string; readonly ops: readonly (string | null)[] }[];
+  /** `key`: what it means (engine/change/rule-meaning.ts); states from before that was noted have none. */
+  readonly rules: readonly { readonly name: string; readonly ops: readonly (string | null)[]; readonly key?: string }[];
   /** What segments mean, to tell the same from those that only have the same name; states from before that was noted have none. */
   readonly meanings?: ProgramMeanings;
 }
@@ -50,13 +52,14 @@ const layouts = new WeakMap<Compiled, Layout>();
 export function layoutOf(compiled: Compiled): Layout {
   const known = layouts.get(compiled);
   if (known !== undefined) return known;
+  const keys = ruleMeanings(compiled.program);
   const layout: Layout = {
     aggregates: compiled.program.aggregates.map(({ key, fn, by, type }) =>
       ({ key, fn, ...(by === null ? {} : { keyed: true }), ...(HOLDS_VALUES.has(fn) ? { of: shapeOf(type) } : {}) })),
     profile: shapeOfFields(compiled.program.profile),
     events: Object.fromEntries(compiled.program.events.map(({ name, fields }) => [name, shapeOfFields(fields)])),
     segments: compiled.program.segments.map((segment) => segment.name),
-    rules: compiled.rules.map(({ rule, ops }) => ({ name: rule.name, ops: ops.map(standingKey) })),
+    rules: compiled.rules.map(({ rule, ops }, i) => ({ name: rule.name, ops: ops.map(standingKey), key: keys[i] as string })),
     ...extrasLayoutOf(compiled),
     meanings: meaningsOf(compiled.program),
   };
@@ -84,7 +87,11 @@ export interface Translation {
   readonly extras: ExtrasTranslation;
 }
 
-export function translation(layout: Layout, compiled: Compiled): Translation {
+/**
+ * What has another name is known by its meaning. `lastKeys`: what rules meant when they were seen last, by name, where that is known
+ * better than from the layout itself: states are not written anew because a rule has changed.
+ */
+export function translation(layout: Layout, compiled: Compiled, lastKeys: ReadonlyMap<string, string> = new Map()): Translation {
   const present = layoutOf(compiled);
   const place = (names: readonly string[]): Map<string, number> => new Map(names.map((name, i) => [name, i]));
   const aggregates = place(present.aggregates.map((aggregate) => aggregate.key));
@@ -93,9 +100,10 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
     const now = present.aggregates[at]?.of;
     return of === undefined || now === undefined || agrees(of, now) ? at : -1;
   };
-  const segments = place(present.segments);
-  const rules = place(present.rules.map((rule) => rule.name));
-  const ruleNumbers = layout.rules.map((rule) => rules.get(rule.name) ?? -1);
+  const segments = placesOf(
+    layout.segments.map((name, i) => ({ name, key: layout.meanings?.segments[i] })), present.segments.map((name, i) => ({ name, key: present.meanings?.segments[i] })),
+  );
+  const ruleNumbers = placesOf(layout.rules.map(({ name, key }) => ({ name, key: lastKeys.get(name) ?? key })), present.rules);
   const retired = compiled.program.rules.flatMap((rule, index) => (rule.retired === undefined ? [] : [{ name: rule.retired.rule, index }]));
   const stands = layout.rules.map((rule, i) =>
     standsIn(rule, [ruleNumbers[i] as number, ...retired.flatMap(({ name, index }) => (name === rule.name ? [index] : []))], present));
@@ -103,12 +111,35 @@ export function translation(layout: Layout, compiled: Compiled): Translation {
     layout, present, same: numbersOf(layout) === numbersOf(present),
     aggregates: layout.aggregates.map(aggregateOf),
     codecs: layout.aggregates.map(({ fn, keyed }) => codecOf(kindOf(fn as Parameters<typeof kindOf>[0]), keyed === true)),
-    segments: layout.segments.map((name) => segments.get(name) ?? -1),
+    segments,
     rules: ruleNumbers,
     extras: extrasTranslation(layout, extrasLayoutOf(compiled), ruleNumbers),
     runs: stands.map((places) => places.map(([rule]) => rule)),
     ops: stands.map((places) => places.map(([, at]) => at)),
   };
+}
+
+interface Named {
+  readonly name: string;
+  readonly key?: string | undefined;
+}
+
+/** By name; what has none of its name any more, by meaning, in order. */
+function placesOf(written: readonly Named[], present: readonly Named[]): number[] {
+  const byName = new Map(present.map(({ name }, i) => [name, i]));
+  const names = new Set(written.map(({ name }) => name));
+  const free = new Map<string, number[]>();
+  present.forEach(({ name, key }, i) => {
+    if (key !== undefined && !names.has(name)) free.set(key, [...(free.get(key) ?? []), i]);
+  });
+  return written.map(({ name, key }) => byName.get(name) ?? (key === undefined ? undefined : free.get(key)?.shift()) ?? -1);
+}
+
+/** What rules meant when they were seen last, by name. */
+export function lastKeysOf(layouts: ReadonlyMap<number, Layout>): ReadonlyMap<string, string> {
+  const keys = new Map<string, string>();
+  for (const [, { rules }] of [...layouts].sort(([a], [b]) => a - b)) for (const { name, key } of rules) if (key !== undefined) keys.set(name, key);
+  return keys;
 }
 
 /**
@@ -124,10 +155,15 @@ function standsIn({ ops }: Layout["rules"][number], rules: readonly number[], pr
 }
 
 /** Without what says nothing of how states are read. */
-const numbersOf = ({ meanings: _, ...numbers }: Layout): string => JSON.stringify(numbers);
+const numbersOf = ({ meanings: _, ...numbers }: Layout): string => JSON.stringify(withoutKeys(numbers));
+
+const withoutKeys = <T extends Pick<Layout, "rules">>(layout: T): T => ({ ...layout, rules: layout.rules.map(({ name, ops }) => ({ name, ops })) });
 
 /** Whether a state of the one may go for a state of the other. */
-export const isSameLayout = (a: Layout, b: Layout): boolean => JSON.stringify(a) === JSON.stringify(b);
+export const isSameLayout = (a: Layout, b: Layout): boolean => JSON.stringify(withoutKeys(a)) === JSON.stringify(withoutKeys(b));
+
+/** Whether the rules in them mean the same, too. */
+export const haveSameRules = (a: Layout, b: Layout): boolean => a.rules.every(({ key }, i) => key === b.rules[i]?.key);
 
 /** Number of the layout that a customer's bytes were written under. */
 export function layoutNumber(bytes: Uint8Array): number {

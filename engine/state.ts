@@ -19,6 +19,6 @@
  * Versions 1 and 2 are read too: all in one stretch, instants counted from firstSeen; version 1 had no extras, and its runs
  * only waited for a time. A newer version than is known here is refused (StateTooNew).
  */
-export { STATE_VERSION, StateTooNew, isSameLayout, layoutNumber, layoutOf, translation, type Layout, type Translation } from "./state-layout.js";
+export { STATE_VERSION, StateTooNew, haveSameRules, isSameLayout, lastKeysOf, layoutNumber, layoutOf, translation, type Layout, type Translation } from "./state-layout.js";
 export { readCustomer, unpackCustomer } from "./state-read.js";
 export { writeCustomer, writeForgotten } from "./state-write.js";

@@ -28,6 +28,8 @@ export interface JoinPlan {
   readonly translation: Translation;
   /** Names of segments that are gone, from the first number behind. */
   readonly gone: readonly string[];
+  /** Segments that have another name now, with the one before: the same members, of whom the world has heard under that. */
+  readonly renamed: ReadonlyMap<number, string>;
   /** By number in the new program: whether the old one had the same. */
   readonly aggregates: readonly boolean[];
   readonly segments: readonly boolean[];
@@ -50,6 +52,7 @@ export function joinPlan(t: Translation, { program }: Compiled): JoinPlan {
   };
   const gone: string[] = [];
   const segments = t.segments.map((place, i) => (place >= 0 ? place : program.segments.length + gone.push(layout.segments[i] as string) - 1));
+  const renamed = new Map(t.segments.flatMap((place, i) => (place >= 0 && t.present.segments[place] !== layout.segments[i] ? [[place, layout.segments[i] as string] as const] : [])));
   const present = t.present.meanings;
   const same = new Array<boolean>(program.segments.length).fill(false);
   const holdings = new Set<number>();
@@ -62,7 +65,7 @@ export function joinPlan(t: Translation, { program }: Compiled): JoinPlan {
     }
   });
   return {
-    translation: { ...t, same: false, segments }, gone, segments: same, holdings, profile: layout.profile,
+    translation: { ...t, same: false, segments }, gone, renamed, segments: same, holdings, profile: layout.profile,
     aggregates: there(t.aggregates, program.aggregates.length),
     tiers: there(t.extras.tiers, program.tiers.length),
     watches: there(t.extras.watches, program.watches.length),
@@ -97,9 +100,9 @@ export function join(e: Evaluator, plan: JoinPlan | null, live: Customer | null,
   const left: string[] = [];
   const { length } = compiled.segments;
   const members = known.segments.filter((segment) => {
-    if (segment < length) return true;
-    left.push(plan.gone[segment - length] as string);
-    return false;
+    const before = segment < length ? plan.renamed.get(segment) : plan.gone[segment - length];
+    if (before !== undefined) left.push(before);
+    return before === undefined;
   });
   const { zone } = known;
   const customer = merged(compiled, plan, known, other);

@@ -2,15 +2,15 @@
  * What a comparison of two programs knows of one of them: each of its parts by its name, with the hash of what it means. Of a
  * program whose rules nobody has any more, what its states' layout says: keys and names, and of most things no meaning.
  */
-import { keyOf, meaning, type Meanings } from "../../dsl/check/keys.js";
-import type { Expr, Moment, Policy, Program, Rule, Step } from "../../dsl/program.js";
+import { keyOf, meaning } from "../../dsl/check/keys.js";
+import type { Expr, Policy, Program } from "../../dsl/program.js";
 import { spell } from "../../dsl/spell.js";
-import { blocksOf } from "../../dsl/walk.js";
 import { standingKey } from "../compile/steps.js";
 import type { Compiled } from "../compile/compiled.js";
 import { layoutOf, type Layout } from "../state.js";
 import { shapeOf } from "../state-types.js";
 import { referenceMeanings } from "./meanings.js";
+import { ruleAspects } from "./rule-meaning.js";
 
 export const KINDS = [
   "event", "profile", "retention", "aggregate", "trait", "segment", "points", "tier", "experiment", "group", "channel", "ranking", "metric", "rule",
@@ -43,10 +43,11 @@ const NOTHING: { readonly [aspect: string]: string } = {};
 
 export function sideOf(compiled: Compiled): Side {
   const { program } = compiled;
+  const layout = layoutOf(compiled);
   const meanings = referenceMeanings(program);
   const of = (tree: Expr | null): unknown => (tree === null ? null : meaning(tree, meanings));
-  const named = <T extends { readonly name: string }>(list: readonly T[], aspectsOf: (one: T, index: number) => Readonly<Record<string, unknown>>, notes: readonly string[] = []): Parts =>
-    new Map(list.map((one, index) => [one.name, known(one.name, aspectsOf(one, index), notes)]));
+  const named = <T extends { readonly name: string }>(list: readonly T[], aspectsOf: (one: T, index: number) => Readonly<Record<string, unknown>>): Parts =>
+    new Map(list.map((one, index) => [one.name, known(one.name, aspectsOf(one, index))]));
   const parts: { readonly [K in Kind]: Parts } = {
     event: named(program.events, ({ wire, fields }) => ({ "name on the wire": wire, fields })),
     profile: named(program.profile, ({ wire, type, maybe, default: usual }) => ({ type: shapeOf(type), values: type, "name on the wire": wire, default: [maybe, usual] })),
@@ -74,9 +75,11 @@ export function sideOf(compiled: Compiled): Side {
       key, { name: spell(program, { k: "percentile", index, type: { k: "number" }, maybe: true }), meaning: key, aspects: NOTHING },
     ])),
     metric: named(program.metrics, ({ value }) => ({ value: of(value) })),
-    rule: named(program.rules, (rule, index) => ({ ...ruleAspects(rule, meanings, program), [STANDS]: layoutOf(compiled).rules[index]?.ops }), ["label", STANDS]),
+    rule: new Map(program.rules.map((rule, index) => [rule.name, {
+      ...known(rule.name, { ...ruleAspects(rule, meanings, program), label: rule.label, [STANDS]: layout.rules[index]?.ops }), meaning: layout.rules[index]?.key ?? null,
+    }])),
   };
-  return { parts, layout: layoutOf(compiled), program };
+  return { parts, layout, program };
 }
 
 /** Of a program whose rules nobody has: aggregates and rankings go by their keys, all else by its name. */
@@ -95,7 +98,7 @@ export function sideOfLayout(layout: Layout): Side {
       ...(layout.tiers === undefined ? {} : { tier: byName(names(layout.tiers)) }),
       ...(layout.experiments === undefined ? {} : { experiment: byName(names(layout.experiments)) }),
       ...(layout.rankings === undefined ? {} : { ranking: byKey(layout.rankings.map((key) => ({ key, name: `percentile ${key}` }))) }),
-      rule: new Map(layout.rules.map(({ name, ops }) => [name, { name, meaning: null, aspects: { [STANDS]: keyOf(ops) } }])),
+      rule: new Map(layout.rules.map(({ name, ops, key }) => [name, { name, meaning: key ?? null, aspects: { [STANDS]: keyOf(ops) } }])),
     },
     layout, program: null,
   };
@@ -106,11 +109,9 @@ function profileOf({ profile }: Layout): Parts {
   return new Map(fields.map(([name, shape]) => [name, { name, meaning: null, aspects: { type: keyOf(shape) } }]));
 }
 
-/** `notes`: aspects that are no part of the meaning. */
-function known(name: string, aspects: Readonly<Record<string, unknown>>, notes: readonly string[] = []): Known {
+function known(name: string, aspects: Readonly<Record<string, unknown>>): Known {
   const hashes = Object.fromEntries(Object.entries(aspects).map(([aspect, of]) => [aspect, keyOf(of ?? null)]));
-  const meant = Object.fromEntries(Object.entries(hashes).filter(([aspect]) => !notes.includes(aspect)));
-  return { name, meaning: keyOf(meant), aspects: hashes };
+  return { name, meaning: keyOf(hashes), aspects: hashes };
 }
 
 /** Policies that are not a channel's own. */
@@ -119,34 +120,6 @@ const groupsOf = ({ policies, channels }: Program): readonly Policy[] => policie
 const policyAspects = ({ when, quiet, caps }: Policy, of: (tree: Expr) => unknown): Readonly<Record<string, unknown>> => ({
   consent: when.map(of), quiet: quiet.map((each) => (each.k === "condition" ? of(each.if) : each)), caps,
 });
-
-function ruleAspects(rule: Rule, meanings: Meanings, program: Program): Readonly<Record<string, unknown>> {
-  const of = (tree: Expr | null): unknown => (tree === null ? null : meaning(tree, meanings));
-  const moment = (each: Moment): unknown => momentMeaning(each, meanings, program);
-  return {
-    start: [rule.on.map(moment), rule.schedules.map((each) => (each.k === "yearly" ? { ...each, date: of(each.date) } : each))],
-    condition: of(rule.when), per: of(rule.per), repeat: rule.restart, caps: rule.caps,
-    until: rule.until.map((each) => (each.k === "condition" ? of(each.if) : moment(each))),
-    steps: stepsMeaning(rule.steps), priority: rule.priority, label: rule.label,
-    ...(rule.retired === undefined ? {} : { retired: rule.retired }),
-  };
-}
-
-function momentMeaning(moment: Moment, meanings: Meanings, program: Program): unknown {
-  switch (moment.k) {
-    case "event": return [moment.k, moment.event, moment.where === null ? null : meaning(moment.where, meanings)];
-    case "enter": case "leave": return [moment.k, meanings.segment(moment.segment)];
-    case "up": case "down": return [moment.k, meanings.tier(moment.tier)];
-    case "change": return [moment.k, program.watches[moment.watch]?.key ?? ""];
-  }
-}
-
-/** The key of a step says what it is, and not what stands in its blocks. */
-const stepsMeaning = (steps: readonly Step[]): unknown => steps.map((step) => [
-  step.key,
-  ...(step.k === "split" ? [step.branches.map(({ variant }) => variant)] : step.k === "waitFor" ? [step.as, step.then !== null] : []),
-  ...blocksOf(step).map(stepsMeaning),
-]);
 
 /** The steps of a rule at which runs may stand, by key. */
 export const standsOf = ({ rules }: Compiled): ReadonlyMap<string, ReadonlySet<string>> =>

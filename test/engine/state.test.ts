@@ -266,7 +266,7 @@ describe("a customer's state", () => {
       ${RULES
         .replace("segment calm when no f for 2 days", "").replace("/ customers(calm)", "/ customers(aaa)").replace("wait 1 hour", "wait 90 minutes").replaceAll("x01", "renamed")
         .replace("warm at 2  hot at 5", "cool at 1  hot at 3").replace("zeta { control 50%  blue", "zeta { control 50%  azure").replace(/channel text.*/, "").replace(/channels both.*/, "").replace('send text "t"', 'send mail "t"')
-        .replace("on change profile.s", "on change profile.b").replace("rule yonder", "rule yesterday")}
+        .replace("on change profile.s", "on change profile.b").replace("rule yonder { on every day at 08:00", "rule yesterday { on every day at 08:30")}
       rule a_new_one { on e priority 5 wait 1 day emit "d" }
     `);
     const translations = new Map([[1, translation(layoutOf(full), changed)]]);
