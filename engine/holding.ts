@@ -20,11 +20,12 @@ import { MetaCorrupt, type Anchor } from "./meta.js";
 import type { View } from "./membership.js";
 import { openPartition, passes, type Shared } from "./open-partition.js";
 import { OwnershipLost } from "./ownership.js";
-import { EvaluationFailed } from "./partition.js";
+import { EvaluationFailed, countEvent } from "./partition.js";
 import type { Place, Reading } from "./reading.js";
 import { CannotContinue } from "./recovery.js";
 import { StateTooNew } from "./state.js";
 import { forgetPartition } from "./stats.js";
+import { PROGRAM_TYPE } from "./subjects.js";
 import { ClockAlarm, type Switch, type Worker } from "./worker.js";
 
 /** What is not committed and published in this time is done again by whoever has the partition next. */
@@ -251,6 +252,7 @@ async function switchOver(s: State, held: Held, before: Worker, switching: Switc
     held.phase = "working";
     if (returns !== s.returns) worker.compare();
     follows(s, held, worker);
+    countEvent(shared(s).stats, PROGRAM_TYPE, "processed");
     switched(s, (environment.seconds() - started) * 1000);
   } catch (error) {
     if (s.all.get(index) === held && !s.isOver && !(shared(s).stopping.aborted && passes(error))) endedBy(s, held, error as Error);

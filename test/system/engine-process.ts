@@ -39,6 +39,8 @@ export interface StartOptions {
   readonly place: readonly string[];
   readonly folder: string;
   readonly more?: readonly string[];
+  /** `run` unless given: another command that goes on for a while. */
+  readonly command?: "run" | "apply";
   /** Only so many of the last lines are kept; all unless given. `said` finds none that went before. */
   readonly keepLines?: number;
   /** Told of each line as it comes. */
@@ -52,10 +54,10 @@ export interface StartOptions {
 const PROGRAM = join(PROJECT, "bin/eddy");
 const SAID_WITHIN_MS = 30_000;
 
-export function startEngineProcess({ rules, place, folder, more = [], keepLines = Infinity, onLine, onOutput, under }: StartOptions): EngineProcess {
+export function startEngineProcess({ rules, place, folder, more = [], keepLines = Infinity, onLine, onOutput, under, command = "run" }: StartOptions): EngineProcess {
   const [program, ...before] = under ?? [process.execPath];
   const node = under === undefined ? [] : [process.execPath];
-  const child = spawn(program, [...before, ...node, PROGRAM, "run", rules, ...place, "--http", "127.0.0.1:0", ...more], {
+  const child = spawn(program, [...before, ...node, PROGRAM, command, rules, ...place, ...(command === "run" ? ["--http", "127.0.0.1:0"] : []), ...more], {
     cwd: folder, stdio: ["ignore", onOutput === undefined ? "ignore" : "pipe", "pipe"], env: neutral(),
   });
   if (onOutput !== undefined) child.stdout?.setEncoding("utf8").on("data", onOutput);
