@@ -4,7 +4,7 @@ import { compileProgram } from "../../dsl/compile.js";
 import type { Span } from "../../engine/aggregates/kind.js";
 import { kindOf } from "../../engine/aggregates/kinds.js";
 import { currentProgram } from "../../engine/change/bundle.js";
-import { changeUnderWay, writeChange, type Change } from "../../engine/change/change.js";
+import { changeUnderWay, type Change } from "../../engine/change/change.js";
 import { markerRecord } from "../../engine/change/marker.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { newContext, slotOf, type Customer } from "../../engine/customer.js";

@@ -10,7 +10,8 @@ import { newCustomer, type Customer, type Data } from "../../engine/customer.js"
 import { isKnown } from "../../engine/erasure.js";
 import { SILENT, evaluator, processEvent, processWake, zoneOfProfile, type Evaluator, type Sink } from "../../engine/evaluate.js";
 import { BAD } from "../../engine/schema.js";
-import { layoutOf, unpackCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { join, joinPlan } from "../../engine/change/join.js";
+import { layoutOf, readCustomer, unpackCustomer, translation, writeCustomer } from "../../engine/state.js";
 import { compiled, story, type Told } from "./story.js";
 import { EVENTS, changedSchema, declarations, programOf, random, schema, type FieldOf, type Random, type Schema } from "./random-programs.js";
 
@@ -191,6 +192,63 @@ function live(seed: number): { readonly eras: number; readonly said: number } {
   return { eras, said: kept.said.length };
 }
 
+/** One life under rules that are edited again and again; each time they are joined with what the new ones make of all that happened. */
+function joinAgain(seed: number): number {
+  const r = random(seed);
+  const of = schema(r);
+  const first = era(r, of, declarations(r, of));
+  if (first === null) return 0;
+  let present = first;
+  const past: (readonly [name: string, json: string, at: number, time: number, id: string])[] = [];
+  const lived = (compiled: Compiled, upTo: number): Life => {
+    const life: Life = { customer: newCustomer("c", zoneOfProfile(compiled, {})), evaluator: evaluator(compiled, SILENT), compiled, isStored: false, said: [] };
+    for (const [name, json, at, time, id] of past) {
+      letTimePass(life, at);
+      happens(life, name, json, at, time, id);
+    }
+    letTimePass(life, upTo);
+    return life;
+  };
+  const said: string[] = [];
+  const ids = new Set<string>();
+  let life: Life = { customer: newCustomer("c", zoneOfProfile(first.compiled, {})), evaluator: evaluator(first.compiled, sinkOf({ said }, ids)), compiled: first.compiled, isStored: true, said };
+  let joins = 0;
+  let at = Date.UTC(2024, 2, 28, 10);
+  for (let i = 0; i < 40; i++) {
+    const next = i % 8 === 7 ? edited(r, present) : null;
+    if (next !== null) {
+      letTimePass(life, at);
+      const { compiled } = next;
+      const plan = joinPlan(translation(layoutOf(life.compiled), compiled), compiled);
+      const live = isKnown(life.customer) ? readCustomer("c", bytesOf(life.customer, life.compiled), new Map([[1, plan.translation]]), compiled) : null;
+      const filled = r(3) === 0 ? null : lived(compiled, at).customer;
+      const e = evaluator(compiled, sinkOf({ said }, ids));
+      const customer = live === null && (filled === null || !isKnown(filled)) ? newCustomer("c", zoneOfProfile(compiled, {}))
+        : join(e, live === null ? null : plan, live, filled, at, `${seed}.${i}`).customer;
+      life = { customer, evaluator: e, compiled, isStored: true, said };
+      goThroughStore(life, compiled);
+      // Joined once more with the same rules, nothing is new.
+      if (isKnown(life.customer)) {
+        const again = joinPlan(translation(layoutOf(compiled), compiled), compiled);
+        const before = said.length;
+        const same = join(e, again, readCustomer("c", bytesOf(life.customer, compiled), new Map([[1, again.translation]]), compiled), null, at, `${seed}.${i}.again`);
+        expect([same.customer.segments, same.left, said.slice(before).filter((line) => / (enter|leave) /.test(line))]).toEqual([life.customer.segments, [], []]);
+      }
+      present = next;
+      joins++;
+    }
+    at += one(r, [0, 1, 60_000, HOUR, 5 * HOUR, DAY, 2 * DAY, ...(r(6) === 0 ? [45 * DAY] : [])]);
+    const name = one(r, [...EVENTS, ...EVENTS, "profile_updated", ...(r(8) === 0 ? ["customer_erased"] : [])]);
+    const json = dataOf(r, name === "profile_updated" ? present.schema.profile : present.schema.events[name] ?? [], name === "profile_updated");
+    const time = r(4) === 0 ? Math.max(0, at - one(r, [1, HOUR, DAY, 30 * DAY])) : at;
+    past.push([name, json, at, time, `e${i}`]);
+    letTimePass(life, at);
+    happens(life, name, json, at, time, `e${i}`);
+  }
+  letTimePass(life, at + 40 * DAY);
+  return joins;
+}
+
 const FROM = 1;
 const TO = 24;
 
@@ -211,6 +269,18 @@ describe("nothing that programs and events do", () => {
     }
     expect(eras).toBeGreaterThan(2 * (TO - FROM));
     expect(said).toBeGreaterThan(500);
+  });
+
+  test("throws where customers go over to other rules, whatever history makes of them", () => {
+    let joins = 0;
+    for (let seed = FROM; seed <= TO / 2; seed++) {
+      try {
+        joins += joinAgain(seed);
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      }
+    }
+    expect(joins).toBeGreaterThan(TO);
   });
 
   const NOON = Date.UTC(2026, 2, 2, 12);
