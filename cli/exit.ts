@@ -34,7 +34,7 @@ export class ConfigurationError extends UsageError { override readonly name = "C
 const SURROUNDINGS: ReadonlySet<string> = new Set([
   "LogUnavailable", "LogFull", "RecordTooLarge", "LogChanged", "LogClosed", "LogMissing", "StoreUnavailable", "StoreFull", "StoreRefused",
   "ConnectFailed", "SetupRefused", "FolderRefused", "ListenFailed", "WorkerFailed", "CannotContinue", "CannotRecover",
-  "InvalidToken", "BundleUnreadable", "ChangeUnreadable", "ChangeLost", "StateTooNew", "StateCorrupt", "MetaCorrupt",
+  "InvalidToken", "HistoryRefused", "FillFailed", "FillBusy", "FillOver", "FillStopped", "BundleUnreadable", "ChangeUnreadable", "ChangeLost", "StateTooNew", "StateCorrupt", "MetaCorrupt",
 ]);
 
 /** The system calls' own errors (no such file, no space, port taken) in a person's words. */

@@ -5,17 +5,19 @@
 import { createMetrics } from "../connectors/http/metrics.js";
 import { startHttp, type HttpPort, type Readiness } from "../connectors/http/server.js";
 import type { Program } from "../dsl/program.js";
+import { fillProgress, type FillProgress } from "../engine/change/progress.js";
 import type { Report } from "../engine/population/report.js";
 import type { ShadowReport } from "../engine/shadow/shadow.js";
-import { LogUnavailable, type ConnectionState, type NewRecord } from "../engine/ports.js";
+import { LogUnavailable, type ConnectionState, type NewRecord, type StateStore } from "../engine/ports.js";
 import type { EngineStats } from "../engine/stats.js";
+import { pause } from "./environment.js";
 import type { Log } from "./logging.js";
 import type { ListenAddress } from "./settings.js";
 
 /** The ports as far as they are watched. */
 interface Watched {
   readonly log: { append(records: readonly NewRecord[]): Promise<unknown> } & Watchable;
-  readonly store: Watchable;
+  readonly store: Watchable & Partial<Pick<StateStore, "shared">>;
 }
 interface Watchable {
   watch(listener: (state: ConnectionState) => void): () => void;
@@ -51,6 +53,8 @@ export interface MonitorOptions {
   readonly stats: EngineStats;
   readonly program: Program;
   readonly log: Log;
+  /** The wall clock. */
+  readonly now: () => number;
   /** What a shadow finds; null: it has not started. Absent: there is none. */
   readonly shadow?: () => ShadowReport | null;
 }
@@ -58,14 +62,27 @@ export interface MonitorOptions {
 const PARTS = { log: "the event log", store: "the state store" } as const;
 type Part = keyof typeof PARTS;
 
+const ANSWER_WITHIN_MS = 1000;
+
 /** Throws ListenFailed. */
-export async function startMonitor({ listen, stats, program, log, shadow }: MonitorOptions): Promise<Monitor> {
+export async function startMonitor({ listen, stats, program, log, now, shadow }: MonitorOptions): Promise<Monitor> {
   const connections = new Map<Part, boolean>([["log", false], ["store", false]]);
   const stops: (() => void)[] = [];
   let lastReloadSuccessful = true;
   let ports: Watched | null = null;
   let engine: Started | null = null;
   let ending = false;
+  let backfill: FillProgress | null = null;
+
+  /** What whoever fills a change has said last. Who asks for the metrics gets what was known before of a store that is slow. */
+  const lookAtBackfill = async (): Promise<void> => {
+    const store = ports?.store;
+    if (store?.shared === undefined || connections.get("store") !== true) return;
+    const patience = new AbortController();
+    const asked = fillProgress({ shared: store.shared.bind(store) }).then((progress) => { backfill = progress; }, () => undefined);
+    await Promise.race([asked, pause(ANSWER_WITHIN_MS, patience.signal)]);
+    patience.abort();
+  };
 
   const readiness = (): Readiness => {
     const missing = ending ? ["the engine is ending"] : [
@@ -83,11 +100,11 @@ export async function startMonitor({ listen, stats, program, log, shadow }: Moni
     }));
   };
 
-  const metrics = createMetrics({ stats, program: () => engine?.program() ?? program, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections, ...(shadow === undefined ? {} : { shadow }) });
+  const metrics = createMetrics({ stats, program: () => engine?.program() ?? program, figures: () => engine?.figures() ?? null, lastReloadSuccessful: () => lastReloadSuccessful, connections: () => connections, backfill: { progress: () => backfill, now }, ...(shadow === undefined ? {} : { shadow }) });
   const http: HttpPort | null = listen === null ? null : await startHttp({
     ...listen,
     metrics: async () => {
-      await engine?.count?.();
+      await Promise.all([engine?.count?.(), lookAtBackfill()]);
       return metrics.render();
     },
     readiness,

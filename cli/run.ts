@@ -50,7 +50,7 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
   const configured = configuration.get("http");
   const listen = configured === undefined ? DEFAULT_HTTP : configured;
   let shadow: ShadowBeside | null = null;
-  const monitor = await startMonitor({ listen, stats, program: rules.program, log, ...(shadowProgram === undefined ? {} : { shadow: () => shadow?.report() ?? null }) });
+  const monitor = await startMonitor({ listen, stats, program: rules.program, log, now: io.now, ...(shadowProgram === undefined ? {} : { shadow: () => shadow?.report() ?? null }) });
   try {
     const options = { now: io.now, create: true, engine: true, takeOver: configuration.get("take-over") ?? false };
     const ports = await openPatiently(() => openPorts(place, options), log, ending.signal);

@@ -2,6 +2,7 @@
  * What the engine tells Prometheus. Every label set that the program can produce stands there from the start with 0, so
  * that rates and alerts work from the first event on. No customer ids, no values of events.
  */
+import { STALE_AFTER_MS, remaining, type FillProgress } from "../../engine/change/progress.js";
 import { collectDefaultMetrics, Registry } from "prom-client";
 
 import type { Program, Step } from "../../dsl/program.js";
@@ -24,6 +25,8 @@ export interface MetricsSource {
   readonly lastReloadSuccessful: () => boolean;
   /** Whether each server that the engine needs is connected, by its part: `log`, `store`. */
   readonly connections: () => ReadonlyMap<string, boolean>;
+  /** What whoever fills a change of rules from history has said last; null: nobody does. */
+  readonly backfill?: { progress(): FillProgress | null; now(): number };
   /** What a shadow finds; null: it has not started. Absent: there is none. */
   readonly shadow?: () => ShadowReport | null;
 }
@@ -48,6 +51,7 @@ export function createMetrics(source: MetricsSource): Metrics {
   addFigures(registry, source);
   addPartitions(registry, source.stats);
   addWork(registry, source.stats);
+  addBackfill(registry, source);
   if (source.shadow !== undefined) addShadow(registry, source.shadow);
   // CPU, memory, event loop and garbage collection under the names that every Node process uses.
   collectDefaultMetrics({ register: registry });
@@ -61,6 +65,15 @@ function addProgram(registry: Registry, { stats, program, lastReloadSuccessful, 
   addSeries(registry, { name: "eddy_program_last_reload_successful", help: "0 when the last change of the rules had errors and was not taken over.", type: "gauge", read: () => one(lastReloadSuccessful() ? 1 : 0) });
   addSeries(registry, { name: "eddy_program_last_reload_timestamp_seconds", help: "When the rules that run now were taken over, seconds since 1970.", type: "gauge", read: () => one(stats.rulesTakenAt / 1000) });
   addSeries(registry, { name: "eddy_connected", help: "1 while the connection to the log or the store is up.", type: "gauge", read: () => [...connections()].map(([to, up]) => ({ labels: { to }, value: up ? 1 : 0 })) });
+}
+
+/** Written by another process for all to see: the same in every engine. */
+function addBackfill(registry: Registry, { backfill }: MetricsSource): void {
+  const progress = (): FillProgress | null => backfill?.progress() ?? null;
+  const isRunning = (): boolean => backfill !== undefined && backfill.now() - (progress()?.at ?? -Infinity) <= STALE_AFTER_MS;
+  addSeries(registry, { name: "eddy_backfill_running", help: "1 while what is new in the rules is filled from history.", type: "gauge", read: () => one(isRunning() ? 1 : 0) });
+  addCounter(registry, "eddy_backfill_events_total", "Events that were read to fill what is new in the rules; 0 where nothing is filled.", () => progress()?.done ?? 0);
+  addSeries(registry, { name: "eddy_backfill_remaining_events", help: "Events that are still to be read to fill what is new in the rules.", type: "gauge", read: () => one(remaining(progress() ?? { done: 0, total: 0 })) });
 }
 
 function addEvents(registry: Registry, { stats, program }: MetricsSource): void {

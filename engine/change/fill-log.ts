@@ -5,13 +5,10 @@
 import type { Environment } from "../environment.js";
 import type { EventLog, LogReader, LogRecord } from "../ports.js";
 import { isSaid, type FillWords } from "./fill-words.js";
-import { PROGRAM_TYPE } from "../subjects.js";
 
 export interface FillLog extends EventLog {
-  /** Records handed out since this process began. */
-  readonly handedOut: number;
-  /** Markers handed out, of whatever change. */
-  readonly markers: number;
+  /** Everything up to this sequence was handed out; null: nothing is read yet. */
+  readonly position: number | null;
 }
 
 /** Where the partitions stand, as the store has said. */
@@ -36,18 +33,14 @@ const PORTION_SECONDS = 0.02;
 /** What was not taken in time is not made up for in one go. */
 const MOST_SAVED_SECONDS = 0.1;
 
-const MARKERS = `events.${PROGRAM_TYPE}.`;
-
 export function fillLog({ log, rate, words, standing, environment }: FillLogParts): FillLog {
-  const counted = { handedOut: 0, markers: 0 };
+  const reached: { position: number | null } = { position: null };
   const own = (records: readonly LogRecord[]): LogRecord[] => {
-    counted.handedOut += records.length;
-    for (const { subject } of records) if (subject.startsWith(MARKERS)) counted.markers++;
+    reached.position = records.at(-1)?.sequence ?? reached.position;
     return records.filter(({ subject }) => !isSaid(subject));
   };
   return {
-    get handedOut() { return counted.handedOut; },
-    get markers() { return counted.markers; },
+    get position() { return reached.position; },
     async info() {
       const info = await log.info();
       // What was said behind the end has a place there.
@@ -57,6 +50,7 @@ export function fillLog({ log, rate, words, standing, environment }: FillLogPart
     ofCustomer: (token, limit) => log.ofCustomer(token, limit),
     async read(from) {
       const { last } = await log.info();
+      reached.position = Math.min(from - 1, last);
       return withWords(bounded(await log.read(Math.min(from, last + 1)), rate, environment), words, standing, own);
     },
     async append(records) {

@@ -18,7 +18,7 @@ import type { EventLog, StateStore } from "../ports.js";
 import { SIZES, type Sizes } from "../sizes.js";
 import { engineStats, type EngineStats } from "../stats.js";
 import type { Change } from "./change.js";
-import { fillLog, type FillStanding } from "./fill-log.js";
+import { fillLog, type FillLog, type FillStanding } from "./fill-log.js";
 import { busy, fillStore } from "./fill-store.js";
 import { fillWords } from "./fill-words.js";
 import { FILLED_FIELD, isFilled, readEnded } from "./filled.js";
@@ -77,7 +77,8 @@ const QUIET_LOOKS = 4;
 const TELL_EVERY_SECONDS = 1;
 /** The rate is that of about so long. */
 const RATE_SECONDS = 5;
-/** Records that a partition may lag behind when the markers are appended: it has them behind it within seconds. */
+/** It is near when what is left takes no longer than this, and is no more records. */
+const NEAR_SECONDS = 1;
 const NEAR = 10_000;
 const SOURCE_FIELD = "source";
 
@@ -94,24 +95,31 @@ interface State {
   rate: number;
   isOpen: boolean;
   isDone: boolean;
+  log: FillLog | null;
 }
 
 export function startFill(parts: FillParts): Filler {
   const stats = engineStats();
   const s: State = {
-    parts, stats, since: parts.environment.now(), filled: new Set(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false,
+    parts, stats, since: parts.environment.now(), filled: new Set(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false, log: null,
   };
   const filled = run(s);
   filled.catch(() => undefined); // whoever awaits it sees it
   return {
     stats, filled,
     progress: () => progressOf(s),
-    isNear: () => s.isDone || s.isOpen && partitionsOf(s).every((index) => s.filled.has(index) || s.last - offsetOf(s, index) <= NEAR),
+    isNear: () => s.isDone || isNear(s),
     async stop() {
       s.ending.abort();
       await filled.catch(() => undefined);
     },
   };
+}
+
+function isNear(s: State): boolean {
+  const most = Math.max(1, Math.min(NEAR, s.parts.rate() * NEAR_SECONDS));
+  const position = s.log?.position ?? null;
+  return s.isOpen && position !== null && s.last - position <= most && partitionsOf(s).every((index) => s.filled.has(index) || (s.stats.partitions.get(index)?.lag ?? Infinity) <= most);
 }
 
 async function run(s: State): Promise<void> {
@@ -122,6 +130,7 @@ async function run(s: State): Promise<void> {
   const words = fillWords(s.partitions);
   const standing: FillStanding = { begun: 0, hasEnded: false };
   const log = fillLog({ log: s.parts.log, rate, words, standing, environment });
+  s.log = log;
   const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay, words, standing, change: change.id, partitions: s.partitions }), outputs: nowhere(scope) }, {
     cacheCustomers, limits: LIMITS, partitions: s.partitions, sizes: s.parts.sizes ?? FILL_SIZES,
     endsAt: { change: change.id, shift: s.parts.history?.places ?? 0 },
@@ -156,6 +165,10 @@ async function prepare(s: State): Promise<void> {
   const source = JSON.stringify({ program: compiled.program.hash, log: info.identity, history: history?.mark ?? null });
   const [before] = await scope.shared([SOURCE_FIELD]);
   if (before !== source) {
+    const earlier = before === null || before === undefined ? null : (JSON.parse(before) as { readonly program: string; readonly history: string | null });
+    if (history === null && earlier?.program === compiled.program.hash && earlier.history !== null) {
+      throw new FillFailed("this change is being filled from a file of history: give the same file again with --history, or cancel the change and apply the rules anew");
+    }
     await needsNobody(s);
     await drop();
     await scope.share({}, { [SOURCE_FIELD]: source });
@@ -237,13 +250,17 @@ async function tell(s: State): Promise<void> {
 
 const partitionsOf = ({ partitions }: State): number[] => Array.from({ length: partitions }, (_, index) => index);
 
-const offsetOf = ({ stats }: State, index: number): number => stats.partitions.get(index)?.offset ?? 0;
+/** An idle partition does not commit how far it has come. */
+function reachedBy({ stats, log }: State, index: number): number {
+  const { offset = 0, lag = 1 } = stats.partitions.get(index) ?? {};
+  return lag === 0 ? Math.max(offset, log?.position ?? 0) : offset;
+}
 
 function progressOf(s: State): FillProgress {
   const { change, environment } = s.parts;
   const total = Math.max(0, s.last - s.first + 1);
   let sum = 0;
-  for (const index of partitionsOf(s)) sum += s.filled.has(index) ? total : Math.min(total, Math.max(0, offsetOf(s, index) - s.first + 1));
+  for (const index of partitionsOf(s)) sum += s.filled.has(index) ? total : Math.min(total, Math.max(0, reachedBy(s, index) - s.first + 1));
   const done = s.partitions === 0 ? 0 : Math.floor(sum / s.partitions);
   return { change: change.id, done, total, rate: Math.round(s.rate), filled: s.filled.size, partitions: s.partitions, since: s.since, at: environment.now() };
 }

@@ -265,7 +265,7 @@ test("records come at the rate, evenly, and what was not taken is not made up fo
   expect(next).toBeGreaterThan(4800);
   expect(next).toBeLessThanOrEqual(Math.ceil(at * 1000));
   expect(most).toBeLessThanOrEqual(40);
-  expect(log.handedOut).toBe(next);
+  expect(log.position).toBe(next);
   at += 60;
   const before = next;
   await bounded.ready(1000);

@@ -46,9 +46,29 @@ const send = async (url: string | null): Promise<number> =>
 const metric = async (url: string | null, name: string): Promise<string[]> =>
   (await (await fetch(`${url ?? ""}/metrics`)).text()).split("\n").filter((line) => line.startsWith(name));
 
+let now = Date.UTC(2026, 0, 1);
+
+test("what is filled from history is asked of the store whenever somebody looks", async () => {
+  monitor = await startMonitor({ listen: { host: "127.0.0.1", port: 0 }, stats: engineStats(), program, log: quiet, now: () => now });
+  const { url } = monitor;
+  const series = (): Promise<string[]> => metric(url, "eddy_backfill_");
+  expect(await series()).toEqual(["eddy_backfill_running 0", "eddy_backfill_events_total 0", "eddy_backfill_remaining_events 0"]);
+  const at = now;
+  let field: string | null = JSON.stringify({ change: "c", done: 70, total: 100, rate: 10, filled: 0, partitions: 8, since: at, at });
+  let answers: () => Promise<(string | null)[]> = () => Promise.resolve([field]);
+  monitor.opened({ log: { watch: watchable().watch, append: () => Promise.resolve() }, store: { watch: watchable().watch, shared: (names) => (names.join() === "filling" ? answers() : Promise.resolve([null])) } });
+  expect(await series()).toEqual(["eddy_backfill_running 1", "eddy_backfill_events_total 70", "eddy_backfill_remaining_events 30"]);
+  answers = () => Promise.reject(new Error("away"));
+  now = at + 15_001;
+  expect(await series()).toEqual(["eddy_backfill_running 0", "eddy_backfill_events_total 70", "eddy_backfill_remaining_events 30"]);
+  field = null;
+  answers = () => Promise.resolve([field]);
+  expect(await series()).toEqual(["eddy_backfill_running 0", "eddy_backfill_events_total 0", "eddy_backfill_remaining_events 0"]);
+});
+
 test("from the first moment to the last", async () => {
   const stats = engineStats();
-  monitor = await startMonitor({ listen: { host: "127.0.0.1", port: 0 }, stats, program, log: quiet });
+  monitor = await startMonitor({ listen: { host: "127.0.0.1", port: 0 }, stats, program, log: quiet, now: () => now });
   const { url } = monitor;
   expect(await ready(url)).toEqual([503, ["the event log is not connected", "the state store is not connected", "the engine has not started yet"]]);
   expect(await send(url)).toBe(503);
@@ -97,7 +117,7 @@ test("what connections do is in the log, until the end is wanted", async () => {
   const said: string[] = [];
   const lines = new PassThrough();
   lines.on("data", (chunk: Buffer) => said.push(...chunk.toString("utf8").trim().split("\n").map((line) => (JSON.parse(line) as { message: string }).message)));
-  monitor = await startMonitor({ listen: null, stats: engineStats(), program, log: createLog({ level: "info", to: lines, readable: false, stacks: false }) });
+  monitor = await startMonitor({ listen: null, stats: engineStats(), program, log: createLog({ level: "info", to: lines, readable: false, stacks: false }), now: () => now });
   const [events, store] = [watchable(), watchable()];
   monitor.opened({ log: { watch: events.watch, append: () => Promise.resolve() }, store });
   events.turn("disconnected");
@@ -107,7 +127,7 @@ test("what connections do is in the log, until the end is wanted", async () => {
 });
 
 test("without an address there is no port", async () => {
-  monitor = await startMonitor({ listen: null, stats: engineStats(), program, log: quiet });
+  monitor = await startMonitor({ listen: null, stats: engineStats(), program, log: quiet, now: () => now });
   expect(monitor.url).toBeNull();
 });
 
