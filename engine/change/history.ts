@@ -169,7 +169,6 @@ const isPassedOver = (event: HistoryEvent, known: ReadonlySet<string>): boolean 
 
 export function historyLog(history: History, stream: EventLog): EventLog {
   const { places, mark, streamFirst } = history;
-  const shift = <R extends Pick<LogRecord, "sequence">>(record: R): R => ({ ...record, sequence: record.sequence + places });
   async function info(): Promise<LogInfo> {
     const of = await stream.info();
     return {
@@ -183,15 +182,18 @@ export function historyLog(history: History, stream: EventLog): EventLog {
     async at(sequence) {
       if (sequence <= places) return null;
       const record = await stream.at(sequence - places);
-      return record === null ? null : shift(record);
+      return record === null ? null : { sequence, stamp: record.stamp, subject: record.subject };
     },
-    ofCustomer: async (token, limit) => (await stream.ofCustomer(token, limit)).map(shift),
+    ofCustomer: async (token, limit) => (await stream.ofCustomer(token, limit)).map((record) => shifted(record, places)),
     read: (from) => read(history, stream, info, from),
     append: (records) => stream.append(records),
     watch: (listener) => stream.watch(listener),
     close: () => stream.close(),
   };
 }
+
+/** Field by field: those of a record may be read when they are asked for. */
+const shifted = ({ sequence, stamp, subject, headers, body }: LogRecord, by: number): LogRecord => ({ sequence: sequence + by, stamp, subject, headers, body });
 
 async function read(history: History, stream: EventLog, info: () => Promise<LogInfo>, from: number): Promise<LogReader> {
   const { places, streamFirst, source } = history;
@@ -247,7 +249,7 @@ async function read(history: History, stream: EventLog, info: () => Promise<LogI
         position = some.at(-1)?.sequence ?? position;
         return some;
       }
-      const records = inner?.take(limit).map((record) => ({ ...record, sequence: record.sequence + places })) ?? [];
+      const records = inner?.take(limit).map((record) => shifted(record, places)) ?? [];
       position = records.at(-1)?.sequence ?? position;
       return records;
     },

@@ -1,0 +1,142 @@
+/** `eddy apply` of rules with something new: it is filled from the stream, or from a file of old events, beside the live flow. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { changeUnderWay } from "../../engine/change/change.js";
+import { fillProgress } from "../../engine/change/progress.js";
+import { eventSubject } from "../../engine/subjects.js";
+import { eddy } from "../cli/eddy.js";
+import { startEngineProcess, type EngineProcess } from "./engine-process.js";
+import { scrape } from "./metrics.js";
+import { embeddedPlace, serversPlace, type Place } from "./places.js";
+import { until } from "./progress.js";
+
+const PARTITIONS = 4;
+const CUSTOMERS = 60;
+const DAY = 86_400_000;
+
+const OLD = `
+event bought { total: number }
+segment buyer when count(bought) >= 3
+rule thanks { on enter buyer  emit "thanks" }
+`;
+/** Over half a year: everything counts, whenever it was sent. */
+const NEW = `${OLD}
+segment spender when sum(bought.total) over 365 days >= 60
+rule welcome { on enter spender  emit "welcome" }
+`;
+
+let place: Place;
+let folder: string;
+let engines: EngineProcess[];
+/** By customer. */
+let spent: Map<string, number>;
+let events: number;
+
+const write = (name: string, text: string | Buffer): string => {
+  writeFileSync(join(folder, name), text);
+  return name;
+};
+const start = (): EngineProcess => {
+  const engine = startEngineProcess({ rules: "rules.eddy", place: place.flags, folder });
+  engines.push(engine);
+  return engine;
+};
+const apply = (...more: string[]): ReturnType<typeof eddy> => eddy(["apply", "rules.eddy", ...place.flags, ...more], { folder });
+
+function bought(at: number): { readonly subject: string; readonly body: string } {
+  const customer = `c${(++events * 7) % CUSTOMERS}`;
+  const total = 1 + ((events * 13) % 10);
+  spent.set(customer, (spent.get(customer) ?? 0) + total);
+  return { subject: eventSubject("bought", customer), body: JSON.stringify({ specversion: "1.0", id: String(events), source: "test", type: "bought", subject: customer, time: new Date(at).toISOString(), data: { total } }) };
+}
+const buy = (count: number): Promise<unknown> => place.ports.log.append(Array.from({ length: count }, () => bought(Date.now())));
+const spenders = (): string[] => [...spent].flatMap(([customer, total]) => (total >= 60 ? [customer] : [])).sort();
+
+async function members(segment: string): Promise<string[]> {
+  const all = await Promise.all(Array.from({ length: PARTITIONS }, async (_, p) => (await place.ports.store.members(p, segment, null)).customers));
+  return all.flat().sort();
+}
+
+interface Told {
+  readonly subject: string;
+  readonly body: { readonly subject: string; readonly backfilled?: boolean };
+}
+async function told(part: string): Promise<Told[]> {
+  const all = await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => place.outputs(p)));
+  return all.flat().filter(({ subject }) => subject.includes(part)).map(({ subject, body }) => ({ subject, body: JSON.parse(body) as Told["body"] }));
+}
+
+const caughtUp = (): Promise<unknown> => until("all is taken", async () => {
+  const { last } = await place.ports.log.info();
+  const metas = await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => place.ports.store.meta(p)));
+  return Math.max(...metas.map(({ meta }) => Number(meta["offset"] ?? 0))) >= last;
+}, 30_000, 50);
+
+describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]] as const)("%s", (_, make) => {
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "eddy-fill-"));
+    engines = [];
+    spent = new Map();
+    events = 0;
+    place = await make({ partitions: PARTITIONS, clock: "broker" });
+    write("rules.eddy", OLD);
+  }, 60_000);
+  afterEach(async () => {
+    for (const engine of engines) await engine.kill();
+    await place.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("from the stream, killed in between: everybody is where they would be, told as back-filled, and no rule starts by it", async () => {
+    await buy(400);
+    const engine = start();
+    await engine.said("partitions taken");
+    await caughtUp();
+    write("rules.eddy", NEW);
+    const first = startEngineProcess({ rules: "rules.eddy", place: place.flags, folder, command: "apply", more: ["--fill-rate", "100"] });
+    engines.push(first);
+    await until("some of it is filled", async () => ((await fillProgress(place.ports.store))?.done ?? 0) > 50, 30_000, 20);
+    expect((await changeUnderWay(place.ports.store))?.phase).toBe("filling");
+    await first.kill();
+    await buy(100);
+    const { code, stderr } = await apply();
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toMatch(/with what is new filled from history/);
+    expect(await members("spender")).toEqual(spenders());
+    expect(spenders().length).toBeGreaterThan(5);
+    expect(spenders().length).toBeLessThan(CUSTOMERS);
+    const entered = (await told(".spender.")).map(({ body }) => [body.subject, body.backfilled]).sort();
+    expect(entered).toEqual(spenders().map((customer) => [customer, true]));
+    expect(await told(".emit.welcome")).toEqual([]);
+    // Nothing of it is left, and life goes on: who enters now does so by what happens.
+    expect(await fillProgress(place.ports.store)).toBeNull();
+    expect(await changeUnderWay(place.ports.store)).toBeNull();
+    await buy(150);
+    await until("the new ones are there", async () => (await members("spender")).join() === spenders().join(), 20_000, 50);
+    expect((await told(".emit.welcome")).length).toBe(spenders().length - entered.length);
+    const metrics = await scrape(await engine.http());
+    expect(metrics.value("eddy_backfill_running")).toBe(0);
+  }, 180_000);
+
+  test("from a file, where the stream no longer has it", async () => {
+    const from = Date.now() - 90 * DAY;
+    const old = Array.from({ length: 300 }, (_, i) => bought(from + i * 3_600_000).body);
+    const engine = start();
+    await engine.said("partitions taken");
+    await buy(60);
+    await caughtUp();
+    write("rules.eddy", NEW);
+    const unsorted = write("unsorted.ndjson", [...old.slice(1, 20), old[0]].join("\n"));
+    const refused = await apply("--history", unsorted);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/unsorted\.ndjson:20: the event is of .* earlier than line 19 .*sort it/);
+    const { code, stderr } = await apply("--history", write("old.ndjson.gz", gzipSync(old.join("\n"))));
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toMatch(/300 events of before the stream/);
+    expect(await members("spender")).toEqual(spenders());
+    expect(spenders().length).toBeGreaterThan(3);
+  }, 180_000);
+});
