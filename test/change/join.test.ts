@@ -295,6 +295,38 @@ describe("figures of all customers", () => {
 });
 
 describe("while customers are joined", () => {
+  test("those who became one stay one, and others become one", async () => {
+    const from = rulesOf("event bought { total: number }\nsegment big when sum(bought.total) >= 100");
+    const to = rulesOf("event bought { total: number }\nsegment big when sum(bought.total) >= 100\nsegment regular when count(bought) >= 3\nmetric bought_by = customers(any(bought))");
+    const world = begun(from);
+    for (let i = 0; i < 12; i++) {
+      eventAt(world, `visitor${i}`, "bought", { total: 60 });
+      eventAt(world, `ann${i}`, "bought", { total: 50 });
+      eventAt(world, `ann${i}`, "customer_identified", { anonymous_id: `visitor${i}` });
+    }
+    await work(world, from);
+    expect(memberships(world)).toHaveLength(12);
+    const change: Change = { ...CHANGE, program: to.compiled.program.hash, from: from.compiled.program.hash };
+    world.shared.set("change", writeChange(change));
+    markers(world, change);
+    const filled = { ...newWorld(PARTITIONS, world.records.map((record) => (record.subject.startsWith("events.eddy_") && !record.subject.startsWith("events.eddy_program") ? { ...record, subject: "events.eddy_tick.0" } : record))), now: world.now };
+    await fill(filled, to, change);
+    for (let i = 0; i < 12; i++) {
+      world.now += HOUR;
+      eventAt(world, `tablet${i}`, "bought", { total: 1 });
+      eventAt(world, `visitor${i}`, "bought", { total: 1 });
+      eventAt(world, `ann${i}`, "customer_identified", { anonymous_id: `tablet${i}` });
+    }
+    let deaths = 10;
+    const random = randomOf(5);
+    expect(await work(world, from, { accidents: (what) => (what === "commit" && random() < 0.2 && deaths-- > 0 ? "dies after" : "none"), filled, known: [from, to], page: 2 })).toBeGreaterThan(3);
+    const names = Array.from({ length: 12 }, (_, i) => `ann${i}`);
+    expect(memberships(world)).toEqual([...names.map((name) => `big ${name}`), ...names.map((name) => `regular ${name}`)].sort());
+    for (const name of names) expect(aggregatesOf(customersOf(world, to).get(name) as Customer, to, world.now)).toEqual(new Map(to.compiled.program.aggregates.map(({ key, fn }) => [key, { fn, value: fn === "count" ? 4 : fn === "sum" ? 112 : true }])));
+    expect([...customersOf(world, to)].filter(([, { movedTo }]) => movedTo !== null)).toHaveLength(24);
+    checkFigures(world, to);
+  });
+
   test("who is forgotten stays forgotten, though history knows them", async () => {
     const from = rulesOf("event bought { total: number }\nevent other\nsegment big when sum(bought.total) >= 100");
     const to = rulesOf("event bought { total: number }\nevent other\nprofile retain 5 days { name: string = \"\" }\nsegment big when sum(bought.total) >= 50\nsegment buyer when any(bought)");
