@@ -8,11 +8,11 @@
  */
 import { changeUnderWay } from "../engine/change/change.js";
 import type { Removed } from "../engine/receipt.js";
-import { encodeToken } from "../engine/subjects.js";
+import { encodeToken, partition as partitionOf } from "../engine/subjects.js";
 import { customerOf } from "../engine/withdrawing.js";
 import type { CommandCall } from "./commands.js";
 import { pause } from "./environment.js";
-import { askToErase, causeOf, findReceipts, outputsAbout, reached, stillScrubbed, wakeUp, type Asked, type Receipted } from "./erasing.js";
+import { askToErase, causeOf, endsOf, findReceipts, outputsAbout, reached, stillScrubbed, wakeUp, type Asked, type Receipted } from "./erasing.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print, say, type Io } from "./io.js";
 import { readLines } from "./lines.js";
@@ -91,9 +91,10 @@ interface Work {
 /** Whether all is done that was asked for. */
 async function eraseSome(customers: readonly string[], work: Work): Promise<boolean> {
   const { ports, io, isStream, isJson, signal } = work;
+  const ends = await endsOf(ports);
   const asked = await askToErase(ports, customers, io.now());
-  const awaited = new Map(asked.map((each) => [each.receiptId, each]));
-  const receipted = await receiptsOf(awaited, asked, work);
+  const awaited = new Map(asked.map((each) => [each.id, each]));
+  const receipted = await receiptsOf(awaited, ends, work);
   const reports = isStream && !signal.aborted ? await removeFromStreams(receipted, work) : new Map<string, StreamReport>();
   for (const { asked: { customer }, output } of receipted) {
     const report = reports.get(customer) ?? null;
@@ -106,15 +107,13 @@ async function eraseSome(customers: readonly string[], work: Work): Promise<bool
   return awaited.size === 0 && [...reports.values()].every(({ left }) => left.length === 0);
 }
 
-async function receiptsOf(awaited: Map<string, Asked>, asked: readonly Asked[], { ports, io, signal }: Work): Promise<Receipted[]> {
-  const from = new Map<number, number>();
-  for (const { partition, after } of asked) from.set(partition, Math.min(from.get(partition) ?? Infinity, after + 1));
+async function receiptsOf(awaited: Map<string, Asked>, from: Map<number, number>, { ports, io, signal }: Work): Promise<Receipted[]> {
   const found: Receipted[] = [];
   for (const until = io.now() + PATIENCE_MS; awaited.size > 0 && io.now() < until && !signal.aborted; ) {
     found.push(...await findReceipts(ports, awaited, from));
     if (awaited.size > 0) await pause(LOOK_EVERY_MS, signal);
   }
-  const partitions = [...new Set(found.map((each) => each.asked.partition))];
+  const partitions = partitionsOf(found, ports);
   for (const until = io.now() + PATIENCE_MS; io.now() < until && !signal.aborted && (await stillScrubbed(ports, partitions)).length > 0; ) await pause(LOOK_EVERY_MS, signal);
   return found;
 }
@@ -132,12 +131,12 @@ async function removeFromStreams(receipted: readonly Receipted[], { ports, io, s
     const purge = ports.purge(() => pause(UNHURRIED_MS, signal));
     const least = (await reached(ports, newest)).least;
     const outputs = await outputsRemoved(receipted, ports, purge, (words) => (doing = words));
-    for (const { asked } of receipted) {
+    for (const { asked, ids } of receipted) {
       doing = `removing events of ${visible(asked.customer)}`;
-      const events = signal.aborted ? 0 : await purge.events(asked.token, Math.min(asked.sequence, least + 1));
-      const { removed, copies, left } = outputs.get(asked.partition) as PartitionRemoved;
+      let events = 0;
+      for (const id of ids) if (!signal.aborted) events += await purge.events(encodeToken(id), Math.min(asked.sequence, least + 1));
       const late = behind.length === 0 || least >= asked.sequence ? [] : [`events behind ${whole(least)}: partition ${behind.join(", ")} has not come so far (is an engine at work?)`];
-      reports.set(asked.customer, { events, outputs: removed.get(asked.customer) ?? 0, copies, left: [...late, ...left] });
+      reports.set(asked.customer, { events, outputs: outputs.removed.get(asked.customer) ?? 0, copies: outputs.copies, left: [...late, ...outputs.left] });
     }
   } finally {
     progress.end();
@@ -156,7 +155,7 @@ async function everybodyThere(ports: OpenedPorts, sequence: number, io: Io, sign
   return behind;
 }
 
-interface PartitionRemoved {
+interface OutputsRemoved {
   /** By customer. */
   readonly removed: ReadonlyMap<string, number>;
   readonly copies: number;
@@ -165,26 +164,32 @@ interface PartitionRemoved {
 
 async function outputsRemoved(
   receipted: readonly Receipted[], ports: OpenedPorts, purge: ReturnType<OpenedPorts["purge"]>, told: (words: string) => void,
-): Promise<Map<number, PartitionRemoved>> {
-  const found = new Map<number, PartitionRemoved>();
-  for (const partition of new Set(receipted.map(({ asked }) => asked.partition))) {
-    const own = receipted.filter(({ asked }) => asked.partition === partition);
-    const removed = new Map<string, number>();
+): Promise<OutputsRemoved> {
+  const removed = new Map<string, number>();
+  const left: string[] = [];
+  let copied = 0;
+  for (const partition of partitionsOf(receipted, ports)) {
+    const own = receipted.filter((each) => partitionsOf([each], ports).includes(partition));
     const numbers = await outputsAbout(ports, partition, own, (share) => told(`looking through OUT_${partition}: ${Math.floor(share * 100)} %`));
     told(`removing outputs from OUT_${partition}`);
-    for (const [customer, theirs] of numbers) removed.set(customer, await purge.outputs(partition, theirs));
-    const causes = new Map(own.map(({ asked }) => [asked.customer, asked.id]));
+    for (const [customer, theirs] of numbers) removed.set(customer, (removed.get(customer) ?? 0) + await purge.outputs(partition, theirs));
+    const causes = new Map(own.flatMap(({ asked, ids }) => ids.map((id) => [id, asked.id] as const)));
     told(`removing copies of OUT_${partition}`);
     const copies = await purge.copies(partition, (output) => {
       const customer = customerOf(output);
       const cause = customer === null ? undefined : causes.get(customer);
       return cause !== undefined && causeOf(output) !== cause;
     });
-    const left = copies.left === 0 ? [] : [`${copies.left} of the newest copies in ACTIONS, SEGMENTS or DEAD: the broker copies on from there; run this again later`];
-    found.set(partition, { removed, copies: copies.removed, left: [...left, ...copies.unreached] });
+    copied += copies.removed;
+    if (copies.left > 0) left.push(`${copies.left} of the newest copies of OUT_${partition} in ACTIONS, SEGMENTS or DEAD: the broker copies on from there; run this again later`);
+    left.push(...copies.unreached);
   }
-  return found;
+  return { removed, copies: copied, left: [...new Set(left)] };
 }
+
+/** Where anything can have been said about them. */
+const partitionsOf = (receipted: readonly Receipted[], { partitions }: OpenedPorts): number[] =>
+  [...new Set(receipted.flatMap((each) => [each.partition, ...each.ids.map((id) => partitionOf(encodeToken(id), partitions))]))].sort((a, b) => a - b);
 
 // ---------------------------------------------------------------------------------------------------- words
 

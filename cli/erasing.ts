@@ -10,7 +10,7 @@ import { messageId } from "../connectors/intake.js";
 import { CUSTOMER_ERASED } from "../engine/compile/compiled.js";
 import { readMeta } from "../engine/meta.js";
 import type { ClockKind, NewRecord, Output } from "../engine/ports.js";
-import { receiptId } from "../engine/receipt.js";
+import { receiptSubject } from "../engine/receipt.js";
 import { encodeToken, eventSubject, partition as partitionOf, tickSubject, TICK_TYPE } from "../engine/subjects.js";
 import { customerOf } from "../engine/withdrawing.js";
 import type { OpenedPorts } from "./open.js";
@@ -26,9 +26,6 @@ export interface Asked {
   readonly id: string;
   /** Of its record. */
   readonly sequence: number;
-  readonly receiptId: string;
-  /** The partition's newest output before it. */
-  readonly after: number;
 }
 
 const SOURCE = "eddy-erase";
@@ -36,20 +33,18 @@ const SOURCE = "eddy-erase";
 /** Puts a request for each customer into the log. `now`: the wall clock. */
 export async function askToErase(ports: Ports, customers: readonly string[], now: number): Promise<Asked[]> {
   const { clock } = await ports.log.info();
-  const ends = new Map<number, number>();
   const instants = new Map<number, number>();
   const wanted: (Omit<Asked, "sequence"> & { readonly record: NewRecord })[] = [];
   for (const customer of customers) {
     const token = encodeToken(customer);
     const partition = partitionOf(token, ports.partitions);
-    if (!ends.has(partition)) ends.set(partition, await ports.outputs.last(partition));
     if (!instants.has(partition)) instants.set(partition, await instantOf(ports, partition, clock, now));
     const id = randomUUID();
     const body = JSON.stringify({
       specversion: "1.0", id, source: SOURCE, type: CUSTOMER_ERASED, subject: customer, time: new Date(instants.get(partition) as number).toISOString(), data: {},
     });
     wanted.push({
-      customer, token, partition, id, receiptId: receiptId(customer, `${SOURCE}/${id}`), after: ends.get(partition) as number,
+      customer, token, partition, id,
       record: { subject: eventSubject(CUSTOMER_ERASED, customer), body, id: messageId(customer, SOURCE, id) },
     });
   }
@@ -67,21 +62,35 @@ async function instantOf({ store }: Ports, partition: number, clock: ClockKind, 
 export interface Receipted {
   readonly asked: Asked;
   readonly output: Output;
+  /** Of the receipt: another than the customer's own where they had been joined into somebody. */
+  readonly partition: number;
+  /** All ids by which the customer was known. */
+  readonly ids: readonly string[];
+}
+
+/** Where the outputs of all partitions go on from now. */
+export async function endsOf({ outputs, partitions }: Pick<Ports, "outputs" | "partitions">): Promise<Map<number, number>> {
+  return new Map(await Promise.all(Array.from({ length: partitions }, async (_, index) => [index, (await outputs.last(index)) + 1] as const)));
 }
 
 const PAGE = 500;
 
-/** Reads on in the outputs and takes the receipts out of what is awaited. */
+/**
+ * Reads on in the outputs and takes the receipts out of what is awaited (by the id of the request's event). In all partitions: the
+ * request of somebody who was joined into another customer is said on to that one.
+ */
 export async function findReceipts(ports: Pick<Ports, "outputs">, awaited: Map<string, Asked>, from: Map<number, number>): Promise<Receipted[]> {
   const found: Receipted[] = [];
-  for (const partition of new Set([...awaited.values()].map((asked) => asked.partition))) {
+  for (const [partition, first] of from) {
     const last = await ports.outputs.last(partition);
-    for (let next = from.get(partition) ?? 1; next <= last; next += PAGE) {
+    for (let next = first; next <= last; next += PAGE) {
       for (const output of await ports.outputs.read(partition, next, Math.min(last, next + PAGE - 1))) {
-        const asked = awaited.get(output.id);
+        if (output.subject !== receiptSubject(partition)) continue;
+        const { subject, cause, data } = JSON.parse(output.body) as { readonly subject: string; readonly cause: string; readonly data?: { readonly joined?: readonly string[] } };
+        const asked = awaited.get(cause);
         if (asked === undefined) continue;
-        found.push({ asked, output });
-        awaited.delete(output.id);
+        found.push({ asked, output, partition, ids: [...new Set([asked.customer, subject, ...(data?.joined ?? [])])] });
+        awaited.delete(cause);
       }
     }
     from.set(partition, last + 1);
@@ -124,14 +133,16 @@ export async function wakeUp(ports: Ports, partitions: readonly number[], now: n
  * behind the receipt.
  */
 export async function outputsAbout({ outputs }: Pick<Ports, "outputs">, partition: number, receipted: readonly Receipted[], progress: (share: number) => void): Promise<Map<string, number[]>> {
-  const by = new Map(receipted.map(({ asked, output }) => [asked.customer, { receipt: output.number, cause: asked.id }]));
+  // Where the receipt lies elsewhere the newest output stays: nothing here says what came before the erasure.
+  const newest = await outputs.last(partition);
+  const by = new Map(receipted.flatMap((each) => each.ids.map((id) => [id, { receipt: each.partition === partition ? each.output.number : newest, cause: each.asked.id, of: each.asked.customer }] as const)));
   const last = Math.max(0, ...[...by.values()].map(({ receipt }) => receipt));
-  const numbers = new Map<string, number[]>([...by.keys()].map((customer) => [customer, []]));
+  const numbers = new Map<string, number[]>(receipted.map(({ asked }) => [asked.customer, []]));
   for (let from = 1; from < last; from += PAGE) {
     for (const output of await outputs.read(partition, from, Math.min(last, from + PAGE - 1))) {
       const customer = output.subject.startsWith("withdrawn.") ? "" : customerOf(output) ?? "";
       const erased = by.get(customer);
-      if (erased !== undefined && output.number < erased.receipt && causeOf(output) !== erased.cause) numbers.get(customer)?.push(output.number);
+      if (erased !== undefined && output.number < erased.receipt && causeOf(output) !== erased.cause) numbers.get(erased.of)?.push(output.number);
     }
     progress(Math.min(1, (from + PAGE) / last));
   }

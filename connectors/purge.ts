@@ -2,11 +2,12 @@
  * Removing what logs and streams hold of one customer (`eddy erase --stream`): an adapter for each kind of place.
  *
  * Nothing is renumbered: sequences and numbers stay, and what was there is a gap, as a limit leaves one. Work comes in small
- * pieces with pauses between them, so that nobody who publishes waits for long. The engine's own records (types that begin with
- * `eddy_`) are no customer's, whatever their last token.
+ * pieces with pauses between them, so that nobody who publishes waits for long. What the engine says to partitions (ticks, figures,
+ * markers) is no customer's, though its last token may look like one's; what it says to customers who are joined is theirs.
  */
-import { parseEventSubject, type EventAddress } from "../engine/subjects.js";
-import { RESERVED_PREFIX } from "./intake.js";
+import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, parseEventSubject, type EventAddress } from "../engine/subjects.js";
+
+const TO_PARTITIONS: ReadonlySet<string> = new Set([TICK_TYPE, POPULATION_TYPE, PROGRAM_TYPE]);
 
 export interface Purge {
   /** Removes the customer's records before that sequence from the event log; answers how many. May be repeated. */
@@ -27,8 +28,8 @@ export interface CopiesRemoved {
   readonly unreached: readonly string[];
 }
 
-/** Whether a record's subject is that of an event of the customer's. */
+/** Whether a record's subject is the customer's. */
 export function isEventOf(subject: string, token: string): boolean {
   const address: EventAddress | null = parseEventSubject(subject);
-  return address !== null && address.token === token && !address.type.startsWith(RESERVED_PREFIX);
+  return address !== null && address.token === token && !TO_PARTITIONS.has(address.type);
 }

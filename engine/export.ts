@@ -48,8 +48,6 @@ export interface Exported extends Omit<Portrait, "runs" | "points" | "experiment
   readonly experiments: readonly (Portrait["experiments"][number] & { readonly reached: boolean; readonly value: number })[];
   /** Since when conditions with `for at least` have held. */
   readonly holding: readonly { readonly segment: string; readonly condition: "enter" | "leave"; readonly since: string }[];
-  /** Ids of those who were joined into the customer. */
-  readonly joined: readonly string[];
   /** Where it is kept: when the newest event came. */
   readonly lastEvent: string | null;
   /** How many of the newest events are remembered, as hashes, to know one that is sent again. */
@@ -82,7 +80,6 @@ export function exportOf(compiled: Compiled, figures: Figures, customer: Custome
       messages: (extras?.sends ?? []).map(({ index, times }) => ({ policy: program.policies[index]?.name ?? "", at: times.map(text) })),
     },
     holding: customer.holdings.map(({ index, since }) => ({ segment: program.segments[index >> 1]?.name ?? "", condition: index % 2 === 0 ? "enter" : "leave", since: text(since) })),
-    joined: extras?.joined ?? [],
     lastEvent: extras === null || extras.lastEvent === -Infinity ? null : text(extras.lastEvent),
     eventsRemembered: customer.seen.length / 2,
   };

@@ -35,7 +35,7 @@ import type { Receipt } from "./receipt.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import type { DeadReason, EngineStats, EventOutcome } from "./stats.js";
 import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, eventSubject } from "./subjects.js";
-import { bury as buryCustomer, isLate, isRepeated, readTombstones, requestKey, type Tombstones } from "./tombstones.js";
+import { bury as buryCustomer, isLate, isRepeated, readTombstones, requestKey, tombstoneKey, type Tombstones } from "./tombstones.js";
 import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
 import { DAY_MS } from "./zone.js";
 
@@ -295,7 +295,7 @@ export function wakeUp(p: Partition, customer: Customer, now: number): void {
   const joined = p.compiled.program.retain === null ? [] : (customer.extras?.joined ?? []);
   try {
     processWake(p.evaluator, customer, now);
-    if (joined.length > 0 && !isKnown(customer)) release(placeOf(p), joined);
+    if (joined.length > 0 && !isKnown(customer)) release(placeOf(p), joined, null);
     p.again = customer.wake > now ? 0 : p.again + 1;
     if (p.again > MOST_AGAIN) throw new Error(`woken at ${now}, they are to be woken at ${customer.wake}, over and over`);
   } catch (error) {
@@ -343,7 +343,7 @@ function happen(p: Partition, customer: Customer, work: EventWork, said: { reado
     throw evaluationFailed(p, customer, error);
   }
   if (work.plan.isErasure) {
-    if (joined.length > 0) release(placeOf(p), joined);
+    if (joined.length > 0) release(placeOf(p), joined, event.time);
     p.pending.erased.set(work.customer, before);
     buryCustomer(p.tombstones, work.customer, work.sequence, event.time, requestKey(work.source, work.id));
   }
@@ -399,6 +399,12 @@ function placeOf(p: Partition): Place {
     counted: (type, outcome) => countEvent(p.stats, type, outcome),
     weighs(characters) { p.pending.weight += characters; },
     isErased: (customer, sequence, time) => isLate(p.tombstones, customer, sequence, time),
+    erasedAt: (customer) => p.tombstones.all.get(tombstoneKey(customer))?.instant ?? null,
+    erased(customer, at) {
+      p.pending.erased.set(customer, p.pending.messages.length);
+      // By no record of their own.
+      buryCustomer(p.tombstones, customer, 0, at, "");
+    },
   };
 }
 

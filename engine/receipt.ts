@@ -1,6 +1,6 @@
 /**
  * The receipt of an erasure: an action `actions.<p>.eddy.erased` that says what was removed, in counts. Of the customer it
- * names nothing but the id, the segments that were left (which are announced anyway) and the balances of points that are
+ * names nothing but the ids by which they were known, the segments that were left (which are announced anyway) and the balances of points that are
  * forfeited, for whoever keeps the books.
  *
  * It is an output like any other: in the commit that holds the erasure, so published once and only if that is done. What hangs
@@ -38,6 +38,8 @@ export interface Removed {
   /** Starts and messages that caps remembered. */
   readonly capped: number;
   readonly exposures: number;
+  /** Ids of those who were joined into the customer, and are forgotten with them. */
+  readonly joined: readonly string[];
 }
 
 export interface Receipt {
@@ -70,6 +72,7 @@ export function removable({ program, segments }: Compiled, x: Context, known: bo
     held: customer.runs.filter(({ held }) => held !== null).length,
     capped: counted(customer.starts) + counted(extras?.sends ?? []),
     exposures: extras?.exposures.length ?? 0,
+    joined: [...(extras?.joined ?? [])],
   };
 }
 

@@ -46,6 +46,10 @@ export interface Place {
   weighs(characters: number): void;
   /** Whether an event of that own time, in the log at that sequence, is of before the customer's erasure. */
   isErased(customer: string, sequence: number, time: number): boolean;
+  /** The own time of the customer's last erasure on request; null: none is known. */
+  erasedAt(customer: string): number | null;
+  /** Somebody who was joined into a customer was erased with them, at that own time. */
+  erased(customer: string, at: number): void;
 }
 
 /** So often an event is said on. */
@@ -120,6 +124,7 @@ export function hear(p: Place, customer: Customer, word: Word): void {
       if (customer.movedTo === null) return;
       p.touch(customer);
       customer.movedTo = null;
+      if (saying.erased !== null) p.erased(customer.id, saying.erased);
       return;
   }
 }
@@ -186,7 +191,7 @@ function onJoined(p: Place, customer: Customer, saying: Extract<Saying, { k: "jo
   for (const each of asked) ask(p.words, customer.id, each);
   if (p.isErased(customer.id, origin, event.time)) {
     // Whoever asked to be forgotten after they were identified meant the other as well.
-    if (left) tell(p, who, { k: "released" });
+    if (left) tell(p, who, { k: "released", erased: p.erasedAt(customer.id) });
   } else complete(p, customer, event, state === null ? null : unpacked(p, who, state, event), left ? who : null);
 }
 
@@ -221,7 +226,7 @@ function goOn(p: Place, customer: Customer): void {
   for (let word = takeWaiting(p.words, customer.id); word !== undefined; word = takeWaiting(p.words, customer.id)) onJoin(p, customer, word);
 }
 
-/** The customer was forgotten: who was joined into them is nobody's any more. */
-export function release(p: Place, joined: readonly string[]): void {
-  for (const id of joined) tell(p, id, { k: "released" });
+/** The customer was forgotten: who was joined into them is nobody's any more. `erased`: the own time of the request; null: nobody asked for it. */
+export function release(p: Place, joined: readonly string[], erased: number | null): void {
+  for (const id of joined) tell(p, id, { k: "released", erased });
 }

@@ -49,7 +49,8 @@ export type Saying =
   }
   | { readonly k: "forwarded"; readonly from: string; readonly hops: number; readonly event: SaidEvent }
   | { readonly k: "moved"; readonly to: string }
-  | { readonly k: "released" };
+  /** `erased`: the erasure's own time, where it was asked for: what is of before it brings nobody back. */
+  | { readonly k: "released"; readonly erased: number | null };
 
 /** `sequence` is of the record that caused it, `place` its place among what that record caused. */
 export interface WordNumber {
@@ -114,7 +115,7 @@ function readSaying(k: string, data: Record<string, unknown>): Saying | null {
     }
     case "forwarded": return isId(from) && isNatural(hops) && event !== null ? { k, from, hops, event } : null;
     case "moved": return isId(to) ? { k, to } : null;
-    case "released": return { k };
+    case "released": return { k, erased: Number.isSafeInteger(data["erased"]) ? (data["erased"] as number) : null };
     default: return null;
   }
 }

@@ -58,7 +58,7 @@ describe("the receipt", () => {
     expect(said.at(-1)).toEqual({
       specversion: "1.0", id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, source: "eddy", type: "eddy.erased", subject: "anna", time: "2026-03-02T15:00:00Z", cause: "please",
       data: {
-        by: "request", known: true, segments: ["buyer"], points: { stars: 42 }, profile: 1, aggregates: 1, runs: 3, held: 1, capped: 1, exposures: 1, withdrawn: 0,
+        by: "request", known: true, segments: ["buyer"], points: { stars: 42 }, profile: 1, aggregates: 1, runs: 3, held: 1, capped: 1, exposures: 1, joined: [], withdrawn: 0,
       },
     });
   });
@@ -66,7 +66,7 @@ describe("the receipt", () => {
   test("comes for somebody of whom nothing is known too", () => {
     const said = life().event("customer_erased", "nobody", {}, NOON);
     expect(said.map(({ type, data }) => [type, data])).toEqual([["eddy.erased", {
-      by: "request", known: false, segments: [], points: {}, profile: 0, aggregates: 0, runs: 0, held: 0, capped: 0, exposures: 0, withdrawn: 0,
+      by: "request", known: false, segments: [], points: {}, profile: 0, aggregates: 0, runs: 0, held: 0, capped: 0, exposures: 0, joined: [], withdrawn: 0,
     }]]);
   });
 

@@ -95,7 +95,7 @@ describe.each<[string, () => Promise<Place>]>([
     const about = (await said(p)).filter(({ who }) => who === "anna");
     expect(about.slice(-3).map(({ type, data }) => [type, data])).toEqual([
       ["emit.goodbye", { spend: 42 }], ["segment.left", { segment: "buyer" }],
-      ["eddy.erased", { by: "request", known: true, segments: ["buyer"], points: { stars: 42 }, profile: 1, aggregates: 2, runs: 1, held: 0, capped: 2, exposures: 1, withdrawn: 0 }],
+      ["eddy.erased", { by: "request", known: true, segments: ["buyer"], points: { stars: 42 }, profile: 1, aggregates: 2, runs: 1, held: 0, capped: 2, exposures: 1, joined: [], withdrawn: 0 }],
     ]);
     expect(await place.ports.store.load(p, ["anna"])).toEqual([null]);
     const gone = await run("export", "anna", "--rules", "rules");
@@ -173,8 +173,8 @@ describe.each<[string, () => Promise<Place>]>([
     expect(code).toBe(0);
     const known = JSON.parse(stdout) as Record<string, unknown>;
     expect(Object.keys(known)).toEqual([
-      "customer", "firstSeen", "timezone", "at", "profile", "traits", "segments", "runs", "points", "tiers", "experiments", "nextWake",
-      "aggregates", "caps", "holding", "joined", "lastEvent", "eventsRemembered", "published", "waiting", "events",
+      "customer", "firstSeen", "timezone", "joined", "at", "profile", "traits", "segments", "runs", "points", "tiers", "experiments", "nextWake",
+      "aggregates", "caps", "holding", "lastEvent", "eventsRemembered", "published", "waiting", "events",
     ]);
     expect(known).toMatchObject({
       customer: "anna", profile: { name: "Anna Secret" }, traits: { spend: 42, orders: 2 }, segments: [{ name: "buyer", label: null }],
@@ -212,5 +212,38 @@ describe.each<[string, () => Promise<Place>]>([
     expect(withdrawn.every(({ subject, who }) => subject === `withdrawn.${p}` && who === "")).toBe(true);
     expect((all.at(-1)?.data as { readonly withdrawn: number }).withdrawn).toBe(withdrawn.length);
     expect(withdrawn.length).toBeGreaterThanOrEqual(3);
+  }, 60_000);
+});
+
+describe("joined customers, on servers", () => {
+  beforeEach(async () => { place = await serversPlace({ partitions: 2, clock: "broker" }); });
+
+  test("whoever is erased by an id that was joined is erased whole, in both partitions; the request by either id is receipted", async () => {
+    await start();
+    const known = "anna";
+    const anonymous = ["web-7", "web-8"].find((id) => partitionOf(id, 2) !== partitionOf(known, 2)) ?? "";
+    expect(anonymous).not.toBe("");
+    await happens("bought", anonymous, { total: 15 });
+    await happens("profile_updated", known, { name: "Anna Secret" });
+    await happens("customer_identified", known, { anonymous_id: anonymous });
+    await until("they are joined", async () => {
+      const { stdout } = await run("export", known, "--rules", "rules");
+      return stdout.includes('"spend": 15');
+    }, 20_000, 50);
+    const { stdout, code } = await run("erase", anonymous, "--stream", "--json");
+    expect(code).toBe(0);
+    const { receipt } = JSON.parse(stdout) as { readonly receipt: { readonly subject: string; readonly data: object } };
+    expect(receipt).toMatchObject({ subject: known, data: { known: true, joined: [anonymous] } });
+    await until("the note is gone", async () => (await place.ports.store.load(partitionOf(anonymous, 2), [anonymous]))[0] === null);
+    expect(await place.ports.store.load(partitionOf(known, 2), [known])).toEqual([null]);
+    // What happened before brings neither back.
+    await happens("bought", anonymous, { total: 99 }, Date.now() - 60_000);
+    expect(await place.ports.store.load(partitionOf(anonymous, 2), [anonymous])).toEqual([null]);
+    for (const id of [known, anonymous]) {
+      const left = (await place.ports.log.ofCustomer(id, 100)).map(({ subject }) => subject.split(".")[1]);
+      expect(left.filter((type) => !["customer_erased", "eddy_forwarded", "eddy_released", "bought"].includes(type ?? ""))).toEqual([]);
+    }
+    const { redis } = place as Servers;
+    expect((await redisKeys(redis.url)).filter(({ text }) => text.includes("Secret")).map(({ key }) => key)).toEqual([]);
   }, 60_000);
 });
