@@ -26,6 +26,7 @@ import * as emit from "./emit.js";
 import { ranksOfNew } from "./first-sight.js";
 import { changesContinuously, nextFunction } from "./next.js";
 import * as runtime from "./runtime.js";
+import { shareShapes, type Definition } from "./shapes.js";
 import { flatten, type CompiledMoments, type Op, type Test, type ValueOf } from "./steps.js";
 
 export type Next = (x: Context) => number;
@@ -219,8 +220,9 @@ export function spanOf({ window }: Aggregate): Span {
   return window.k === "run" ? { k: "life" } : window;
 }
 
-export function compile(program: Program): Compiled {
-  const module = new ModuleBuilder(program);
+/** `sharedFrom`: other than usual in tests only (shapes.ts). */
+export function compile(program: Program, sharedFrom?: number): Compiled {
+  const module = new ModuleBuilder(program, sharedFrom);
   const names = planFunctions(program, module);
   const functions = module.build();
   const made: Made = {
@@ -272,7 +274,7 @@ class ModuleBuilder {
   readonly emitter: emit.Emitter;
   private readonly functions = new Map<string, string>();
 
-  constructor(readonly program: Program) {
+  constructor(readonly program: Program, private readonly sharedFrom: number | undefined) {
     this.emitter = emit.emitter(program);
   }
 
@@ -303,10 +305,16 @@ class ModuleBuilder {
   build(): Readonly<Record<string, (x: Context) => unknown>> {
     const { aggregates } = this.program;
     const names = [...this.functions.keys()];
+    const definitions = [
+      ...aggregates.flatMap(access),
+      ...this.emitter.extra.map((text): Definition => ({ name: text.slice("function ".length, text.indexOf("(")), text })),
+      ...names.map((name): Definition => ({ name, text: this.functions.get(name) as string })),
+    ];
+    const kinds = new Map(aggregates.map(({ fn }, i) => [fn, i]));
     const text = `"use strict";
-${aggregates.map(accessText).join("\n")}
-${this.emitter.extra.join("\n")}
-${[...this.functions.values()].join("\n")}
+${[...kinds].map(([fn, i]) => kindText(fn, i)).join("\n")}
+${aggregates.map((aggregate, i) => spanText(aggregate, i)).join("\n")}
+${shareShapes(definitions, this.sharedFrom)}
 return { ${names.join(", ")} };`;
     const make = new Function(
       "k", "h", "slotOf", "addSlot", "member", "kinds", "spans", "b_count", "b_sum", "b_distinct", "addKeyed", "emptyKeyed", "slotOfKey", text,
@@ -319,27 +327,39 @@ return { ${names.join(", ")} };`;
   }
 }
 
+/** What aggregates of a kind have in common; the kind's name is one of the language's own. */
+function kindText(fn: Aggregate["fn"], i: number): string {
+  return `const ${fn}_value = kinds[${i}].value, ${fn}_add = kinds[${i}].add, ${fn}_next = kinds[${i}].next, ${fn}_kind = kinds[${i}];`;
+}
+
+/** The span of aggregate i; and nothing at all, where that is asked for its next change. */
+function spanText({ fn }: Aggregate, i: number): string {
+  return `const s${i} = spans[${i}]${fn === "absence" ? `, z${i} = kinds[${i}].empty()` : ""};`;
+}
+
 /**
  * How the rest reads and feeds aggregate i: `a` its value, `an` its next change, `ab` when it falls below a limit, `e`
  * enters a row. Those that are kept for each value of a field take it as their last argument.
  */
-function accessText(aggregate: Aggregate, i: number): string {
+function access(aggregate: Aggregate, i: number): Definition[] {
+  const { fn } = aggregate;
   const holder = aggregate.window.k === "run" ? "x.run" : "x.customer";
   const key = aggregate.by === null ? "" : ", key";
   const own = aggregate.window.k === "run" ? `(x.run === null ? undefined : slotOf(x.run, ${i}))` : `slotOf(x.customer, ${i})`;
   const slot = aggregate.by === null ? own : `slotOfKey(${own}, key)`;
   // `absence` of what never happened counts from when the customer was first seen: it has a next change too.
-  const nothing = aggregate.fn === "absence" ? `n${i}(z${i}, s${i}, x)` : "Infinity";
-  const below = { count: "b_count", sum: "b_sum", distinct: "b_distinct" }[aggregate.fn as "count"];
+  const nothing = fn === "absence" ? `${fn}_next(z${i}, s${i}, x)` : "Infinity";
+  const below = { count: "b_count", sum: "b_sum", distinct: "b_distinct" }[fn as "count"];
   const limit = aggregate.limit ?? 0;
   const enter = aggregate.by === null
-    ? `let slot = slotOf(${holder}, ${i}); if (slot === undefined) addSlot(${holder}, ${i}, slot = kinds[${i}].empty()); return d${i}(slot, x.rowTime, value, s${i}, x, ${limit});`
-    : `let slot = slotOf(${holder}, ${i}); if (slot === undefined) addSlot(${holder}, ${i}, slot = emptyKeyed()); return addKeyed(kinds[${i}], slot, key, x.rowTime, value, s${i}, x, ${limit});`;
-  return `const v${i} = kinds[${i}].value, d${i} = kinds[${i}].add, n${i} = kinds[${i}].next, s${i} = spans[${i}], z${i} = kinds[${i}].empty();
-function a${i}(x${key}) { return v${i}(${slot}, s${i}, x); }
-function an${i}(x${key}) { const slot = ${slot}; return slot === undefined ? ${nothing} : n${i}(slot, s${i}, x); }
-${below === undefined ? "" : `function ab${i}(x, limit${key}) { const slot = ${slot}; return slot === undefined ? Infinity : ${below}(slot, limit, s${i}, x); }`}
-function e${i}(x, value${key}) { ${enter} }`;
+    ? `let slot = slotOf(${holder}, ${i}); if (slot === undefined) addSlot(${holder}, ${i}, slot = ${fn}_kind.empty()); return ${fn}_add(slot, x.rowTime, value, s${i}, x, ${limit});`
+    : `let slot = slotOf(${holder}, ${i}); if (slot === undefined) addSlot(${holder}, ${i}, slot = emptyKeyed()); return addKeyed(${fn}_kind, slot, key, x.rowTime, value, s${i}, x, ${limit});`;
+  return [
+    { name: `a${i}`, text: `function a${i}(x${key}) { return ${fn}_value(${slot}, s${i}, x); }` },
+    { name: `an${i}`, text: `function an${i}(x${key}) { const slot = ${slot}; return slot === undefined ? ${nothing} : ${fn}_next(slot, s${i}, x); }` },
+    ...(below === undefined ? [] : [{ name: `ab${i}`, text: `function ab${i}(x, limit${key}) { const slot = ${slot}; return slot === undefined ? Infinity : ${below}(slot, limit, s${i}, x); }` }]),
+    { name: `e${i}`, text: `function e${i}(x, value${key}) { ${enter} }` },
+  ];
 }
 
 /** Names of the functions that were made for a program's trees. */
