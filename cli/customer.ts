@@ -2,9 +2,10 @@
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { NO_FIGURES, isKept, type Customer, type Figures } from "../engine/customer.js";
 import { isOfOthers, reignOf, type Reign } from "../engine/explain/published.js";
+import { MAX_HOPS } from "../engine/merge/joining.js";
 import { readMeta } from "../engine/meta.js";
 import { createPopulation, figuresOf } from "../engine/population/population.js";
-import type { ClockKind } from "../engine/ports.js";
+import type { ClockKind, MetaFields } from "../engine/ports.js";
 import { planLayouts } from "../engine/recovery.js";
 import { readCustomer } from "../engine/state.js";
 import { encodeToken, partition } from "../engine/subjects.js";
@@ -34,22 +35,43 @@ export interface FoundCustomer {
   readonly token: string;
 }
 
+interface Stored {
+  readonly customer: Customer;
+  readonly bytes: Uint8Array;
+  readonly token: string;
+  readonly index: number;
+  readonly fields: MetaFields;
+}
+
+/** Whoever was joined into another is looked for there. Null: nothing is known. */
+async function storedOf(ports: OpenedPorts, compiled: Compiled, asked: string, joined: (from: string, to: string) => void): Promise<Stored | null> {
+  for (let id = asked, hops = 0; hops <= MAX_HOPS; hops++) {
+    const token = encodeToken(id);
+    const index = partition(token, ports.partitions);
+    const fields = (await ports.store.meta(index)).meta;
+    const [bytes = null] = await ports.store.load(index, [id]);
+    const customer = bytes === null ? null : readCustomer(id, bytes, planLayouts(readMeta(fields), compiled).translations, compiled);
+    if (bytes === null || customer === null || !isKept(customer)) return null;
+    if (customer.movedTo === null) return { customer, bytes, token, index, fields };
+    joined(id, customer.movedTo);
+    id = customer.movedTo;
+  }
+  return null;
+}
+
 /** Opens log and store, and closes them when `use` is done. Null, and a word to the person, where nobody is known by this id. */
 export async function withCustomer<T>(io: Io, configuration: Configuration, program: Program, id: string, use: (found: FoundCustomer) => Promise<T>): Promise<T | null> {
   const compiled = compile(program);
   const ports = await openPorts(findPlace(configuration, io, "both"), { now: io.now });
   try {
     const { clock } = await ports.log.info();
-    const token = encodeToken(id);
-    const index = partition(token, ports.partitions);
-    const fields = (await ports.store.meta(index)).meta;
-    const meta = readMeta(fields);
-    const [bytes] = await ports.store.load(index, [id]);
-    const customer = bytes === undefined || bytes === null ? null : readCustomer(id, bytes, planLayouts(meta, compiled).translations, compiled);
-    if (bytes === undefined || bytes === null || customer === null || !isKept(customer)) {
+    const stored = await storedOf(ports, compiled, id, (from, to) => say(io, `"${visible(from)}" was joined into "${visible(to)}", of whom this is`));
+    if (stored === null) {
       say(io, `nothing is known about a customer "${visible(id)}" in ${ports.where}`);
       return null;
     }
+    const { customer, bytes, token, index, fields } = stored;
+    const meta = readMeta(fields);
     const population = createPopulation(compiled, { partition: index, partitions: ports.partitions, inMemory: false, clock: meta.clock }, fields);
     return await use({
       customer, compiled, ports, partition: index, clock, token, reached: meta.clock, reign: reignOf(meta, program.hash),

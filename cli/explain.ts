@@ -35,7 +35,7 @@ export async function explainCommand({ io, configuration, arguments: given }: Co
   const answer = asked(program, outlines, name);
   if (answer === null) throw new UsageError(unexplained(program, name));
   const shown = await withCustomer(io, configuration, outlines.finished(), id, async (found) => {
-    const { data, text } = await answer(found, { customer: id, now: found.now, zone: found.customer.zone });
+    const { data, text } = await answer(found, { customer: found.customer.id, now: found.now, zone: found.customer.zone });
     const behind = found.customer.wake <= found.now - BEHIND_MS ? found.customer.wake : null;
     if (configuration.get("json") === true) {
       print(io, JSON.stringify({ ...data, lookedAt: !found.isOfOldRules, behindSince: behind === null ? null : new Date(behind).toISOString() }, null, 2));

@@ -64,6 +64,7 @@ function readable(known: Portrait, actions: readonly LastAction[], program: Prog
   };
   return [
     `${visible(known.customer)}, first seen ${known.firstSeen === null ? "never" : on(known.firstSeen)}`,
+    ...(known.joined.length === 0 ? [] : [`joined into them: ${known.joined.map(visible).join(", ")}`]),
     ...section("profile", table(inZone(known.profile, (name) => program.profile.some((field) => field.name === name && field.type.k === "time")))),
     ...section(`traits, as of ${on(known.at)} (${known.timezone})`, table(inZone(known.traits, (name) => program.traits.some((trait) => trait.name === name && trait.value.type.k === "time")))),
     ...section("segments", known.segments.map(({ name, label }) => labelled(name, label))),

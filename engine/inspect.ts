@@ -12,6 +12,8 @@ export interface Portrait {
   readonly firstSeen: string | null;
   /** The customer's; instants are in UTC all the same. */
   readonly timezone: string;
+  /** Ids of those who were joined into the customer. */
+  readonly joined: readonly string[];
   /** The instant for which the traits hold. */
   readonly at: string;
   readonly profile: { readonly [field: string]: Value };
@@ -49,6 +51,7 @@ export function portrait(compiled: Compiled, figures: Figures, customer: Custome
     customer: customer.id,
     firstSeen: customer.firstSeen === Infinity ? null : text(customer.firstSeen),
     timezone: customer.zone.name,
+    joined: customer.extras?.joined ?? [],
     at: text(now),
     profile: shownProfile(customer.profile, compiled.program.profile),
     traits: Object.fromEntries(compiled.traits.map((trait) => [trait.name, read(e, customer, now, trait.shown) ?? null])),

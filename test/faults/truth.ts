@@ -9,7 +9,8 @@ import type { EventLog, LogRecord, StateStore } from "../../engine/ports.js";
 import type { Ports } from "../../engine/engine.js";
 import { planLayouts } from "../../engine/recovery.js";
 import { readCustomer } from "../../engine/state.js";
-import { bytesOf, difference, placeOf, straight, type PartitionOutcome, type Records, type Said } from "../simulation/outcome.js";
+import { readTombstones } from "../../engine/tombstones.js";
+import { bytesOf, difference, erasedIn, placeOf, straight, type PartitionOutcome, type Records, type Said } from "../simulation/outcome.js";
 import type { Heard } from "../system/places.js";
 
 export interface Truth {
@@ -130,7 +131,7 @@ async function stored(rules: Compiled, store: StateStore, index: number): Promis
       if (cursor === null) break;
     }
   }
-  return { clock: meta.clock, customers, members: [...members].sort(), figures: "" };
+  return { clock: meta.clock, customers, members: [...members].sort(), figures: "", erased: erasedIn(readTombstones(meta.fields)), words: null };
 }
 
 function twice(said: readonly Said[]): string[] {

@@ -16,9 +16,11 @@ rule recovery "Abandoned cart" { on cart_updated  wait 1 hour  send email "cart"
 `,
   "events.ndjson": [
     ["1", "profile_updated", "2026-03-02T08:00:00Z", { member_since: "2020-07-01T10:00:00Z" }],
+    ["v", "cart_updated", "2026-03-02T09:00:00Z", { cart_id: "v" }, "visitor 9"],
+    ["i", "customer_identified", "2026-03-02T09:10:00Z", { anonymous_id: "visitor 9" }, "zoe"],
     ["2", "cart_updated", "2026-03-02T20:30:00Z", { cart_id: "a" }],
     ["3", "cart_updated", "2026-03-02T21:45:00Z", { cart_id: "b" }],
-  ].map(([id, type, time, data]) => JSON.stringify({ specversion: "1.0", id, source: "shop", type, subject: "ola", time, data })).join("\n"),
+  ].map(([id, type, time, data, subject = "ola"]) => JSON.stringify({ specversion: "1.0", id, source: "shop", type, subject, time, data })).join("\n"),
 });
 const ask = (...args: string[]): Promise<Ran> => eddy([...args, "--embedded", "store"], { folder: folder.path });
 
@@ -59,3 +61,14 @@ test("as JSON", async () => {
     { rule: "recovery", label: "Abandoned cart", per: null, since: "2026-03-02T20:30:00Z", cause: "shop/2", holds: true, message: { channel: "email", template: "cart" }, waitsUntil: "2026-03-03T07:00:00Z" },
   ]);
 }, 20_000);
+
+test("who was joined into another is told of as the other", async () => {
+  await until("they are joined", async () => (await ask("inspect", "zoe", "--json")).stdout.includes('"visitor 9"'), 20_000, 100);
+  const { stdout, stderr, code } = await ask("inspect", "visitor 9");
+  expect(code).toBe(0);
+  expect(stderr).toContain('"visitor 9" was joined into "zoe", of whom this is');
+  expect(stdout).toMatch(/^zoe, first seen 2026-03-02 10:00\njoined into them: visitor 9\n/);
+  expect(stdout).toContain('cold for "v": since 2026-03-02 10:00 (visitor 9>shop/v)');
+  const explained = await ask("explain", "visitor 9", "stars");
+  expect([explained.code, explained.stderr.includes("was joined into"), explained.stdout.includes("5")]).toEqual([0, true, true]);
+}, 40_000);
