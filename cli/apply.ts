@@ -8,11 +8,11 @@ import { carryThrough, type ApplyEnd, type ApplyProgress } from "../engine/chang
 import { currentProgram, storedBundle, writeBundle, type Bundle } from "../engine/change/bundle.js";
 import { beginChange, cancelChange, changeUnderWay, type Change } from "../engine/change/change.js";
 import { compare } from "../engine/change/compare.js";
-import { compileBundle, storedBundles, withFinishing } from "../engine/change/finishing.js";
-import { sideOf, sideOfLayout, type Side } from "../engine/change/side.js";
+import { compileBundle, storedBundles, withFinishing, type Finished } from "../engine/change/finishing.js";
+import type { Program } from "../dsl/program.js";
 import { compile } from "../engine/compile/compiled.js";
-import { readMeta } from "../engine/meta.js";
 import type { StateStore } from "../engine/ports.js";
+import { beforeIn, metasOf, takeCensus } from "./before.js";
 import type { CommandCall } from "./commands.js";
 import type { Configuration } from "./config.js";
 import { engineEnvironment, pause } from "./environment.js";
@@ -22,6 +22,7 @@ import { say, type Io } from "./io.js";
 import { createLog } from "./logging.js";
 import { openPorts, type OpenedPorts } from "./open.js";
 import { findPlace, type Place } from "./place.js";
+import { refuseUnknown } from "./plan.js";
 import { compileRules, showFindings, type LoadedRules } from "./program.js";
 import { summary } from "../dsl/diagnostics/render.js";
 import { showProgress } from "./progress.js";
@@ -47,7 +48,7 @@ export async function applyCommand({ io, configuration }: CommandCall): Promise<
       say(io, `${ports.where}: no change of rules is under way`);
       return EXIT.ok;
     }
-    const wanted = rules === null ? null : await changeTo(rules, ports, io);
+    const wanted = rules === null ? null : await changeTo(rules, ports, configuration, io);
     if (change !== null && wanted !== null && change.program !== wanted.change.program) throw otherUnderWay(change, io);
     if (change === null && wanted !== null && wanted.isInForce) {
       say(io, `${ports.where}: these rules are in force already (${wanted.change.program}); nothing was changed`);
@@ -98,36 +99,32 @@ interface Wanted {
   readonly isInForce: boolean;
 }
 
-async function changeTo({ files, program }: LoadedRules, { store, partitions }: OpenedPorts, io: Io): Promise<Wanted> {
-  const current = await currentProgram(store);
-  const load = storedBundles(store);
-  const bundleNow = current === null ? null : await storedBundle(store, current);
+async function changeTo({ files }: LoadedRules, { store, partitions }: OpenedPorts, configuration: Configuration, io: Io): Promise<Wanted> {
+  const metas = await metasOf(store, partitions);
+  const { hash: current, bundle: bundleNow, side } = await beforeIn(store, metas);
   const before = current === null || bundleNow === null ? null : { hash: current, bundle: bundleNow };
-  const { bundle, compiled, hindered } = await withFinishing({ files, before, finish: new Set(), stop: new Set(), standsIn: () => true, load });
-  for (const [rule, why] of hindered) say(io, `eddy: runs of ${rule} end with this change: ${why.join("; ")}`);
-  const to = compile(compiled.program ?? (program as NonNullable<typeof program>));
-  const metas = await Promise.all(Array.from({ length: partitions }, async (_, index) => readMeta((await store.meta(index)).meta)));
-  const side = before === null ? layoutSide(metas) : await sideOfBundle(before.bundle, load);
+  const [finish, stop] = [new Set(configuration.get("finish") ?? []), new Set(configuration.get("stop") ?? [])];
+  refuseUnknown(finish, side);
+  const load = storedBundles(store);
+  let made = await withFinishing({ files, before, finish, stop, standsIn: () => true, load });
+  if (before !== null && before.bundle.finishing.length > 0 && made.compiled.program?.hash !== current) {
+    // Where other rules come, those go whose last run has ended.
+    const { runs } = await takeCensus(store, metas, compile(needed(made)), () => undefined);
+    made = await withFinishing({ files, before, finish, stop, standsIn: (rule) => runs.has(rule), load });
+  }
+  for (const [rule, why] of made.hindered) say(io, `eddy: runs of ${rule} that stand at steps that are gone are stopped with this change: ${why.join("; ")}`);
+  const to = compile(needed(made));
   const { hash } = to.program;
   return {
-    bundle,
-    isInForce: hash === current && metas.every((meta) => meta.program === "" || meta.program === hash),
-    change: { id: randomUUID(), program: hash, from: current ?? "", fill: hash !== current && side !== null && compare(side, to).fill, phase: "filling", since: io.now() },
+    bundle: made.bundle,
+    isInForce: hash === await currentProgram(store) && metas.every((meta) => meta.program === "" || meta.program === hash),
+    change: { id: randomUUID(), program: hash, from: await currentProgram(store) ?? "", fill: hash !== current && side !== null && compare(side, to).fill, phase: "filling", since: io.now() },
   };
 }
 
-async function sideOfBundle(bundle: Bundle, load: ReturnType<typeof storedBundles>): Promise<Side | null> {
-  const { program } = await compileBundle(bundle, load);
-  return program === null ? null : sideOf(compile(program));
-}
-
-/** What states say of rules that nobody has; null: there are none. */
-function layoutSide(metas: readonly ReturnType<typeof readMeta>[]): Side | null {
-  for (const { layouts } of metas) {
-    const newest = layouts.get(Math.max(...layouts.keys()));
-    if (newest !== undefined) return sideOfLayout(newest);
-  }
-  return null;
+function needed({ compiled }: Finished): Program {
+  if (compiled.program === null) throw new UsageError("the rules and those that are to be finished make no program together: leave --finish away");
+  return compiled.program;
 }
 
 async function begun(change: Change, bundle: Bundle, store: StateStore, io: Io): Promise<Change> {

@@ -88,7 +88,7 @@ const apply: Command = {
   name: "apply",
   summary: "bring rules into force on the engines that run, keeping all that they know",
   arguments: [rulesArgument],
-  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "history", "fill-rate", "cancel", "continue"],
+  flags: ["nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "history", "fill-rate", "finish", "stop", "cancel", "continue"],
   examples: ["eddy apply --embedded .eddy", "eddy apply rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379", "eddy apply --continue", "eddy apply --cancel"],
   load: async () => (await import("./apply.js")).applyCommand,
 };

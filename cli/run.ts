@@ -33,6 +33,7 @@ export const WORKER_LIMITS = { maxOutbox: 50_000, keepPublished: 10_000 };
 export async function runCommand({ io, configuration }: CommandCall): Promise<ExitCode> {
   const rules = await needRules(configuration, io);
   if (rules === null) return EXIT.findings;
+  if (configuration.get("watch") === true && configuration.get("rules") === "-") throw new ConfigurationError("--watch needs a file or a folder: standard input is read only once");
   const place = findPlace(configuration, io, "both");
   const workers = configuration.get("workers") ?? 1;
   if (workers > 1 && place.k === "embedded") throw new ConfigurationError(`--workers ${workers} needs NATS and Redis: an embedded folder (${place.folder}) has one engine`);
