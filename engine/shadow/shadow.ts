@@ -7,7 +7,7 @@
  * for it, and works on when the shadow has ended.
  */
 import { fillLog, type FillStanding } from "../change/fill-log.js";
-import { fillStore } from "../change/fill-store.js";
+import { FillBusy, fillStore } from "../change/fill-store.js";
 import { fillWords } from "../change/fill-words.js";
 import { nowhere } from "../change/nowhere.js";
 import type { Compiled } from "../compile/compiled.js";
@@ -82,7 +82,7 @@ export function startShadow(parts: ShadowParts): Shadow {
   let failure: string | null = null;
 
   const ended = run().catch((error: Error) => {
-    failure = error.message;
+    failure = error instanceof FillBusy ? "another process has a shadow on this store already: one at a time" : error.message;
     environment.log("error", "the shadow has ended; the engine works on without it", { reason: failure });
   });
 

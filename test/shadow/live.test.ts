@@ -198,7 +198,7 @@ test("over random programs and histories, with engines that end and begin again:
     } finally {
       await s.end();
     }
-  }), { numRuns: 25 });
+  }), { numRuns: 15 });
   expect(differing).toBeGreaterThan(0);
 }, 60_000);
 

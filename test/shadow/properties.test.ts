@@ -88,7 +88,7 @@ test("counts add up, match what each program says alone, and are mirrored when t
       expect([segment.members.old, segment.members.new]).toEqual([was.size, is.size]);
       expect([segment.entered.count, segment.left.count]).toEqual([[...is].filter((one) => !was.has(one)).length, [...was].filter((one) => !is.has(one)).length]);
     }
-  }), { numRuns: 150 });
+  }), { numRuns: 80 });
   // All kinds have come up.
   expect(Math.min(differing, moved, same)).toBeGreaterThan(10);
 });
@@ -99,5 +99,5 @@ test("a program against itself: no difference", () => {
     const { segments, rules: differences } = against(old, now, history.map(lineOf), end);
     for (const rule of differences.values()) expect([rule.same, rule.payload, rule.instant, total(rule.more), total(rule.fewer), rule.started.new]).toEqual([rule.sent.new, 0, 0, 0, 0, rule.started.old]);
     for (const { entered, left, turns } of segments.values()) expect([entered.count, left.count, turns.alone]).toEqual([0, 0, { old: 0, new: 0 }]);
-  }), { numRuns: 60 });
+  }), { numRuns: 30 });
 });

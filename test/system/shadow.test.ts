@@ -27,10 +27,10 @@ afterEach(async () => {
   for (const step of undo.reverse()) await step();
 });
 
-const output = { text: "" };
+let output = { text: "" };
 function start(flags: readonly string[], more: readonly string[] = []): EngineProcess {
-  output.text = "";
-  const engine = startEngineProcess({ rules: `${folder.path}/old`, place: flags, folder: folder.path, more, onOutput: (text) => { output.text += text; } });
+  const own = (output = { text: "" });
+  const engine = startEngineProcess({ rules: `${folder.path}/old`, place: flags, folder: folder.path, more, onOutput: (text) => { own.text += text; } });
   undo.push(() => engine.kill());
   return engine;
 }
@@ -68,7 +68,7 @@ async function series(http: string, name: string): Promise<Record<string, number
 
 const shadowLines = (log: readonly LogLine[]): string[] => log.map(({ message }) => message).filter((message) => message.includes("shadow"));
 
-async function story(place: Place): Promise<void> {
+async function story(place: Place, meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
   // History, worked off by an engine without a shadow.
   await everybody(place, 60);
   const first = start(place.flags);
@@ -94,6 +94,7 @@ async function story(place: Place): Promise<void> {
   expect(output.text).toContain("  vip: 1 → 21 members\n    would be in: 20  (");
   expect(output.text).toContain("would send: 1  (under the old rules: 1 not reached)");
   expect(shadowLines(engine.log)).toEqual(["the shadow begins with the oldest event", "the shadow has caught up: comparing"]);
+  await meanwhile();
   const { code } = await engine.terminate();
   expect(code).toBe(0);
   // The last of it comes at the end.
@@ -108,7 +109,12 @@ async function story(place: Place): Promise<void> {
 test("on NATS and Redis: nothing in the streams or the store is any different, and nothing is left", async () => {
   const place: Servers = await serversPlace({ partitions: PARTITIONS, clock: "event" });
   undo.push(() => place.dispose());
-  await story(place);
+  await story(place, async () => {
+    const [mine, second] = [output, start(place.flags, SHADOW)];
+    expect((await second.said("the shadow has ended"))["reason"]).toContain("another process has a shadow on this store already");
+    expect((await second.terminate()).code).toBe(0);
+    output = mine;
+  });
   const connection = connectRedis({ url: place.redis.url });
   undo.push(() => connection.close());
   const keys = await connection.ask((client) => client.keys("eddy:*"));
