@@ -24,7 +24,7 @@ import { anonymousOf, hear, identified, release, sayOn, type Place } from "./mer
 import { createWords, type Words } from "./merge/words.js";
 import { isKnown } from "./erasure.js";
 import { evaluator, processEvent, processFigures, processWake, zoneOfProfile, type Evaluator, type Sink } from "./evaluate.js";
-import { hash64 } from "./hash.js";
+import { hash64OfPair } from "./hash.js";
 import { deadMessage, type Message } from "./outputs.js";
 import { both, say, sinkOf } from "./partition-sink.js";
 import {
@@ -319,7 +319,7 @@ function happen(p: Partition, customer: Customer, work: EventWork, said: { reado
     countEvent(p.stats, plan.name, "processed");
     return;
   }
-  hash64(`${work.source}\u0000${work.id}`, 0, hashed);
+  hash64OfPair(work.source, work.id, hashed);
   if (p.population !== null && isStale(p.population, customer)) {
     touch(p, customer);
     settleUnder(p, p.population.tables as Tables, customer);
@@ -389,7 +389,7 @@ function placeOf(p: Partition): Place {
       happen(p, customer, work, { from, hops });
     },
     seen(customer, source, id) {
-      hash64(`${source}\u0000${id}`, 0, hashed);
+      hash64OfPair(source, id, hashed);
       return seenBefore(customer, hashed.high, hashed.low);
     },
     bury(reason, detail, type, customer, event) {

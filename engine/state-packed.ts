@@ -51,7 +51,7 @@ export class PackedCustomer implements Customer, Packed {
   indexed: number;
   seenNext: number;
   readonly zoneName: string | null;
-  slots: Slot[] = [];
+  slots: Slot[];
   segments: number[];
   holdings: Holding[];
   starts: Starts[];
@@ -80,7 +80,8 @@ export class PackedCustomer implements Customer, Packed {
     this.segments = segments;
     this.holdings = holdings;
     this.starts = starts;
-    for (let place = 0; place < slotIds.length; place++) this.slots.push(unread(place));
+    this.slots = new Array<Slot>(slotIds.length);
+    for (let place = 0; place < slotIds.length; place++) this.slots[place] = unread(place);
   }
 
   // -------------------------------------------------------------------------------------------------- slots

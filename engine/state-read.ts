@@ -81,13 +81,18 @@ function readTrailer(id: string, { bytes, at, end }: Reader): Trailer {
   const from = lengthAt - length;
   if (from < at) throw new StateCorrupt("the state ends too early");
   const r = readerOf(bytes, from, lengthAt);
-  const slotIds: number[] = [];
-  const slotsFrom: number[] = [at];
+  const count = readUint(r);
+  if (2 * count > length) throw new StateCorrupt(`customer ${id}: the parts of the state do not add up`);
+  // Of just this length: lists that grow take room for sixteen more.
+  const slotIds = new Array<number>(count);
+  const slotsFrom = new Array<number>(count + 1);
   let place = at;
-  for (let left = readUint(r); left > 0; left--) {
-    slotIds.push(readUint(r));
-    slotsFrom.push((place += readUint(r)));
+  for (let i = 0; i < count; i++) {
+    slotsFrom[i] = place;
+    slotIds[i] = readUint(r);
+    place += readUint(r);
   }
+  slotsFrom[count] = place;
   const runsFrom = place + readUint(r);
   const extrasFrom = runsFrom + readUint(r);
   const partsEnd = extrasFrom + readUint(r);

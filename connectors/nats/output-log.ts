@@ -69,18 +69,21 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
       const first = outputs[0];
       if (first === undefined) return (await streamInfo(link, outputStream(partition))).state.last_seq;
       check(partition, outputs, first.number);
-      const prepared = prepare(link, await asTaken(partition, outputs));
+      const taken = await asTaken(partition, outputs);
       let last = first.number - 1;
       let refused = Number.POSITIVE_INFINITY;
       let refusal: Refusal | null = null;
       const size = options.window ?? PUBLISH_WINDOW;
       const ending = await window.run({
-        count: prepared.length,
+        count: fitting(link, taken),
         window: size,
         answerEvery: Math.max(1, Math.floor(size / ANSWERS_PER_WINDOW)),
         send: (index, reply) => {
-          const output = prepared[index];
-          if (output !== undefined) link.nc.publish(output.subject, output.body, reply === "" ? { headers: output.headers } : { reply, headers: output.headers });
+          const output = taken[index];
+          if (output === undefined) return;
+          // Made only now: the bytes of all that wait for their turn would outlive a collection of young garbage.
+          const headers = headersOf(output);
+          link.nc.publish(output.subject, Buffer.from(output.body), reply === "" ? { headers } : { reply, headers });
         },
         receive: (index, receipt) => {
           refusal ??= receipt.refusal;
@@ -118,29 +121,23 @@ export function natsOutputLog(link: NatsLink, options: NatsOutputLogOptions = {}
   };
 }
 
-interface Prepared {
-  readonly subject: string;
-  readonly body: Uint8Array;
-  readonly headers: MsgHdrs;
+/** How many of them the server takes, up to the first that is too large; throws when that is the first of all. */
+function fitting(link: NatsLink, outputs: readonly Output[]): number {
+  const limit = link.nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
+  for (const [index, output] of outputs.entries()) {
+    if ((output.body.length + output.id.length) * BYTES_PER_UNIT + HEADER_BYTES <= limit) continue;
+    const bytes = Buffer.byteLength(output.body) + headerBlock(output).length;
+    if (bytes <= limit) continue;
+    if (index > 0) return index;
+    throw new RecordTooLarge(`output ${output.number} (${output.subject}) of ${bytes} bytes is larger than NATS at ${link.address} takes (max_payload: ${limit})`);
+  }
+  return outputs.length;
 }
 
-/** The outputs that the server takes, up to the first that is too large; throws when that is the first of all. */
-function prepare(link: NatsLink, outputs: readonly Output[]): Prepared[] {
-  const limit = link.nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
-  const prepared: Prepared[] = [];
-  for (const output of outputs) {
-    const fields = writeHeaders(output);
-    const body = Buffer.from(output.body);
-    if (body.length + fields.bytes > limit) {
-      if (prepared.length > 0) break;
-      throw new RecordTooLarge(
-        `output ${output.number} (${output.subject}) of ${body.length + fields.bytes} bytes is larger than NATS at ${link.address} takes (max_payload: ${limit})`,
-      );
-    }
-    prepared.push({ subject: output.subject, body, headers: fields.headers });
-  }
-  return prepared;
-}
+/** A UTF-16 unit takes at most 3 bytes of UTF-8, or 6 as JSON in a header. */
+const BYTES_PER_UNIT = 6;
+/** More than the header block has beside the id. */
+const HEADER_BYTES = 256;
 
 const decoder = new TextDecoder();
 const ID = "Eddy-Id";
@@ -151,11 +148,12 @@ const PREDECESSOR = "Nats-Expected-Last-Sequence";
  * The header block as bytes, made by hand: the library's own object checks and encodes field by field [a third of the
  * time of publishing]. The values hold no line breaks: numbers, and what `headerValue` made.
  */
-function writeHeaders(output: Output): { readonly headers: MsgHdrs; readonly bytes: number } {
-  const block = Buffer.from(`NATS/1.0\r\n${PREDECESSOR}: ${output.number - 1}\r\n${ID}: ${headerValue(output.id)}\r\n${CAUSE}: ${output.cause}\r\n\r\n`);
-  // Of a header object `publish` uses `encode` alone.
-  return { headers: { encode: () => block } as unknown as MsgHdrs, bytes: block.length };
+function headerBlock(output: Output): Buffer {
+  return Buffer.from(`NATS/1.0\r\n${PREDECESSOR}: ${output.number - 1}\r\n${ID}: ${headerValue(output.id)}\r\n${CAUSE}: ${output.cause}\r\n\r\n`);
 }
+
+/** Of a header object `publish` uses `encode` alone. */
+const headersOf = (output: Output): MsgHdrs => ({ encode: () => headerBlock(output) }) as unknown as MsgHdrs;
 
 const SUBJECT = /^(?:(?:actions|segments|dead)\.(\d+)(?:\.[^\s.*>]+)+|withdrawn\.(\d+))$/;
 

@@ -7,9 +7,9 @@ import type { Commit, CountChanges } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
 import { KEYS, type Keys } from "./keys.js";
 import { fieldOfName } from "./meta-fields.js";
-import { packOutput } from "./packed-output.js";
+import { headOf } from "./packed-output.js";
 import type { WireBuffer } from "./resp.js";
-import { writeBytes, writeCount, writeNumber, writeText } from "./resp.js";
+import { writeBytes, writeCount, writeNumber, writeText, writeTexts } from "./resp.js";
 
 /** Name, function, number of keys. */
 const LEADING = 3;
@@ -51,7 +51,7 @@ export function writeCommit(wire: WireBuffer, commit: Commit, keys: Keys = KEYS)
   writeThoseWithout(wire, commit.wakes);
   for (const output of commit.outputs) {
     writeNumber(wire, output.number);
-    writeText(wire, packOutput(output));
+    writeTexts(wire, headOf(output), output.subject, output.id, output.body);
   }
   for (const { add, remove } of commit.segments) {
     for (const customer of add) writeText(wire, customer);

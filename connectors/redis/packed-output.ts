@@ -6,12 +6,11 @@
 import type { Output } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
 
-export function packOutput(output: Output): string {
-  const { cause, subject, id, body } = output;
-  return `${cause} ${Buffer.byteLength(subject)} ${Buffer.byteLength(id)}\n${subject}${id}${body}`;
+export function headOf({ cause, subject, id }: Output): string {
+  return `${cause} ${Buffer.byteLength(subject)} ${Buffer.byteLength(id)}\n`;
 }
 
-/** Throws StoreRefused when the bytes are not what packOutput wrote. */
+/** Throws StoreRefused when the bytes are not an output as it lies in the outbox. */
 export function unpackOutput(number: number, bytes: Buffer): Output {
   const end = bytes.indexOf(0x0a);
   const head = /^(\d+) (\d+) (\d+)$/.exec(bytes.toString("latin1", 0, Math.max(end, 0)));

@@ -81,6 +81,26 @@ export function writeText(wire: WireBuffer, text: string): void {
   endArgument(wire);
 }
 
+/** The same for several texts as one argument: they need not be joined for it. */
+export function writeTexts(wire: WireBuffer, first: string, second: string, third: string, fourth: string): void {
+  const units = first.length + second.length + third.length + fourth.length;
+  makeRoom(wire, units * BYTES_PER_UNIT + FRAME_BYTES);
+  const bytes = wire.bytes;
+  const guess = wire.at + lengthLineBytes(units);
+  let end = guess + bytes.write(first, guess);
+  end += bytes.write(second, end);
+  end += bytes.write(third, end);
+  end += bytes.write(fourth, end);
+  const count = end - guess;
+  if (count !== units) {
+    for (const text of [first, second, third, fourth]) if (HALF_A_PAIR.test(text)) throw new IllFormedText(text);
+    const start = wire.at + lengthLineBytes(count);
+    if (start !== guess) bytes.copyWithin(start, guess, end);
+  }
+  wire.at = writeLength(bytes, wire.at, DOLLAR, count) + count;
+  endArgument(wire);
+}
+
 /** Half of a surrogate pair, alone. */
 const HALF_A_PAIR = /\p{Surrogate}/u;
 

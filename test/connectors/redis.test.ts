@@ -12,7 +12,8 @@ import { encodeToken, partition } from "../../engine/subjects.js";
 import { backoffMs, connectRedis, parseAddress } from "../../connectors/redis/connection.js";
 import type { RedisConnection } from "../../connectors/redis/connection.js";
 import { LIBRARY, VERSION } from "../../connectors/redis/functions/library.js";
-import { packOutput, unpackOutput } from "../../connectors/redis/packed-output.js";
+import { IllFormedText, wireBuffer, writeText, writeTexts, written } from "../../connectors/redis/resp.js";
+import { headOf, unpackOutput } from "../../connectors/redis/packed-output.js";
 import { openSegmentReader } from "../../connectors/redis/reader.js";
 import { readPartitions, setupStore } from "../../connectors/redis/setup.js";
 import { openRedisStore, redisStore } from "../../connectors/redis/store.js";
@@ -58,7 +59,17 @@ describe("addresses", () => {
 describe("outputs in the outbox", () => {
   const output: Output = { number: 7, subject: "actions.1.email.x", id: "ä 1 2\n", cause: 42, body: '{"t":"漢\\n"}' };
   test("come back as they were", () => {
-    expect(unpackOutput(7, Buffer.from(packOutput(output)))).toEqual(output);
+    expect(unpackOutput(7, Buffer.from(headOf(output) + output.subject + output.id + output.body))).toEqual(output);
+  });
+  test.each([["a", "b", "c", "d"], ["", "", "", ""], ["1 2\n", "ä", "漢字", "😀".repeat(400)], ["x".repeat(990), "y", "é".repeat(10), ""]])("pieces make the argument that the whole makes: %#", (...pieces) => {
+    const [whole, inPieces] = [wireBuffer(16), wireBuffer(16)];
+    writeText(whole, pieces.join(""));
+    writeTexts(inPieces, ...(pieces as [string, string, string, string]));
+    expect(written(inPieces).equals(written(whole))).toBe(true);
+  });
+  test("half a surrogate pair in any piece is refused", () => {
+    expect(() => writeTexts(wireBuffer(16), "a", "b", "c", "\ud800")).toThrow(IllFormedText);
+    expect(() => writeTexts(wireBuffer(16), "a", "\udc00", "c", "d")).toThrow(IllFormedText);
   });
   test.each(["", "nonsense", "1 2\nab", "1 5 500\nshort", "x 1 1\nab"])("%j is refused", (text) => {
     expect(() => unpackOutput(7, Buffer.from(text))).toThrow(StoreRefused);
