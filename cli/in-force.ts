@@ -25,12 +25,13 @@ export async function inForce(store: StateStore, rules: { readonly files: readon
     const [current] = await store.shared([CURRENT_FIELD]);
     const change = await changeUnderWay(store);
     if (current === null || current === undefined) {
-      if (change !== null) return { program: rules.program, then: "continue" };
+      // Whether its markers are in the log yet or not: nothing ever ran, so all of it is the new program's.
+      if (change !== null) return { program: await programOf(store, change.program) ?? rules.program, then: "continue" };
       if (await putInForce("", rules.program.hash, bundle)) return { program: rules.program, then: null };
       continue;
     }
     const stored = await storedBundle(store, current);
-    const program = stored === null ? null : (await compileBundle(stored, storedBundles(store))).program;
+    const program = await programOf(store, current);
     if (stored === null || program === null) {
       if (change !== null) return { program: rules.program, then: "continue" };
       log.warn(`the rules in force ${stored === null ? "are not in the store" : "do not compile with this version of Eddy"}: those of the folder are in force from now on, and what is new in them begins now`, { before: current, program: rules.program.hash });
@@ -49,6 +50,12 @@ export async function inForce(store: StateStore, rules: { readonly files: readon
     log.warn("the rules in the folder are not the ones in force: other engines are at work, so this one runs those in force; 'eddy apply' takes the ones in the folder", { folder: here ?? rules.program.hash, program: program.hash });
     return { program, then: null };
   }
+}
+
+/** Null: the store does not have it, or it does not compile. */
+async function programOf(store: StateStore, hash: string): Promise<Program | null> {
+  const bundle = await storedBundle(store, hash);
+  return bundle === null ? null : (await compileBundle(bundle, storedBundles(store))).program;
 }
 
 /** The hash of the folder's rules together with rules of before whose runs are being finished. */

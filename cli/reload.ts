@@ -26,18 +26,23 @@ export interface ReloadingParts {
   readonly log: Log;
   readonly watch: boolean;
   readonly isChangeUnderWay: () => Promise<boolean>;
+  /** A change has gone too far to be given up, and nobody seems to carry it through: it is what is under way; null: none. */
+  readonly orphan: () => Promise<string | null>;
   /** Whether new rules were taken. */
   readonly ended: (isSuccess: boolean) => void;
 }
 
 const AGAIN_AFTER_MS = 5_000;
 const LOOK_EVERY_MS = 250;
+/** Whoever carries a change through brings it forward, or is silent for less. */
+const ORPHAN_LOOK_MS = 15_000;
 
 export function startReloading(parts: ReloadingParts): Reloading {
   const { io, log, configuration } = parts;
   const ending = new AbortController();
   let wished: { readonly what: Wish; readonly why: string } | null = null;
   let wake: () => void = () => undefined;
+  let isBusy = false;
   const wish = (what: Wish, why: string): void => {
     // To take what lies in the folder now says more than to go on.
     if (wished === null || what === "apply") wished = { what, why };
@@ -60,9 +65,14 @@ export function startReloading(parts: ReloadingParts): Reloading {
     else wish("apply", "SIGHUP");
   });
   const working = (async () => {
-    for (let one = await next(); one !== null; one = await next()) await carryOut(one.what, one.why);
+    for (let one = await next(); one !== null; one = await next()) {
+      isBusy = true;
+      await carryOut(one.what, one.why);
+      isBusy = false;
+    }
   })();
   const watching = parts.watch ? watch() : Promise.resolve();
+  const adopting = adopt();
 
   async function carryOut(what: Wish, why: string): Promise<void> {
     if (io.again === undefined) {
@@ -97,6 +107,15 @@ export function startReloading(parts: ReloadingParts): Reloading {
     }
   }
 
+  /** Whoever has begun a change may be gone, and its partitions wait. */
+  async function adopt(): Promise<void> {
+    for (let before: string | null = null; !ending.signal.aborted; await pause(ORPHAN_LOOK_MS, ending.signal)) {
+      const now: string | null = await parts.orphan().catch(() => null);
+      if (now !== null && now === before && !isBusy) wish("continue", "nobody carries the change of rules that is under way through");
+      before = now;
+    }
+  }
+
   async function watch(): Promise<void> {
     const place = configuration.get("rules");
     const look = (): Promise<string> => rulesStamp(place, io).catch(() => "");
@@ -118,7 +137,7 @@ export function startReloading(parts: ReloadingParts): Reloading {
     wish,
     async close() {
       ending.abort();
-      await Promise.all([working, watching]);
+      await Promise.all([working, watching, adopting]);
     },
   };
 }

@@ -4,9 +4,11 @@
  * other rules run beside it, for comparison (shadow.ts). It runs the rules that are in force (in-force.ts), and takes others while it runs: at
  * SIGHUP, and with `--watch` whenever a rule file changes (reload.ts).
  */
+import { fillProgress, STALE_AFTER_MS } from "../engine/change/progress.js";
 import { changeUnderWay } from "../engine/change/change.js";
 import { compile } from "../engine/compile/compiled.js";
 import { startEngine } from "../engine/engine.js";
+import type { StateStore } from "../engine/ports.js";
 import { engineStats } from "../engine/stats.js";
 import type { CommandCall } from "./commands.js";
 import type { Configuration } from "./config.js";
@@ -83,6 +85,7 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
       monitor.started(engine);
       reloading = startReloading({
         configuration, place, io, log, watch: configuration.get("watch") ?? false, ended: monitor.reloaded, isChangeUnderWay: async () => await changeUnderWay(ports.store) !== null,
+        orphan: () => orphanedChange(ports.store, io.now()),
       });
       if (then !== null) reloading.wish(then, then === "apply" ? "the rules in the folder are not the ones in force" : "a change of rules is under way");
       log.info("running", { rules: program.rules.length, segments: program.segments.length, partitions: ports.partitions, place: ports.where, program: program.hash, ...(workers > 1 ? { workers } : {}) });
@@ -113,6 +116,14 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
   } finally {
     await monitor.close();
   }
+}
+
+/** Its id, while it is switching and nobody is known to read history for it. */
+async function orphanedChange(store: StateStore, now: number): Promise<string | null> {
+  const change = await changeUnderWay(store);
+  if (change === null || change.phase !== "switching") return null;
+  const progress = change.fill ? await fillProgress(store) : null;
+  return progress !== null && now - progress.at < STALE_AFTER_MS ? null : change.id;
 }
 
 export function programLog(configuration: Configuration, io: Io): Log {

@@ -8,7 +8,7 @@
  *     filling -> none     cancelled
  *     switching -> none   every partition runs the new program, which is `current` with the same step
  */
-import { CURRENT_FIELD, programField } from "./bundle.js";
+import { CURRENT_FIELD, programField, readBundle } from "./bundle.js";
 import type { StateStore } from "../ports.js";
 
 export interface Change {
@@ -74,10 +74,23 @@ export async function beginSwitching(store: Shared, change: Change): Promise<Cha
 
 /** False: it was over, or has gone too far: markers may be in the log. */
 export async function cancelChange(store: Shared, change: Change): Promise<boolean> {
-  return change.phase === "filling" && await store.share({ [CHANGE_FIELD]: writeChange(change) }, { [CHANGE_FIELD]: "", [programField(change.program)]: "" });
+  return change.phase === "filling" && await store.share({ [CHANGE_FIELD]: writeChange(change) }, { [CHANGE_FIELD]: "", ...(change.program === change.from ? {} : { [programField(change.program)]: "" }) });
 }
 
-/** When every partition runs the program. False: somebody else has done so, or the store went back. */
-export function endChange(store: Shared, change: Change): Promise<boolean> {
-  return store.share({ [CHANGE_FIELD]: writeChange(change), [CURRENT_FIELD]: change.from }, { [CHANGE_FIELD]: "", [CURRENT_FIELD]: change.program });
+/**
+ * When every partition runs the program. The rules of before stay in the store, for whoever was left behind in them; those before these
+ * go, unless the new program finishes some of them. False: somebody else has ended it, or the store went back.
+ */
+export async function endChange(store: Shared, change: Change): Promise<boolean> {
+  const [previous, text] = await store.shared([PREVIOUS_FIELD, programField(change.program)]);
+  const kept = new Set([change.program, change.from, ...(text === null || text === undefined ? [] : readBundle(change.program, text).finishing.map(({ from }) => from))]);
+  const isGone = previous !== null && previous !== undefined && !kept.has(previous);
+  return store.share({ [CHANGE_FIELD]: writeChange(change), [CURRENT_FIELD]: change.from }, {
+    [CHANGE_FIELD]: "", [CURRENT_FIELD]: change.program,
+    ...(change.from === change.program ? {} : { [PREVIOUS_FIELD]: change.from }),
+    ...(isGone ? { [programField(previous)]: "" } : {}),
+  });
 }
+
+/** Hash of the program that was in force before. */
+const PREVIOUS_FIELD = "previous";

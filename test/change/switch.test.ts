@@ -296,7 +296,7 @@ describe("applying", () => {
     const { end } = applying(world, besides(world), { told: (progress) => void told.push(progress) });
     expect(await end).toBe("done");
     expect(runs(world)).toEqual(["new", "new", "new"]);
-    expect(Object.fromEntries(world.shared)).toEqual({ current: NEW.program.hash, [`program:${NEW.program.hash}`]: BUNDLE });
+    expect(Object.fromEntries(world.shared)).toEqual({ current: NEW.program.hash, previous: OLD.program.hash, [`program:${NEW.program.hash}`]: BUNDLE });
     expect(told[0]).toEqual({ k: "switching", switched: 0, partitions: 3 });
     await engine.stop();
   });
