@@ -14,8 +14,8 @@ export interface CommitPlace {
   /** Its customers of this commit are bytes from now on. */
   readonly cache: CustomerCache;
   readonly layout: number;
-  /** Who is forgotten leaves a note (engine/change/pass.ts). */
-  readonly notesForgotten: boolean;
+  /** Who of those who are forgotten leaves a note (engine/change/pass.ts); null: nobody does. */
+  readonly notesForgotten: ((customer: string) => boolean) | null;
   /** Number of the first output. */
   readonly nextOutput: number;
   readonly forget: number;
@@ -40,7 +40,7 @@ export function buildCommit(
     // Of whom nothing is known any more, or was ever known, there is no state to keep.
     const from = w.at;
     if (isKept(customer)) writeCustomer(w, customer, place.layout, compiled);
-    else if (place.notesForgotten) writeForgotten(w, place.layout);
+    else if (place.notesForgotten?.(customer.id) === true) writeForgotten(w, place.layout);
     customer.packedBytes = w.at - from;
     ends.push(w.at);
   }

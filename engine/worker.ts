@@ -13,7 +13,7 @@
 import type { Change } from "./change/change.js";
 import { endAt, type End, type EndsAt } from "./change/end-at.js";
 import type { Marker } from "./change/marker.js";
-import { keepsForgotten, takeLoaded } from "./change/pass.js";
+import { notesForgotten, takeLoaded } from "./change/pass.js";
 import type { Compiled } from "./compile/compiled.js";
 import { writer, type Writer as BytesWriter } from "./codec.js";
 import { buildCommit } from "./commit.js";
@@ -527,7 +527,7 @@ function prepare(s: State): Prepared {
   const forget = Math.max(0, s.publishedUpTo - parts.limits.keepPublished);
   const replaced = withdraw(s, pending, number, forget);
   const { outputs, ...built } = buildCommit(parts.compiled, pending, {
-    partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present, notesForgotten: keepsForgotten(partition),
+    partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present, notesForgotten: notesForgotten(partition),
     nextOutput: s.nextOutput, forget, suppress: s.suppress, quiet: parts.outputPlan.quiet, anew: s.countsAnew,
   }, s.bytes[number % 2] as BytesWriter, (next) => ({
     ...writeMeta({

@@ -16,6 +16,8 @@ export interface JoiningField {
   readonly change: string;
   /** The instant of the switch, on the partition's clock. */
   readonly at: number;
+  /** Sequence of the last record before the switch. */
+  readonly behind: number;
   /** States of this layout, and of later ones, have been joined. */
   readonly layout: number;
   /** There are states that the new program made of the whole history. */
@@ -27,18 +29,18 @@ export const JOINING_FIELD = "joining";
 
 /** Null ends it. */
 export function joiningField(of: JoiningField | null): MetaFields {
-  return { [JOINING_FIELD]: of === null ? "" : JSON.stringify([of.change, of.at, of.layout, of.filled, of.phase]) };
+  return { [JOINING_FIELD]: of === null ? "" : JSON.stringify([of.change, of.at, of.layout, of.filled, of.phase, of.behind]) };
 }
 
 /** Null: everybody has been joined. */
 export function readJoining(fields: MetaFields): JoiningField | null {
   const text = fields[JOINING_FIELD];
   if (text === undefined) return null;
-  const [change, at, layout, filled, phase] = parsed(text);
-  if (typeof change !== "string" || typeof at !== "number" || typeof layout !== "number" || typeof filled !== "boolean" || !isPhase(phase)) {
+  const [change, at, layout, filled, phase, behind] = parsed(text);
+  if (typeof change !== "string" || typeof at !== "number" || typeof layout !== "number" || typeof behind !== "number" || typeof filled !== "boolean" || !isPhase(phase)) {
     throw new MetaCorrupt(`the partition's field "${JOINING_FIELD}" is ${JSON.stringify(text)}, which says nothing of a change of rules`);
   }
-  return { change, at, layout, filled, phase };
+  return { change, at, layout, filled, phase, behind };
 }
 
 function parsed(text: string): unknown[] {
@@ -68,7 +70,7 @@ export function planJoining(meta: Pick<Meta, "program" | "offset" | "clock" | "f
   if (!joins) return meta.program === hash ? readJoining(meta.fields) : null;
   const filled = switched?.fill ?? false;
   return {
-    change: switched?.change ?? `${meta.program}/${hash}/${meta.offset}`, at: Math.max(meta.clock, switched?.clock ?? 0), layout: present, filled,
+    change: switched?.change ?? `${meta.program}/${hash}/${meta.offset}`, at: Math.max(meta.clock, switched?.clock ?? 0), layout: present, filled, behind: meta.offset,
     phase: filled ? "filled" : "live",
   };
 }

@@ -8,7 +8,7 @@
  * are joined.
  *
  * Where there are filled states, they come first: those of whom the live states know nothing are among them. Until all of them are
- * joined, a customer who is forgotten leaves a note behind, so that the filled state does not bring them back.
+ * joined, a customer who is forgotten leaves a tombstone or a note behind, so that the filled state does not bring them back.
  */
 import { StateCorrupt } from "../codec.js";
 import { newCustomer, isKept, type Customer } from "../customer.js";
@@ -23,6 +23,7 @@ import type { Keeping } from "../population/keeping.js";
 import type { StateStore } from "../ports.js";
 import { layoutNumber, readCustomer, type Translation } from "../state.js";
 import { nextPage } from "../sweep.js";
+import { MOST_TOMBSTONES, tombstoneKey } from "../tombstones.js";
 import { join, joinPlan, type JoinPlan } from "./join.js";
 import { joiningField, type JoiningField } from "./joining-field.js";
 
@@ -58,8 +59,17 @@ const WORTH_A_COMMIT = 64;
 
 export const newJoining = (field: JoiningField, translations: Translations, filled: Filled | null): Joining => ({ field, translations, filled, plans: new Map(), clearing: null, page: LEAST_PAGE });
 
-/** Who is forgotten must be known to have been known. */
-export const keepsForgotten = ({ joining }: Partition): boolean => joining?.field.phase === "filled";
+/**
+ * Who is forgotten must be known to have been known: by a note, where no tombstone tells (engine/tombstones.ts), which keeps no id
+ * in clear, or where there are so many tombstones that it may be dropped soon. Null: nobody.
+ */
+export function notesForgotten({ joining, tombstones: { all } }: Partition): ((customer: string) => boolean) | null {
+  return joining?.field.phase === "filled" ? (customer) => all.size > MOST_TOMBSTONES / 2 || !all.has(tombstoneKey(customer)) : null;
+}
+
+/** What history knows of them is of before their erasure. */
+const isErasedSince = ({ tombstones: { all } }: Partition, { behind }: JoiningField, customer: string): boolean =>
+  all.size > 0 && (all.get(tombstoneKey(customer))?.sequence ?? 0) > behind;
 
 /** Whether there is something to do for the pass. */
 export const isJoining = ({ joining }: Partition): boolean => joining !== null && (joining.field.phase !== "clearing" || joining.clearing !== "under way");
@@ -73,7 +83,7 @@ function joinOne(p: Partition, j: Joining, id: string, stored: Uint8Array | null
   const { compiled } = p;
   const plan = stored === null ? null : planOf(p, j, stored);
   const live = stored === null || plan === null ? null : readCustomer(id, stored, new Map([[layoutNumber(stored), plan.translation]]), compiled);
-  const filled = filledState === null || j.filled === null ? null : readCustomer(id, filledState, j.filled.translations, compiled);
+  const filled = filledState === null || j.filled === null || (stored === null && isErasedSince(p, j.field, id)) ? null : readCustomer(id, filledState, j.filled.translations, compiled);
   if ((live === null || !isKept(live)) && (filled === null || filled.firstSeen === Infinity)) {
     if (stored !== null) putChanged(p, nobody(p, id));
     return;
