@@ -8,7 +8,6 @@ import { Redis } from "ioredis";
 import { connect } from "nats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { clearLua } from "../../connectors/redis/functions/clear.js";
 import { LIBRARY } from "../../connectors/redis/functions/library.js";
 import { openSegmentReader } from "../../connectors/redis/reader.js";
 import { eddy, folderWith, PROJECT, type Ran } from "../cli/eddy.js";
@@ -38,7 +37,7 @@ rule thanks { on enter vip  emit "thanks" { spent: spent }  wait 1 hour  emit "l
 `;
 const EVENTS = Array.from({ length: 20 }, (_, i) => JSON.stringify({ specversion: "1.0", id: `o-${i}`, source: "shop", type: "order_placed", subject: `c${i % 5}`, time: "2026-03-02T10:00:00Z", data: { total: 60 } })).join("\n");
 
-const folder = folderWith({ "rules/shop.eddy": RULES, "events.ndjson": `${EVENTS}\n` });
+const folder = folderWith({ "rules/shop.eddy": RULES, "next/shop.eddy": `${RULES}segment bought_well when max(order_placed.total) >= 60\n`, "events.ndjson": `${EVENTS}\n` });
 let nats: NatsServer;
 let redis: RedisServer;
 let admin: Redis;
@@ -59,8 +58,8 @@ afterAll(async () => {
   folder.remove();
 });
 
-test("the engine's user may do all that the functions do but clearing, also on the rarest way", () => {
-  const called = [...LIBRARY.replace(clearLua, "").matchAll(/(?:redis\.call|write|may)\('([A-Z]+)'/g)].map(([, command]) => `+${(command ?? "").toLowerCase()}`);
+test("the engine's user may do all that the functions do, also on the rarest way", () => {
+  const called = [...LIBRARY.matchAll(/(?:redis\.call|write|may)\('([A-Z]+)'/g)].map(([, command]) => `+${(command ?? "").toLowerCase()}`);
   expect(called).toContain("+zrank");
   expect([...new Set(called)].filter((word) => !ACL.find(([, , name]) => name === "eddy-run")?.includes(word))).toEqual([]);
 });
@@ -222,6 +221,24 @@ describe("what they may not", () => {
     }
   });
 });
+
+test("eddy apply, with what is new filled from history, and the engine that takes it", async () => {
+  const who = [...natsAs("eddy-run"), ...redisAs("eddy-run")];
+  const engine = startEngineProcess({ rules: "rules", place: who, folder: folder.path });
+  try {
+    await engine.said("partitions taken");
+    const applied = await run("apply", "next", ...who);
+    expect(applied.stderr).toContain("with what is new filled from history");
+    expect(applied).toMatchObject({ code: 0 });
+    const reader = await openSegmentReader({ url: redisAs("eddy-members")[1] ?? "" });
+    expect(await reader.size("bought_well")).toBe(6);
+    await reader.close();
+    expect(engine.log.filter(({ level }) => level === "error")).toEqual([]);
+    expect((await admin.keys("eddy:*fill*"))).toEqual([]);
+  } finally {
+    await engine.kill();
+  }
+}, 90_000);
 
 describe("under less it is said what is missing", () => {
   test("Redis without functions, and a user who may not load them: eddy setup is named", async () => {
