@@ -126,7 +126,7 @@ async function run(s: State): Promise<void> {
   const { change, compiled, scope, environment, isUnderWay, cacheCustomers, identity, sharing, rate } = s.parts;
   const { signal } = s.ending;
   await insist(environment, signal, "preparing to fill from history", passes, () => prepare(s));
-  if (await insist(environment, signal, "asking whether all is filled", passes, () => isFilled(scope, change.id))) return allFilled(s);
+  if (s.isDone) return allFilled(s);
   const words = fillWords(s.partitions);
   const standing: FillStanding = { begun: 0, hasEnded: false };
   const log = fillLog({ log: s.parts.log, rate, words, standing, environment });
@@ -160,8 +160,13 @@ function allFilled(s: State): void {
 
 /** What the scope holds must be of this very program, log and history. */
 async function prepare(s: State): Promise<void> {
-  const { compiled, log, history, scope, drop } = s.parts;
+  const { change, compiled, log, history, scope, drop } = s.parts;
   const info = await log.info();
+  s.partitions = info.partitions;
+  s.first = info.first;
+  s.last = info.last;
+  s.isDone = await isFilled(scope, change.id);
+  if (s.isDone) return;
   const source = JSON.stringify({ program: compiled.program.hash, log: info.identity, history: history?.mark ?? null });
   const [before] = await scope.shared([SOURCE_FIELD]);
   if (before !== source) {
@@ -173,9 +178,6 @@ async function prepare(s: State): Promise<void> {
     await drop();
     await scope.share({}, { [SOURCE_FIELD]: source });
   }
-  s.partitions = info.partitions;
-  s.first = info.first;
-  s.last = info.last;
 }
 
 const ATTEMPTS = 7;

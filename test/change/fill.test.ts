@@ -189,6 +189,25 @@ test("what the scope holds of another program or another file is dropped first; 
   expect(asked).toEqual([1, 1, main.records.length + 1, 1]);
 });
 
+test("a change that is filled from a file goes on with that file alone; once it is filled nobody needs it", async () => {
+  const main = newWorld(PARTITIONS, [], "broker");
+  main.now = START;
+  some(main, 60, randomOf(8));
+  const scope = besides(main);
+  const history = { mark: "file", places: 0 };
+  const first = fill(main, scope, () => "none", { history });
+  expect((await outcome(first, scope))?.message).toBe("it waits for more");
+  await first.stop();
+  const states = scope.stores.map((_, partition) => stateOf(scope, partition));
+  const without = await outcome(fill(main, scope), scope);
+  expect(without?.name).toBe("FillFailed");
+  expect(without?.message).toMatch(/give the same file again with --history/);
+  expect(scope.stores.map((_, partition) => stateOf(scope, partition))).toEqual(states);
+  mark(main);
+  expect(await outcome(fill(main, scope, () => "none", { history }), scope)).toBeNull();
+  expect(await outcome(fill(main, scope), scope)).toBeNull();
+});
+
 test("only one process fills; a change that is over is not filled, and one that ends meanwhile is left where it is", async () => {
   const main = newWorld(PARTITIONS, [], "broker");
   main.now = START;
