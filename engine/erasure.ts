@@ -9,9 +9,11 @@
  */
 import type { Compiled, CompiledRule } from "./compile/compiled.js";
 import { enterContext, extrasOf, newCustomer, type Context, type Customer } from "./customer.js";
+import type { Length } from "../dsl/program.js";
 import { withdrawExposures, type ExperimentSink } from "./experiments.js";
+import { hash64 } from "./hash.js";
 import { lower, type FiguresSink } from "./settle.js";
-import { UTC, addMonths } from "./zone.js";
+import { DAY_MS, UTC, addMonths } from "./zone.js";
 
 export interface ErasureSink extends ExperimentSink, FiguresSink {
   /** A message that was held for the run of a rule, and goes out no more. */
@@ -62,12 +64,22 @@ export function noteEvent({ program }: Pick<Compiled, "program">, { customer, no
   if (program.retain !== null) extrasOf(customer).lastEvent = now;
 }
 
+/** Those of whom nothing was noted when the rules came to say `retain` would all fall due together: they are spread over so long, or a tenth of D. */
+const SPREAD_MS = DAY_MS;
+const MONTH_MS = 30 * DAY_MS;
+const hashed = { high: 0, low: 0 };
+
+function spread({ ms, months }: Length, id: string): number {
+  hash64(id, 0, hashed);
+  return Math.floor((hashed.low / 2 ** 32) * Math.min(SPREAD_MS, (ms + months * MONTH_MS) / 10));
+}
+
 /**
  * Wakes the customer for it. Of whom no event was noted yet (the rules did not say `retain` when it came), the time runs
- * from now.
+ * from now, or up to a day later.
  */
 export function watchRetention(compiled: Pick<Compiled, "program">, x: Context): void {
   if (compiled.program.retain === null || !isKnown(x.customer)) return;
-  if ((x.customer.extras?.lastEvent ?? -Infinity) === -Infinity) noteEvent(compiled, x);
+  if ((x.customer.extras?.lastEvent ?? -Infinity) === -Infinity) extrasOf(x.customer).lastEvent = x.now + spread(compiled.program.retain, x.customer.id);
   lower(x.customer, retainedUntil(compiled, x));
 }

@@ -36,7 +36,7 @@ import { SIZES, type Sizes } from "./sizes.js";
 import type { DeadReason, EngineStats, EventOutcome } from "./stats.js";
 import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, eventSubject } from "./subjects.js";
 import { bury as buryCustomer, isLate, isRepeated, readTombstones, requestKey, tombstoneKey, type Tombstones } from "./tombstones.js";
-import { addPage, addWake, allWakesInMemory, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
+import { addPage, addWake, allWakesInMemory, coversInstant, earliestWakes, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
 import { DAY_MS } from "./zone.js";
 
 /** A customer's event or wake could not be evaluated: a fault in Eddy. Nothing of it is committed. */
@@ -578,19 +578,7 @@ export function wanted(p: Partition, works: readonly Work[], limit: number): str
   }
   const first = firstWake(p.wakes);
   if (first !== undefined && first.at <= upTo) {
-    // The due part of the heap stands at its top; a walk in heap order finds it without taking it apart.
-    const { heap } = p.wakes;
-    const due: Wake[] = [];
-    const walk = [0];
-    while (walk.length > 0 && due.length < 4 * limit) {
-      const i = walk.pop() as number;
-      const wake = heap[i];
-      if (wake === undefined || wake.at > upTo) continue;
-      due.push(wake);
-      walk.push(2 * i + 2, 2 * i + 1);
-    }
-    due.sort((a, b) => a.at - b.at);
-    for (const wake of due) {
+    for (const wake of earliestWakes(p.wakes, upTo, 4 * limit)) {
       if (ids.size >= 2 * limit) break;
       if (!p.cache.has(wake.customer)) ids.add(wake.customer);
     }

@@ -91,6 +91,45 @@ export function popWake(wakes: Wakes): Wake | undefined {
   return top;
 }
 
+/**
+ * The earliest entries up to an instant, in order, without taking the heap apart: of what has been reached the least comes next
+ * (Frederickson's walk in its plain form, k log k). In order: of very many at one instant others would be in memory than are due next.
+ */
+export function earliestWakes({ heap }: Wakes, upTo: number, most: number): Wake[] {
+  const found: Wake[] = [];
+  /** Places in the heap, the least entry first. */
+  const reached: number[] = [];
+  const isLess = (a: number, b: number): boolean => compareWakes(heap[a] as Wake, heap[b] as Wake) < 0;
+  const reach = (place: number): void => {
+    if (place >= heap.length || (heap[place] as Wake).at > upTo) return;
+    let i = reached.push(place) - 1;
+    for (let parent = (i - 1) >> 1; i > 0 && isLess(place, reached[parent] as number); parent = (i - 1) >> 1) {
+      reached[i] = reached[parent] as number;
+      i = parent;
+    }
+    reached[i] = place;
+  };
+  reach(0);
+  while (reached.length > 0 && found.length < most) {
+    const place = reached[0] as number;
+    const last = reached.pop() as number;
+    const end = reached.length;
+    for (let i = 0, child = 1; end > 0; child = 2 * i + 1) {
+      if (child + 1 < end && isLess(reached[child + 1] as number, reached[child] as number)) child++;
+      if (child >= end || !isLess(reached[child] as number, last)) {
+        reached[i] = last;
+        break;
+      }
+      reached[i] = reached[child] as number;
+      i = child;
+    }
+    found.push(heap[place] as Wake);
+    reach(2 * place + 1);
+    reach(2 * place + 2);
+  }
+  return found;
+}
+
 function push(heap: Wake[], wake: Wake): void {
   let i = heap.length;
   heap.push(wake);

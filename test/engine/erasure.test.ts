@@ -240,13 +240,22 @@ describe("a customer without events", () => {
     expect(one.customer.segments).toEqual([]);
   });
 
-  test("whose last event nobody noted is given the whole time once they are looked at", () => {
-    const before = story(compiled("event joined  profile { }  segment here when any(joined) over 30 days"));
-    before.event("joined", {}, NOON);
-    const after = story(compiled("event joined  profile retain 400 days { }  segment here when any(joined) over 30 days"), before.customer);
-    after.until(NOON + 430 * DAY - 1);
-    expect(after.customer.firstSeen).toBe(NOON);
-    after.until(NOON + 430 * DAY);
-    expect(after.news().map(({ k }) => k)).toEqual(["leave", "erased"]);
+  test("whose last event nobody noted is given the whole time once they are looked at, and up to a day more: not everybody at once", () => {
+    const [old, retaining] = [compiled("event joined  profile { }  segment here when any(joined) over 30 days"), compiled("event joined  profile retain 400 days { }  segment here when any(joined) over 30 days")];
+    const due = Array.from({ length: 200 }, (_, i) => {
+      const before = story(old, newCustomer(`c${i}`, zoneOf("UTC")));
+      before.event("joined", {}, NOON);
+      const after = story(retaining, before.customer);
+      after.until(NOON + 430 * DAY - 1);
+      expect(after.customer.firstSeen).toBe(NOON);
+      const { wake } = after.customer;
+      after.until(NOON + 431 * DAY);
+      expect(after.news().map(({ k }) => k)).toEqual(["leave", "erased"]);
+      return wake;
+    });
+    const perHour = new Map<number, number>();
+    for (const at of due) perHour.set(Math.floor((at - NOON) / HOUR), (perHour.get(Math.floor((at - NOON) / HOUR)) ?? 0) + 1);
+    expect(perHour.size).toBe(24);
+    expect(Math.max(...perHour.values())).toBeLessThan(30);
   });
 });

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Wake } from "../../engine/ports.js";
-import { addPage, addWake, allWakesInMemory, compareWakes, coversInstant, firstWake, popWake, unreadWakes, type Wakes } from "../../engine/wakes.js";
+import { addPage, addWake, allWakesInMemory, compareWakes, coversInstant, earliestWakes, firstWake, popWake, unreadWakes, type Wakes } from "../../engine/wakes.js";
 
 const CUSTOMERS = ["a", "b", "aa", "", "\uffff", "\ud83d\ude42", "\ud83d\ude42x", "\ue000", "z", "Ä"];
 
@@ -40,6 +40,16 @@ describe("wakes", () => {
       }
       expect(drained(window)).toEqual(model.sort(byBytes));
     }), { numRuns: 500, seed: 2 });
+  });
+
+  test("the earliest up to an instant are found in order, and the heap is left as it is", () => {
+    fc.assert(fc.property(fc.array(wakes, { maxLength: 60 }), fc.integer({ min: -1, max: 13 }), fc.integer({ min: 0, max: 70 }), (list, upTo, most) => {
+      const of = allWakesInMemory();
+      for (const wake of list) addWake(of, wake);
+      const before = [...of.heap];
+      expect(earliestWakes(of, upTo, most)).toEqual(list.filter(({ at }) => at <= upTo).sort(byBytes).slice(0, most));
+      expect(of.heap).toEqual(before);
+    }), { seed: 20261122, numRuns: 500 });
   });
 
   test("no more than the bound are in memory, and what is left out lies behind the horizon", () => {

@@ -89,7 +89,7 @@ export function straight(rules: Compiled, log: Records): PartitionOutcome[] {
 }
 
 /** Numbers of outputs are the store's own. */
-const erasedIn = ({ all }: Tombstones): string[] => sorted([...all].map(([key, { sequence, instant, request }]) => `${key} ${sequence} ${instant} ${request}`));
+export const erasedIn = ({ all }: Tombstones): string[] => sorted([...all].map(([key, { sequence, instant, request }]) => `${key} ${sequence} ${instant} ${request}`));
 
 /** Of each partition. */
 export function customersOf(rules: Compiled, stored: Stored): Customer[] {
