@@ -55,7 +55,16 @@ export function planLayouts(meta: Meta, compiled: Compiled, joins = needsJoining
 function needsJoining({ program, present, layouts, fields }: Meta, compiled: Compiled): boolean {
   if (program === "" || program === compiled.program.hash) return false;
   const layout = layouts.get(present);
-  return layout === undefined || fields[JOINING_FIELD] !== undefined || !isSameLayout(layout, layoutOf(compiled));
+  return layout === undefined || fields[JOINING_FIELD] !== undefined || !isAllTheSame(layout, layoutOf(compiled));
+}
+
+/**
+ * Whether nothing becomes of anybody by the change: rules have come, or their steps are others. What waits at a step that is gone is dropped when
+ * the state is read.
+ */
+function isAllTheSame({ rules: before, ...old }: Layout, { rules, ...now }: Layout): boolean {
+  const names = new Set(rules.map(({ name }) => name));
+  return before.every(({ name }) => names.has(name)) && isSameLayout({ ...old, rules: [] }, { ...now, rules: [] });
 }
 
 /** Which figures of all customers go on, which begin, and which are given up. */

@@ -42,10 +42,11 @@ export function meaningsOf(program: Program): ProgramMeanings {
       tiers: program.tiers.map((_, i) => meanings.tier(i)),
       points: program.points.map(({ name, expire }) => [name, expire]),
       populations: program.populations.map((_, i) => meanings.population(i)),
-      rules: program.rules.map(({ name, schedules, until }) => [
-        name, schedules.map((each) => (each.k === "yearly" ? { ...each, date: tree(each.date) } : each)),
-        until.map((each) => (each.k === "condition" ? tree(each.if) : null)),
-      ]),
+      rules: program.rules.flatMap(({ name, schedules, until }) => {
+        const conditions = until.flatMap((each) => (each.k === "condition" ? [tree(each.if)] : []));
+        if (schedules.length + conditions.length === 0) return [];
+        return [[name, schedules.map((each) => (each.k === "yearly" ? { ...each, date: tree(each.date) } : each)), conditions]];
+      }),
       channels: program.channels.map(({ name, policies }) => [name, policies.map((index) => program.policies[index]?.name)]),
       policies: program.policies.map(({ name, quiet }) => [name, quiet.map((each) => (each.k === "condition" ? tree(each.if) : each))]),
     }),

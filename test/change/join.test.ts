@@ -213,19 +213,17 @@ describe("at a start with other rules", () => {
   });
 
   test("rules that differ in what nobody's state hangs on change nothing, and nobody is written again", async () => {
-    const [one, other] = [rulesOf(MUCH), rulesOf(MUCH.replace('emit "hail"', 'emit "cheer"'))];
+    const [one, other] = [rulesOf(MUCH), rulesOf(MUCH.replace('emit "hail"', 'emit "cheer"').replace("wait 3 days  emit \"never\"", "wait 4 days  emit \"never\"") + 'rule fresh { on visited  emit "fresh" }\n')];
     const world = begun(one);
     eventAt(world, "ann", "bought", { total: 120 });
     eventAt(world, "bob", "visited");
     await work(world, one);
     const states = world.stores.map((stored) => new Map(stored.states));
-    const layouts = world.stores.map(({ fields }) => [...fields.keys()].filter((name) => name.startsWith("layout")).length);
     world.now += HOUR;
     eventAt(world, "zed", "visited");
     await work(world, other);
     world.stores.forEach((stored, i) => {
       for (const [id, state] of states[i] ?? []) expect(stored.states.get(id)).toEqual(state);
-      expect([...stored.fields.keys()].filter((name) => name.startsWith("layout")).length).toBeGreaterThanOrEqual(layouts[i] as number);
     });
     expect(said(world).filter(({ backfilled }) => backfilled === true)).toEqual([]);
   });

@@ -49,6 +49,7 @@ describe("what a segment means", () => {
     expect(meanings(`${BASE}rule daily { on every day at 09:00  emit "d" }\n`).clock).not.toBe(base.clock);
     expect(meanings(BASE.replace("profile {", "profile retain 3 months {")).clock).not.toBe(base.clock);
     expect(meanings(BASE.replace('emit "r"', 'emit "other"')).clock).toBe(base.clock);
+    expect(meanings(`${BASE}rule more { on bought  until visited  wait 1 day  emit "m" }\n`).clock).toBe(base.clock);
   });
 
   test("thousands of traits that refer to one another are no trouble", () => {
