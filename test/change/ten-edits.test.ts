@@ -7,6 +7,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
+import { CHANGE_FIELD } from "../../engine/change/change.js";
+import { PROGRESS_FIELD } from "../../engine/change/progress.js";
 import { PROJECT } from "../cli/eddy.js";
 import { appendTo, newWorld, type Accident, type Accidents, type World } from "../engine/simulated-ports.js";
 import { randomOf } from "../retail/random.js";
@@ -56,7 +58,7 @@ async function show(orders: readonly Happened[], accidents: Accidents, random: (
   const { hash } = program.compiled.program;
   expect(world.stores.map(({ fields }) => fields.get("program"))).toEqual(world.stores.map(() => hash));
   expect(world.stores.map(({ fields }) => fields.get("joining"))).toEqual(world.stores.map(() => undefined));
-  expect([...world.shared.keys()].filter((name) => !name.startsWith("program:")).sort()).toEqual(["current"]);
+  expect([...world.shared.keys()].filter((name) => name === CHANGE_FIELD || name === PROGRESS_FIELD)).toEqual([]);
   return { deaths: e.deaths, ...expectDemanded(seenIn(world), edits, program.compiled) };
 }
 
