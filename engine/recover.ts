@@ -14,6 +14,7 @@ import { anchorsField, readMeta, surplusField, type Meta } from "./meta.js";
 import { COMPARED_AT_ONCE, planOutputs, type OutputPlan } from "./output-plan.js";
 import { LogMissing, type EventLog, type LogInfo, type MetaFields, type Output, type OutputLog, type StateStore, type Writer } from "./ports.js";
 import { SIZES } from "./sizes.js";
+import { withoutJoins } from "./merge/words.js";
 import { tombstonesAfter } from "./tombstones.js";
 
 export type Choice = "accept-data-loss" | "rebuild";
@@ -224,7 +225,7 @@ function position(x: Examined): MetaFields {
   const another = x.log.kind === "log replaced";
   const anchors = another ? [] : x.meta.anchors.filter(({ sequence }) => sequence <= behind);
   return {
-    log: x.info.identity, offset: String(behind), anchors: anchorsField(anchors),
+    log: x.info.identity, offset: String(behind), anchors: anchorsField(anchors), ...withoutJoins(x.meta.fields),
     // Both speak of places in the other log.
     ...(another ? { surplus: "", quiet: "", ...tombstonesAfter(x.meta.fields, 0, true) } : {}),
   };

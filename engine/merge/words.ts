@@ -76,6 +76,11 @@ export function createWords(source: number, log: string, inMemory: boolean, stor
   return words;
 }
 
+/** Fields with which joins under way are given up: what would answer them may be lost with records of the log. */
+export function withoutJoins(stored: MetaFields): MetaFields {
+  return Object.fromEntries(Object.keys(stored).filter((name) => name.startsWith(ASKED) || name.startsWith(WAITS)).map((name) => [name, ""]));
+}
+
 function readNumber(text: string): WordNumber {
   const [sequence, place] = text.split(".").map(Number);
   return { sequence: sequence ?? 0, place: place ?? 0 };

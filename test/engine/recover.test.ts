@@ -151,3 +151,30 @@ test("what a rebuild of long ago keeps quiet about says nothing of what the stor
   expect(await work(world, RULES, expired)).toMatch(/no longer holds any of them.*eddy recover/);
   expect(said(world).length).toBe(5);
 });
+
+test("joins of customers whose answer was lost with the end of the log are given up: later ones are not held up by them", async () => {
+  const program = compiled('event bought { total: number }\ntrait orders = count(bought)\nrule known { on customer_identified  emit "known" { n: orders } }\n');
+  const identified = (world: World, who: string, anonymous: string): void => appendTo(world, [{
+    subject: eventSubject("customer_identified", who),
+    body: JSON.stringify({ id: String(++events), source: "test", type: "customer_identified", subject: who, time: new Date(++world.now).toISOString(), data: { anonymous_id: anonymous } }),
+  }]);
+  const world = newWorld(1);
+  events = 0;
+  buy(world, 2, "visitor");
+  identified(world, "ann", "visitor");
+  // Nothing that it says comes into the log: the log ends before.
+  const ports = portsOn(world);
+  const silent: Ports = { ...ports, log: { ...ports.log, append: () => Promise.resolve([]) } };
+  expect(await work(world, program, silent)).toBe(null);
+  expect([...world.stores[0]?.fields.keys() ?? []].filter((name) => name.startsWith("asked:"))).toEqual(["asked:3"]);
+  world.records.length = 2;
+  expect(await work(world, program)).toMatch(/log is shorter/);
+  await decided(world, "accept-data-loss");
+  expect([...world.stores[0]?.fields.keys() ?? []].filter((name) => name.startsWith("asked:"))).toEqual([]);
+  for (const field of [...world.stores[0]?.fields.keys() ?? []]) if (field.startsWith("word:")) world.stores[0]?.fields.delete(field);
+  buy(world, 1, "ann");
+  identified(world, "cleo", "ann");
+  expect(await work(world, program)).toBe(null);
+  const known = (world.outputs[0] ?? []).map(({ body }) => JSON.parse(body) as { type: string; subject: string; data: unknown });
+  expect(known.map(({ subject, data }) => [subject, data])).toEqual([["cleo", { n: 1 }]]);
+});

@@ -231,6 +231,15 @@ describe("joins on their way at the same time", () => {
     expect([everybody(other).find(({ id }) => id === "a")?.movedTo, ordersOf(other, "b")]).toEqual([null, 0]);
   });
 
+  test("who is no customer is nobody to be joined", () => {
+    const w = world();
+    for (const anonymous_id of ["", 7, null, "x".repeat(2000), "ä".repeat(400)]) event(w, "customer_identified", "b", { anonymous_id });
+    event(w, "customer_identified", "b", {});
+    finish(w);
+    expect(w.actions.length).toBe(6);
+    expect(w.actions.every((body) => body.includes("dead.schema"))).toBe(true);
+  });
+
   test("what nobody can read is a dead letter, and stops nobody", () => {
     const w = world();
     event(w, "bought", "b", { total: 1 });
