@@ -158,7 +158,7 @@ rule night { on b  send mail "m" }
     line(p, event("a", "c2", DAY + 8 * HOUR, { n: 0 }));
     line(p, event("b", "c1", 2 * DAY + HOUR));
     const ended = (rule: string): unknown => p.stats.runsEnded.get(rule);
-    const none = { done: 0, until: 0, crowded_out: 0, erased: 0 };
+    const none = { done: 0, until: 0, crowded_out: 0, erased: 0, merged: 0 };
     expect(ended("done")).toEqual({ ...none, done: 2 });
     expect(ended("stopped")).toEqual({ ...none, until: 1 });
     expect(ended("many")).toEqual({ ...none, crowded_out: 1 });
