@@ -9,8 +9,9 @@ import { insist, type Environment } from "./environment.js";
 import type { Identity, Sharing } from "./membership.js";
 import { readMeta, type Anchor, type Meta } from "./meta.js";
 import type { Sink } from "./evaluator.js";
+import { tablesTakenOver } from "./population/taking-over.js";
 import { createPartition, supplyWakes, wantsWakes, type Partition } from "./partition.js";
-import { LogMissing, LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type OutputLog, type StateStore } from "./ports.js";
+import { LogMissing, LogUnavailable, StoreUnavailable, type EventLog, type LogInfo, type MetaFields, type OutputLog, type StateStore } from "./ports.js";
 import { StoreMoved, ownCommits, takenOver } from "./ownership.js";
 import { cannotContinue, outputsMissing } from "./continuity.js";
 import { planOutputs, type OutputPlan } from "./output-plan.js";
@@ -147,13 +148,15 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
   }
   const layouts = planLayouts(meta, compiled, switched?.change.fill === true ? true : undefined);
   const joining = planJoining(meta, layouts, compiled.program.hash, switched === null ? null : { change: switched.change.id, clock: switched.clock, fill: switched.change.fill });
+  const filled = joining === null ? null : await filledOf(joining);
+  const taken = switched === null || filled === null ? {} : tablesTakenOver(meta.fields, filled.fields, compiled.program.rankings);
   await countSegments();
   unlessDropped();
   const told: { by: Partition | null } = { by: null };
   const watch = options.watch?.({ index, compiled, offset: meta.offset, sequence: () => told.by?.causeSequence ?? meta.offset }) ?? null;
   const partition = told.by = createPartition(compiled, {
     index, clock: info.clock, cacheCustomers: Math.max(sizes.leastCache, Math.ceil(options.cacheCustomers / info.partitions)), partitions: info.partitions, sizes,
-  }, stats, watch, { clock: meta.clock, offset: meta.offset, log: info.identity, fields: goingOn(meta, layouts.figures), unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled), joining: joining === null ? null : newJoining(joining, layouts.translations, await filledOf(joining)) });
+  }, stats, watch, { clock: meta.clock, offset: meta.offset, log: info.identity, fields: { ...goingOn(meta, layouts.figures), ...taken }, unpack: (id, bytes, from, to) => unpackCustomer(id, bytes, from, to, layouts.translations, compiled), joining: joining === null ? null : newJoining(joining, layouts.translations, filled?.states ?? null) });
   const after = wantsWakes(partition, meta.clock);
   if (after !== undefined) {
     const page = await ask("reading the wake index", () => ports.store.wakes(index, after, sizes.wakePage));
@@ -164,15 +167,17 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
   return startWorker({
     partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
     ...holding, writer: claim.writer, number, meta, logIdentity: info.identity,
-    layouts, outputPlan, endsAt: options.endsAt, ...leading(options.programs), ...(switched === null ? {} : { switched: { fields: {} } }),
+    layouts, outputPlan, endsAt: options.endsAt, ...leading(options.programs), ...(switched === null ? {} : { switched: { fields: taken } }),
   });
 
   /** What the new program made of history. */
-  async function filledOf({ filled }: JoiningField): Promise<Filled | null> {
+  async function filledOf({ filled }: JoiningField): Promise<{ readonly states: Filled; readonly fields: MetaFields } | null> {
     const store = ports.filled;
     if (!filled || store === undefined) return null;
-    const { translations } = planLayouts(readMeta((await ask("reading what was filled", () => store.meta(index))).meta), compiled, false);
-    return { translations, load: (partition, ids) => store.load(partition, ids), scan: (partition, cursor, limit) => store.scan(partition, cursor, limit), drop: async () => ports.dropFilled?.(index) };
+    const { meta: fields } = await ask("reading what was filled", () => store.meta(index));
+    const { translations } = planLayouts(readMeta(fields), compiled, false);
+    const states: Filled = { translations, load: (partition, ids) => store.load(partition, ids), scan: (partition, cursor, limit) => store.scan(partition, cursor, limit), drop: async () => ports.dropFilled?.(index) };
+    return { states, fields };
   }
 
   async function programOf(hash: string): Promise<Compiled> {

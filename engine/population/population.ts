@@ -60,8 +60,8 @@ export interface Population {
 /** Of days that never become complete, so many are remembered. */
 const MAX_DAYS = 7;
 
-const PIECE_PREFIX = "piece:";
-const nameOf = ({ day, source, part }: Piece): string => `${PIECE_PREFIX}${day}:${source}:${part}`;
+export const PIECE_PREFIX = "piece:";
+export const nameOf = ({ day, source, part }: Pick<Piece, "day" | "source" | "part">): string => `${PIECE_PREFIX}${day}:${source}:${part}`;
 
 export interface PopulationPlace {
   readonly partition: number;

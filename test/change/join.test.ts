@@ -120,6 +120,10 @@ describe("customers under other rules", () => {
   });
 });
 
+/** What partitions have said to each other says the other program's anew. */
+const withoutOwn = (records: World["records"]): World["records"] =>
+  records.map((record) => (record.subject.startsWith("events.eddy_") && !record.subject.startsWith("events.eddy_program") ? { ...record, subject: "events.eddy_tick.0" } : record));
+
 /** The new rules over all that came before the markers. */
 async function fill(world: World, rules: Rules, { id: change }: Change): Promise<void> {
   await work(world, rules, { endsAt: { change, shift: 0 } });
@@ -251,7 +255,7 @@ metric visits_each = mean(visits)
 `;
 
 describe("figures of all customers", () => {
-  const isOwn = (subject: string): boolean => subject.startsWith("events.eddy_");
+  let backfilled = 0;
 
   test.each([["with history", true], ["without history", false]])("%s: counts and sums are those of all customers, and the next midnight puts everybody in their place", async (_, fills) => {
     for (let seed = 1; seed <= 3; seed++) {
@@ -274,7 +278,7 @@ describe("figures of all customers", () => {
       if (filled !== null) {
         world.shared.set("change", writeChange(change));
         markers(world, change);
-        filled.records.push(...world.records);
+        filled.records.push(...withoutOwn(world.records));
         await fill(filled, to, change);
       }
       days(5);
@@ -283,12 +287,16 @@ describe("figures of all customers", () => {
       await work(world, filled === null ? to : from, { accidents, filled, ...(filled === null ? {} : { known: [from, to] }), page: 2 });
       checkFigures(world, to);
       checkAnnouncements(world);
-      const straight = { ...newWorld(PARTITIONS, world.records.map((record) => (isOwn(record.subject) ? { ...record, subject: "events.eddy_tick.0" } : record))), now: world.now };
+      const straight = { ...newWorld(PARTITIONS, withoutOwn(world.records)), now: world.now };
       await work(straight, to);
       // Both have drawn up the last midnights by the same counts; what is not kept by history begins anew without it.
       const comparable = (world: World): string[] => memberships(world).filter((one) => fills || one.startsWith("elite "));
       expect(comparable(world)).toEqual(comparable(straight));
+      // Who history puts into their place is there at once, and it is no news at the next midnight.
+      const places = said(world).filter(({ type, data }) => type === "segment.entered" && data.segment === "regular");
+      backfilled += places.filter((each) => each.backfilled === true).length;
     }
+    if (fills) expect(backfilled).toBeGreaterThan(5);
   });
 });
 
@@ -307,7 +315,7 @@ describe("while customers are joined", () => {
     const change: Change = { ...CHANGE, program: to.compiled.program.hash, from: from.compiled.program.hash };
     world.shared.set("change", writeChange(change));
     markers(world, change);
-    const filled = { ...newWorld(PARTITIONS, world.records.map((record) => (record.subject.startsWith("events.eddy_") && !record.subject.startsWith("events.eddy_program") ? { ...record, subject: "events.eddy_tick.0" } : record))), now: world.now };
+    const filled = { ...newWorld(PARTITIONS, withoutOwn(world.records)), now: world.now };
     await fill(filled, to, change);
     for (let i = 0; i < 12; i++) {
       world.now += HOUR;
