@@ -34,6 +34,7 @@ export interface ReloadingParts {
 
 const AGAIN_AFTER_MS = 5_000;
 const LOOK_EVERY_MS = 250;
+const CLOSE_WITHIN_MS = 300;
 /** Whoever carries a change through brings it forward, or is silent for less. */
 const ORPHAN_LOOK_MS = 15_000;
 
@@ -137,7 +138,8 @@ export function startReloading(parts: ReloadingParts): Reloading {
     wish,
     async close() {
       ending.abort();
-      await Promise.all([working, watching, adopting]);
+      // One that does not end by then does so when its standard input does; a server that does not answer is not waited for.
+      await Promise.race([Promise.all([working, watching, adopting]), pause(CLOSE_WITHIN_MS, new AbortController().signal)]);
     },
   };
 }
