@@ -138,7 +138,7 @@ describe("refused", () => {
     const threads = start(["--nats", "nats://127.0.0.1:1", "--redis", "redis://127.0.0.1:1"], [...SHADOW, "--workers", "2"]);
     expect(await threads.exited).toBe(2);
     expect(threads.log.map(({ message }) => message).join("\n")).toContain("--shadow works beside an engine of one thread");
-  });
+  }, 60_000);
 });
 
 test("killed and started again with the same other rules, it goes on where it was", async () => {
