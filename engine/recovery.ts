@@ -59,12 +59,13 @@ function needsJoining({ program, present, layouts, fields }: Meta, compiled: Com
 }
 
 /**
- * Whether nothing becomes of anybody by the change: rules have come, or their steps are others. What waits at a step that is gone is dropped when
- * the state is read.
+ * Whether nothing becomes of anybody by the change: rules have come, or what they do is another thing. Where a step is gone at which runs may
+ * stand, those must end now, or go on in the rule that finishes them: later changes find them by where they stand then.
  */
-function isAllTheSame({ rules: before, ...old }: Layout, { rules, ...now }: Layout): boolean {
-  const names = new Set(rules.map(({ name }) => name));
-  return before.every(({ name }) => names.has(name)) && isSameLayout({ ...old, rules: [] }, { ...now, rules: [] });
+export function isAllTheSame({ rules: before, ...old }: Layout, { rules, ...now }: Layout): boolean {
+  const stands = new Map(rules.map(({ name, ops }) => [name, new Set(ops)]));
+  return before.every(({ name, ops }) => stands.has(name) && ops.every((key) => key === null || stands.get(name)?.has(key) === true))
+    && isSameLayout({ ...old, rules: [] }, { ...now, rules: [] });
 }
 
 /** Which figures of all customers go on, which begin, and which are given up. */

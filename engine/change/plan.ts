@@ -10,6 +10,8 @@ import type { Census } from "./census.js";
 import type { Comparison, Part } from "./compare.js";
 import { exactFrom, longestWindow, reachOf } from "./reach.js";
 import { standsOf, type Side } from "./side.js";
+import { isAllTheSame } from "../recovery.js";
+import { layoutOf } from "../state.js";
 
 /** What there is to be read. */
 export interface History {
@@ -111,7 +113,7 @@ export function planOf(of: PlanParts): Plan {
     from: of.from, to: after.program.hash, known: before === null ? "nothing" : before.program === null ? "states" : "rules",
     same: before !== null && comparison.same, parts, unknown: comparison.unknown, runs: before === null || census === null ? [] : runsOf(of, before, census), needsFill,
     fill: !needsFill || history === null ? null : { records: history.records, from: history.from, rate, seconds: rate === null ? null : history.records / rate },
-    needsPass: before !== null && parts.some(({ fate, source }) => source === "history" || source === "pass" || fate === "dropped" || fate === "renamed"),
+    needsPass: before !== null && (needsFill || !isAllTheSame(before.layout, layoutOf(after))),
     customers: census === null ? null : { count: census.customers, bytes: census.bytes, exact: census.looked === census.customers },
     freed: census === null ? null : parts.reduce((sum, { held }) => sum + (held?.bytes ?? 0), 0),
     short: needsFill && parts.some(({ short }) => short !== null),

@@ -31,9 +31,9 @@ export function firstOf({ text }: Pick<Edit, "text">): Program {
   return { bundle: bundleOf(files), compiled: compile(program) };
 }
 
-export async function nextOf({ bundle, compiled: { program: { hash } } }: Program, { text, finish }: Pick<Edit, "text" | "finish">, known: ReadonlyMap<string, Program>): Promise<Program> {
+export async function nextOf({ bundle, compiled: { program: { hash } } }: Program, { text, finish }: Pick<Edit, "text" | "finish">, known: ReadonlyMap<string, Program>, standsIn: (rule: string) => boolean = () => true): Promise<Program> {
   const next = await withFinishing({
-    files: [{ file: "shop.eddy", text }], before: { hash, bundle }, finish: new Set(finish), stop: new Set(), standsIn: () => true,
+    files: [{ file: "shop.eddy", text }], before: { hash, bundle }, finish: new Set(finish), stop: new Set(), standsIn,
     load: (of) => Promise.resolve(known.get(of)?.bundle ?? null),
   });
   if (next.compiled.program === null) throw new Error(next.compiled.diagnostics.map(({ message }) => message).join("\n"));

@@ -8,9 +8,15 @@ import { bundleOf, type Bundle } from "../../engine/change/bundle.js";
 import { compileBundle, withFinishing } from "../../engine/change/finishing.js";
 import type { Customer } from "../../engine/customer.js";
 import { layoutOf, readCustomer, translation, writeCustomer } from "../../engine/state.js";
+import { countCustomer, newCensus, readingOf } from "../../engine/change/census.js";
+import { readMeta } from "../../engine/meta.js";
+import { eventSubject } from "../../engine/subjects.js";
+import { appendTo, newWorld } from "../engine/simulated-ports.js";
 import { story, type Told } from "../engine/story.js";
+import { change, editing, engines, firstOf, nextOf } from "./editing.js";
 
 const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const NOON = Date.UTC(2026, 2, 2, 12);
 
 const DECLARED = `
@@ -127,4 +133,51 @@ test("what no longer fits to the declarations can only be stopped", async () => 
   expect([...next.hindered]).toEqual([["recovery", [expect.stringContaining("cart"), expect.stringContaining("spent")]]]);
   expect(next.bundle.finishing).toEqual([]);
   expect(next.compiled.program.rules.map((rule) => rule.name)).toEqual(["hello"]);
+});
+
+// ---------------------------------------------------------------------------------------------------- nobody is touched in between
+
+const COUNTED = 'rule more { on ordered  emit "more" }';
+
+async function untouched(...edits: readonly { readonly files: ReturnType<typeof rules>; readonly finish?: readonly string[] }[]): Promise<{ readonly said: readonly string[]; readonly finishing: readonly number[] }> {
+  const first = firstOf({ text: OLD[0]?.text ?? "" });
+  const world = newWorld(1);
+  world.now = NOON;
+  const e = editing(world, first, () => "none", () => 0.5);
+  const event = (type: string, customer: string): void => appendTo(world, [{
+    subject: eventSubject(type, customer),
+    body: JSON.stringify({ specversion: "1.0", id: `${type} ${world.now}`, source: "test", type, subject: customer, time: new Date(world.now).toISOString(), data: { total: 5 } }),
+  }]);
+  event("cart", "ann");
+  await engines(e, () => true);
+  let program = first;
+  const finishing: number[] = [];
+  for (const [number, { files, finish = [] }] of edits.entries()) {
+    const [stored] = world.stores;
+    const meta = readMeta(Object.fromEntries(stored?.fields ?? []));
+    const census = newCensus();
+    const readings = new Map([...meta.layouts].map(([layout, of]) => [layout, readingOf(of)]));
+    for (const [id, bytes] of stored?.states ?? []) countCustomer(census, id, bytes, readings, program.compiled);
+    const next = await nextOf(program, { text: files[0]?.text ?? "", finish }, e.known, (rule) => census.runs.has(rule));
+    finishing.push(next.bundle.finishing.length);
+    let over = false;
+    const work = engines(e, () => over);
+    await change(e, program, next, `change ${number + 1}`);
+    over = true;
+    await work;
+    program = next;
+  }
+  world.now = NOON + 3 * DAY;
+  event("ordered", "bob");
+  await engines(e, () => true);
+  return { said: world.outputs.flat().flatMap(({ subject, body }) => (subject.startsWith("actions.") && (JSON.parse(body) as { subject: string }).subject === "ann" ? [subject.split(".").at(-1) as string] : [])), finishing };
+}
+
+test("a run of somebody whom nothing happens to is finished through further changes", async () => {
+  const further = rules(`${NEW[0]?.text.slice(DECLARED.length) ?? ""}\n${COUNTED}`);
+  expect(await untouched({ files: NEW, finish: ["recovery"] }, { files: further })).toEqual({ said: ["first", "last"], finishing: [1, 1] });
+});
+
+test("a run of somebody whom nothing happens to does not come back with its step", async () => {
+  expect(await untouched({ files: NEW }, { files: OLD })).toEqual({ said: [], finishing: [0, 0] });
 });
