@@ -2,7 +2,7 @@
  * Filling a new 12-month aggregate from history, beside the live flow: how fast that is, held against a replay of the same events
  * (no server, everything in memory), and what it does to the latency of live events, held against the same load without it.
  *
- *   node dist/bench/backfill.js [customers=20000] [events a customer=10] [live events a second=1000] [rate=30000]
+ *   node dist/bench/backfill.js [customers=20000] [events a customer=10] [live events a second=1000] [rate=20000]
  *
  * Real NATS and Redis. The live engine and the live load are processes of their own; this one is the filler, as `eddy apply` is, and
  * gives way to them.
@@ -168,7 +168,7 @@ if (process.argv[1] === import.meta.filename) {
   const [first, ...others] = process.argv.slice(2);
   if (first === "live") await runLive(others[0] ?? "", others[1] ?? "");
   else {
-    await backfill(Number(first ?? 20_000), Number(others[0] ?? 10), Number(others[1] ?? 1000), Number(others[2] ?? 30_000));
+    await backfill(Number(first ?? 20_000), Number(others[0] ?? 10), Number(others[1] ?? 1000), Number(others[2] ?? 20_000));
     process.exit(0);
   }
 }

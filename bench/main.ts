@@ -13,6 +13,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { DEFAULT_FILL_RATE } from "../cli/fill.js";
 import { backfill } from "./backfill.js";
 import { byHand } from "./by-hand.js";
 import { check } from "./check.js";
@@ -69,7 +70,7 @@ const ONLY_WHEN_NAMED: typeof BENCHES = {
   simulate: () => simulate(minutes(5), Number(values.seed)),
   regression: () => regression({ older: values.between, newer: values.and, benches: values.only.length > 0 ? values.only : ["core"], rounds: Number(values.rounds) }),
   pressure: () => pressure(Number(values.customers), 200_000),
-  backfill: () => backfill(Number(values.customers), 10, 1000, 30_000),
+  backfill: () => backfill(Number(values.customers), 10, 1000, DEFAULT_FILL_RATE),
   timers: () => timers(Number(values.customers)),
   faults: () => (values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults), only: values.only }) : faults({
     minutes: minutes(120), seed: Number(values.seed), faults: Number(values.faults), events: Number(values.events), engines: Number(values.engines),

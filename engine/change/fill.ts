@@ -66,8 +66,8 @@ export interface Filler {
   readonly stats: EngineStats;
 }
 
-/** Larger portions than a live engine's: nobody waits for one event. A commit stays small, since live ones queue behind it in the store. */
-export const FILL_SIZES: Sizes = { ...SIZES, batch: 2048, batchBytes: 4 * 1024 * 1024, batchMs: 60, loadAtOnce: 1000, idleAhead: 1000, queue: 16_384 };
+/** Larger portions than a live engine's: nobody waits for one event. A commit stays small, since live ones queue behind it in the store; a queue too, or partitions would be far apart in time. */
+export const FILL_SIZES: Sizes = { ...SIZES, batch: 2048, batchBytes: 4 * 1024 * 1024, batchMs: 60, loadAtOnce: 1000, idleAhead: 1000, queue: 4096 };
 
 /** Nothing waits to be published; and whoever waited for others to hear what they say could be waited for by them. */
 const LIMITS = { maxOutbox: Infinity, keepPublished: 0 };

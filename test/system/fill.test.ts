@@ -121,6 +121,35 @@ describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]]
     expect(metrics.value("eddy_backfill_running")).toBe(0);
   }, 180_000);
 
+  test("customers who are joined before, during and after bring with them what is new", async () => {
+    const event = (type: string, customer: string, data: object): { readonly subject: string; readonly body: string } => {
+      events++;
+      return { subject: eventSubject(type, customer), body: JSON.stringify({ specversion: "1.0", id: String(events), source: "test", type, subject: customer, data }) };
+    };
+    // Neither the visitor nor the customer has spent enough alone.
+    const visits = (n: number): ReturnType<typeof event>[] => [event("bought", `v${n}`, { total: 40 }), event("bought", `k${n}`, { total: 30 })];
+    const turnsOut = (n: number): ReturnType<typeof event> => event("customer_identified", `k${n}`, { anonymous_id: `v${n}` });
+    const customers = Array.from({ length: 24 }, (_, n) => n);
+    const engine = start();
+    await engine.said("partitions taken");
+    await place.ports.log.append(customers.flatMap(visits));
+    await place.ports.log.append(customers.slice(0, 8).map(turnsOut));
+    await caughtUp();
+    write("rules.eddy", NEW);
+    const first = startEngineProcess({ rules: "rules.eddy", place: place.flags, folder, command: "apply", more: ["--fill-rate", "20"] });
+    engines.push(first);
+    await until("some of it is filled", async () => ((await fillProgress(place.ports.store))?.done ?? 0) > 10, 30_000, 20);
+    await place.ports.log.append(customers.slice(8, 16).map(turnsOut));
+    await first.kill();
+    const { code, stderr } = await apply();
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    await place.ports.log.append(customers.slice(16).map(turnsOut));
+    const known = customers.map((n) => `k${n}`).sort();
+    await until("all have spent what the visitors had", async () => (await members("spender")).join() === known.join(), 20_000, 50);
+    const told = (await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => place.outputs(p)))).flat().filter(({ subject }) => subject.includes(".emit.welcome"));
+    expect(told).toHaveLength(8);
+  }, 180_000);
+
   test("from a file, where the stream no longer has it", async () => {
     const from = Date.now() - 90 * DAY;
     const old = Array.from({ length: 300 }, (_, i) => bought(from + i * 3_600_000).body);
