@@ -123,4 +123,4 @@ const policyAspects = ({ when, quiet, caps }: Policy, of: (tree: Expr) => unknow
 
 /** The steps of a rule at which runs may stand, by key. */
 export const standsOf = ({ rules }: Compiled): ReadonlyMap<string, ReadonlySet<string>> =>
-  new Map(rules.map(({ name, ops }) => [name, new Set(ops.flatMap((op) => standingKey(op) ?? []))]));
+  new Map(rules.map(({ rule, ops }) => [rule.name, new Set(ops.flatMap((op) => standingKey(op) ?? []))]));
