@@ -17,7 +17,7 @@ import { engineStats } from "../../engine/stats.js";
 import { POPULATION_TYPE, TICK_TYPE, partition as partitionOf } from "../../engine/subjects.js";
 import type { LogRecord } from "../../engine/ports.js";
 import { RECEIPT_TYPE } from "../../engine/receipt.js";
-import { readTombstones, type Tombstones } from "../../engine/tombstones.js";
+import { readTombstones, tombstoneKey, type Tombstones } from "../../engine/tombstones.js";
 import { WITHDRAWN_TYPE, customerOf } from "../../engine/withdrawing.js";
 import { fieldsOf, type EventServer, type OutputServer, type Stored, type StoreServer } from "./servers.js";
 
@@ -161,7 +161,9 @@ export function withoutWithdrawn(outcomes: readonly PartitionOutcome[], others: 
       if (instead === undefined && othersToo) continue;
       if (instead === undefined) return `partition ${index}: withdrawn, and nothing that is ever said: ${each.id}`;
       const customer = instead === each || bodyOf(instead).type === WITHDRAWN_TYPE ? null : customerOf(instead) ?? "";
-      if (customer !== null && (erasures.get(customer) ?? -1) < i) return `partition ${index}: withdrawn, though nobody was erased: ${instead.body}`;
+      // Whoever was joined into somebody is erased with them, without a receipt of their own.
+      const withAnother = customer !== null && outcome.erased.some((text) => text.startsWith(`${tombstoneKey(customer)} 0 `));
+      if (customer !== null && !withAnother && (erasures.get(customer) ?? -1) < i) return `partition ${index}: withdrawn, though nobody was erased: ${instead.body}`;
       said.push(settledReceipt(instead));
     }
     without.push({ ...outcome, said });
