@@ -2,10 +2,10 @@
  * `eddy export CUSTOMER`: everything that is known of a customer, as JSON on standard output: the state, what was published
  * about them as far as the output log still holds it, what waits to be published, and with `--with-events` their events in the log.
  */
-import { isEventOf } from "../connectors/purge.js";
 import { timeText } from "../engine/compile/runtime.js";
 import { exportOf } from "../engine/export.js";
 import type { LogRecord, Output } from "../engine/ports.js";
+import { isEventOf } from "../engine/subjects.js";
 import { customerOf } from "../engine/withdrawing.js";
 import type { CommandCall } from "./commands.js";
 import { withCustomer, type FoundCustomer } from "./customer.js";

@@ -5,10 +5,6 @@
  * pieces with pauses between them, so that nobody who publishes waits for long. What the engine says to partitions (ticks, figures,
  * markers) is no customer's, though its last token may look like one's; what it says to customers who are joined is theirs.
  */
-import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, parseEventSubject, type EventAddress } from "../engine/subjects.js";
-
-const TO_PARTITIONS: ReadonlySet<string> = new Set([TICK_TYPE, POPULATION_TYPE, PROGRAM_TYPE]);
-
 export interface Purge {
   /** Removes the customer's records before that sequence from the event log; answers how many. May be repeated. */
   events(token: string, before: number): Promise<number>;
@@ -26,10 +22,4 @@ export interface CopiesRemoved {
   /** Copies that are theirs and had to stay. */
   readonly left: number;
   readonly unreached: readonly string[];
-}
-
-/** Whether a record's subject is the customer's. */
-export function isEventOf(subject: string, token: string): boolean {
-  const address: EventAddress | null = parseEventSubject(subject);
-  return address !== null && address.token === token && !TO_PARTITIONS.has(address.type);
 }

@@ -116,3 +116,12 @@ export function parseEventSubject(subject: string): EventAddress | null {
   const type = decodeToken(subject.slice(7, dot));
   return type === null ? null : { type, token: subject.slice(dot + 1) };
 }
+
+/** What the engine says to partitions: the last token is a partition's number, though it may look like a customer's. */
+const TO_PARTITIONS: ReadonlySet<string> = new Set([TICK_TYPE, POPULATION_TYPE, PROGRAM_TYPE]);
+
+/** Whether a record's subject is that of the customer with this token. */
+export function isEventOf(subject: string, token: string): boolean {
+  const address = parseEventSubject(subject);
+  return address !== null && address.token === token && !TO_PARTITIONS.has(address.type);
+}

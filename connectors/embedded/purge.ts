@@ -4,8 +4,8 @@
  *
  * What LMDB has freed is overwritten when it needs the room: until then the bytes are in the file, and in checkpoints.
  */
+import { isEventOf } from "../../engine/subjects.js";
 import type { Purge } from "../purge.js";
-import { isEventOf } from "../purge.js";
 import { readEnds, writeEnds } from "./event-log.js";
 import type { Folder } from "./folder.js";
 import { ordinal, partitionKey, readOrdinal } from "./keys.js";

@@ -163,12 +163,14 @@ export async function lastMessage(link: NatsLink, stream: string, subject: strin
 /** Deletes one message and overwrites it; false: it is not there any more. */
 export async function deleteMessage(link: NatsLink, stream: string, sequence: number): Promise<boolean> {
   try {
-    await ask(link, stream, `STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: false });
+    await api(link, `STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: false });
     return true;
   } catch (error) {
-    // 10057: the server says no more than that there is no such message, or that it could not be deleted.
-    if (error instanceof ApiRefused && (error.errorCode === MESSAGE_NOT_FOUND || await getMessage(link, stream, sequence) === null)) return false;
-    throw error;
+    if (!(error instanceof ApiRefused)) throw error;
+    if (error.errorCode === STREAM_NOT_FOUND) throw missing(link, stream);
+    // Of one that is gone the server says this or that ("stream store EOF").
+    if (await getMessage(link, stream, sequence) === null) return false;
+    throw error.code >= 500 ? unavailable(link, error) : error;
   }
 }
 

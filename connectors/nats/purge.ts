@@ -7,8 +7,8 @@
  *
  * Deleted messages are overwritten on the disk (`no_erase: false`).
  */
+import { isEventOf } from "../../engine/subjects.js";
 import type { Purge } from "../purge.js";
-import { isEventOf } from "../purge.js";
 import { ApiRefused, deleteMessage, findStream, lastMessage, nextMessage } from "./api.js";
 import type { NatsLink } from "./connect.js";
 import { EVENTS_STREAM, GATHERED, outputStream } from "./streams.js";
