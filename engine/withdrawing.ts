@@ -110,7 +110,8 @@ export function heldFrom({ withheld }: { readonly withheld: readonly Withheld[] 
  * in order of their numbers: these, and those that the scan has found.
  */
 export function withdraw(s: Withdrawing, { erased, messages }: Pending, commit: number, forget: number): readonly Output[] {
-  const found = s.found.filter(({ number }) => number > forget);
+  // A scan that began anew has found some a second time.
+  const found = inOrder(s.found.filter(({ number }) => number > forget));
   s.found = [];
   if (erased.size === 0) return found;
   const { partition: { options: { index } }, outputPlan: { quiet } } = s.parts;
@@ -139,9 +140,11 @@ export function withdraw(s: Withdrawing, { erased, messages }: Pending, commit: 
     counts.delete(receipt.customer); // of several erasures in one commit the first receipt tells of it
   });
   if (replaced.length > 0) s.withheld = [...s.withheld, { commit, outputs: replaced }];
-  const both = new Map([...found, ...replaced].map((output) => [output.number, output]));
-  return [...both.values()].sort((a, b) => a.number - b.number);
+  return inOrder([...found, ...replaced]);
 }
+
+/** Each once. */
+const inOrder = (outputs: readonly Output[]): Output[] => [...new Map(outputs.map((output) => [output.number, output])).values()].sort((a, b) => a.number - b.number);
 
 /** What the commit's meta says of the outbox: that it is to be scanned below the commit's own outputs, or that this is done. */
 export function scrubField(s: Withdrawing, { erased }: Pending): MetaFields {
