@@ -102,7 +102,7 @@ beforeAll(() => {
   compiled = mkdtempSync(join(tmpdir(), "eddy-compiled-"));
   const sources = [
     ...readdirSync(join(project, "connectors/embedded")).map((name) => `connectors/embedded/${name}`),
-    "engine/ports.ts", "test/connectors/embedded-child.ts",
+    "engine/ports.ts", "engine/subjects.ts", "test/connectors/embedded-child.ts",
   ];
   for (const source of sources) {
     const { outputText } = ts.transpileModule(readFileSync(join(project, source), "utf8"), {
