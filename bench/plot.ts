@@ -27,9 +27,22 @@ function line(x1: number, y1: number, x2: number, y2: number, kind: string): str
   return `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}" class="${kind}"/>`;
 }
 
-function write(file: string, height: number, title: string, parts: readonly string[]): void {
+/** Characters of a note that a line of the picture holds. */
+const NOTE_LENGTH = 104;
+const NOTE_LINE = 16;
+
+/** `below`: where the note begins; it may take several lines. */
+function write(file: string, below: number, title: string, drawn: readonly string[], note: string): void {
   mkdirSync(FOLDER, { recursive: true });
   const path = join(FOLDER, file);
+  const lines: string[] = [];
+  for (const word of note.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > NOTE_LENGTH) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  const parts = [...drawn, ...lines.map((each, i) => text(16, below + i * NOTE_LINE, each, 'class="note"'))];
+  const height = below + lines.length * NOTE_LINE - 4;
   writeFileSync(path, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">\n${STYLE}\n${text(16, 24, title, 'class="title"')}\n${parts.join("\n")}\n</svg>\n`);
   console.log(`plotted ${path}`);
 }
@@ -105,8 +118,7 @@ export function plotBars({ file, title, unit, logarithmic, bars, note }: Bars): 
   });
   parts.push(line(left, top, left, bottom, "axis"));
   parts.push(text((left + right) / 2, bottom + 36, unit, 'text-anchor="middle"'));
-  parts.push(text(16, bottom + 58, note, 'class="note"'));
-  write(file, bottom + 70, title, parts);
+  write(file, bottom + 58, title, parts, note);
 }
 
 // ---------------------------------------------------------------------------------------------------- lines
@@ -149,6 +161,5 @@ export function plotLines({ file, title, x, y, logarithmicX, logarithmicY, serie
   });
   parts.push(text((left + right) / 2, bottom + 40, x, 'text-anchor="middle"'));
   parts.push(text(20, (top + bottom) / 2, y, `text-anchor="middle" transform="rotate(-90 20 ${n((top + bottom) / 2)})"`));
-  parts.push(text(16, bottom + 64, note, 'class="note"'));
-  write(file, bottom + 76, title, parts);
+  write(file, bottom + 64, title, parts, note);
 }
