@@ -87,6 +87,9 @@ function publisher(place: Servers): Publisher {
       const last = (await place.ports.log.append([...records, ...ticks])).at(-1)?.sequence ?? 0;
       // Each partition's tick is its last record.
       await until("the engine has come up with the log", async () => (await slowest(place)) > last - place.partitions, 20_000, 2);
+      // What is said of those who are erased next would be withdrawn while it waits.
+      await until("all that was said is published", async () => (await Promise.all(Array.from({ length: place.partitions }, async (_, p) =>
+        await place.ports.outputs.last(p) >= Number((await place.ports.store.meta(p)).meta["next"] ?? "1") - 1))).every((isOut) => isOut), 20_000, 2);
     },
   };
 }
