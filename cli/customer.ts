@@ -1,4 +1,7 @@
 /** A customer as the store has them, for the commands that tell about one. */
+import { compileProgram } from "../dsl/compile.js";
+import { currentProgram, sourcesOf, storedBundle } from "../engine/change/bundle.js";
+import { compileBundle, storedBundles } from "../engine/change/finishing.js";
 import { compile, type Compiled } from "../engine/compile/compiled.js";
 import { NO_FIGURES, isKept, type Customer, type Figures } from "../engine/customer.js";
 import { isOfOthers, reignOf, type Reign } from "../engine/explain/published.js";
@@ -57,6 +60,22 @@ async function storedOf(ports: OpenedPorts, compiled: Compiled, asked: string, j
     id = customer.movedTo;
   }
   return null;
+}
+
+/**
+ * The rules together with those of before whose runs are being finished, where that is what is in force: so runs are told of that stand in
+ * rules that nobody has in a folder any more.
+ */
+export async function withFinished(io: Io, configuration: Configuration, program: Program): Promise<Program> {
+  const { store, close } = await openPorts(findPlace(configuration, io, "both"), { now: io.now });
+  try {
+    const hash = await currentProgram(store);
+    const bundle = hash === null || hash === program.hash ? null : await storedBundle(store, hash);
+    if (bundle === null || bundle.finishing.length === 0 || compileProgram(sourcesOf(bundle)).program?.hash !== program.hash) return program;
+    return (await compileBundle(bundle, storedBundles(store))).program ?? program;
+  } finally {
+    await close();
+  }
 }
 
 /** Opens log and store, and closes them when `use` is done. Null, and a word to the person, where nobody is known by this id. */

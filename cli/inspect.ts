@@ -6,7 +6,7 @@ import type { Zone } from "../engine/zone.js";
 import { timeText } from "../engine/compile/runtime.js";
 import { publishedOf } from "../engine/explain/published.js";
 import type { CommandCall } from "./commands.js";
-import { withCustomer, type FoundCustomer } from "./customer.js";
+import { withCustomer, withFinished, type FoundCustomer } from "./customer.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print } from "./io.js";
 import { needProgram } from "./program.js";
@@ -25,8 +25,9 @@ interface LastAction {
 export async function inspectCommand({ io, configuration, arguments: given }: CommandCall): Promise<ExitCode> {
   const id = given.get("CUSTOMER");
   if (id === undefined) throw new UsageError("inspect needs the id of a CUSTOMER");
-  const program = await needProgram(configuration, io, true);
-  if (program === null) return EXIT.findings;
+  const rules = await needProgram(configuration, io, true);
+  if (rules === null) return EXIT.findings;
+  const program = await withFinished(io, configuration, rules);
   const shown = await withCustomer(io, configuration, program, id, async (found) => {
     const { compiled, customer, figures, now } = found;
     const known = portrait(compiled, figures, customer, now);

@@ -164,12 +164,12 @@ export function explainRule(subject: Subject, question: RuleQuestion): RuleExpla
   const running = customer.runs.flatMap((run, place) => (run.rule === question.index ? [{ run, place }] : []));
   return {
     rule: rule.name, label: rule.label,
-    starts: explainStarts(subject, rule, question.index),
+    starts: rule.retired === undefined ? explainStarts(subject, rule, question.index) : [],
     runs: running.map(({ run, place }) => explainRun(subject, parts, rule, run, place, question)),
     when: (question.when === null ? undefined : parts.get(question.when)) ?? null,
     until: partsAmong(parts, question.until),
     caps: rule.caps.map((cap) => explainCap(subject, cap, customer.starts.find((starts) => starts.rule === question.index)?.times ?? [])),
-    ignoresStarts: running.length > 0 && !rule.restart && rule.per === null,
+    ignoresStarts: rule.retired === undefined && running.length > 0 && !rule.restart && rule.per === null,
     channels: question.channels.map((channel) => explainChannel(subject, channel, parts)),
     experiments: explainVariants(subject, rule),
   };

@@ -31,10 +31,12 @@ interface Ran {
   readonly stderr: string;
 }
 
-async function plan(...args: readonly string[]): Promise<Ran> {
+const plan = (...args: readonly string[]): Promise<Ran> => run("plan", ...args);
+
+async function run(...args: readonly string[]): Promise<Ran> {
   const texts = { stdout: "", stderr: "" };
   const into = (name: "stdout" | "stderr"): Writable => new Writable({ write(chunk: Buffer, _encoding, done) { texts[name] += chunk.toString("utf8"); done(); } });
-  const code = await main(["plan", ...args], {
+  const code = await main(args, {
     stdin: new PassThrough().end(), stdout: into("stdout"), stderr: into("stderr"),
     environment: {}, folder: folder.path, terminal: false, now: () => Date.UTC(2026, 2, 20), interrupted: () => new Promise(() => undefined),
   });
@@ -133,6 +135,11 @@ describe("against what runs", () => {
     await engine.said("partitions taken");
     expect(await eddy(["apply", "new", ...place.flags, "--finish", "follow_up"], { folder: folder.path })).toMatchObject({ code: 0 });
     await engine.terminate();
+    const asked = async (command: string, ...args: readonly string[]): Promise<string> => (await run(command, ...args, "--rules", "new", ...place.flags)).stdout;
+    const finishing = /follow_up@[0-9a-f]{8}/.exec(await asked("inspect", "bob"))?.[0] ?? "";
+    expect(await asked("explain", "bob", finishing)).toMatch(/^follow_up@\w+ is under way for bob/);
+    expect(await asked("explain", "bob", "follow_up")).toMatch(/^follow_up is not under way for bob/);
+    expect(await asked("explain", "ann", "follow_up")).toMatch(/^follow_up is under way for ann/);
     expect(await plan("new", ...place.flags)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing would change/) as string });
     expect((await plan("new", ...place.flags, "--stop", "follow_up")).stdout).toMatch(/^nothing would change/);
     const name = /follow_up@[0-9a-f]{8}/.exec((await plan("old", ...place.flags)).stdout)?.[0] ?? "";

@@ -71,7 +71,7 @@ export function startEngineProcess({ rules, place, folder, more = [], keepLines 
     onLine?.(line);
   };
   const tell = (): void => [...listeners].forEach((listener) => listener());
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) keep(parsed(line));
