@@ -78,9 +78,9 @@ export interface Withdrawing {
   found: Output[];
   /** Below this number the outbox is to be scanned; 0: no need. */
   scrub: number;
-  /** The same, as the commits say it, with those on their way; 0: nothing, or that it is done. */
+  /** How many commits have asked for a scan since one said that all was done: those that are built, those that are done, and those whose scan is. */
   scrubSaid: number;
-  /** Below this number it was scanned: a commit is to say so. 0: said. */
+  scrubAsked: number;
   scrubbed: number;
   readonly scrubbing: Bell;
   readonly toPublish: Bell;
@@ -94,8 +94,11 @@ export interface Withheld {
 }
 
 /** What a worker begins with: a scan that was not finished goes on. */
-export const startWithdrawing = (fields: MetaFields): Pick<Withdrawing, "onItsWay" | "withheld" | "found" | "scrub" | "scrubSaid" | "scrubbed"> =>
-  ({ onItsWay: [], withheld: [], found: [], scrub: Number(fields["scrub"] ?? 0), scrubSaid: Number(fields["scrub"] ?? 0), scrubbed: 0 });
+export const startWithdrawing = (fields: MetaFields): Pick<Withdrawing, "onItsWay" | "withheld" | "found" | "scrub" | "scrubSaid" | "scrubAsked" | "scrubbed"> => {
+  const scrub = Number(fields["scrub"] ?? 0);
+  const asked = scrub > 0 ? 1 : 0;
+  return { onItsWay: [], withheld: [], found: [], scrub, scrubSaid: asked, scrubAsked: asked, scrubbed: 0 };
+};
 
 /** Behind which number nothing may be published yet. */
 export function heldFrom({ withheld }: { readonly withheld: readonly Withheld[] }): number {
@@ -149,11 +152,11 @@ const inOrder = (outputs: readonly Output[]): Output[] => [...new Map(outputs.ma
 /** What the commit's meta says of the outbox: that it is to be scanned below the commit's own outputs, or that this is done. */
 export function scrubField(s: Withdrawing, { erased }: Pending): MetaFields {
   if (erased.size > 0 && s.nextOutput > 1) {
-    s.scrubSaid = s.nextOutput;
+    s.scrubSaid++;
     return { scrub: String(s.nextOutput) };
   }
   if (!isScrubbed(s)) return {};
-  s.scrubSaid = s.scrubbed = 0;
+  s.scrubSaid = s.scrubAsked = s.scrubbed = 0;
   return { scrub: "" };
 }
 
@@ -173,6 +176,7 @@ export function withdrawn(s: Withdrawing, commit: number, meta: MetaFields): voi
   const scrub = Number(meta["scrub"] ?? 0);
   if (scrub === 0) return;
   s.scrub = scrub;
+  s.scrubAsked++;
   s.scrubbing.ring();
 }
 
@@ -196,6 +200,7 @@ export async function scrubLoop(s: Withdrawing, evaluating: () => boolean): Prom
   const { signal, environment, store, partition: { options: { index }, tombstones } } = s.parts;
   while (!signal.aborted) {
     const upTo = s.scrub;
+    const asked = s.scrubAsked;
     if (upTo === 0) {
       if (!evaluating()) return;
       await s.scrubbing.wait();
@@ -210,9 +215,9 @@ export async function scrubLoop(s: Withdrawing, evaluating: () => boolean): Prom
       await environment.pause(PAUSE_MS, signal);
     }
     if (!evaluating()) return; // whoever has the partition next begins anew
-    if (s.scrub !== upTo) continue; // somebody else was erased meanwhile
+    if (s.scrubAsked !== asked) continue; // somebody else was erased meanwhile
     s.scrub = 0;
-    s.scrubbed = upTo;
+    s.scrubbed = asked;
     nudge(s);
   }
 }
