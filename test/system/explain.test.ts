@@ -222,4 +222,4 @@ what happened
     old.remove();
     young.remove();
   }
-}, 120_000);
+}, 240_000);
