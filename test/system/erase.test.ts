@@ -153,7 +153,7 @@ describe.each<[string, () => Promise<Place>]>([
     expect(known.traits).toEqual({ spend: 20, orders: 1 });
   }, 90_000);
 
-  test("many at once; a request that nobody carries out is said, and the command ends with 1", async () => {
+  test("many at once, from a file; others keep what is theirs", async () => {
     await start();
     for (let i = 0; i < 30; i++) await send("bought", `c${i}`, { total: i });
     await happens("bought", "ben", { total: 1 });
