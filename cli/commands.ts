@@ -112,11 +112,15 @@ const plan: Command = {
   load: async () => (await import("./plan.js")).planCommand,
 };
 
+/** Who asks about a customer. */
+const RULES_ABOUT = { rules: { placeholder: "RULES", description: "folder of *.eddy files or one such file, instead of the rules in force (where there are none: ./rules)" } };
+
 const inspect: Command = {
   name: "inspect",
   summary: "show what is known about a customer",
   arguments: [{ name: "CUSTOMER", description: "the customer's id", required: true }],
   flags: ["rules", "nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "json"],
+  meanings: RULES_ABOUT,
   examples: ["eddy inspect c0042 --embedded .eddy", "eddy inspect c42 --rules rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 --json"],
   load: async () => (await import("./inspect.js")).inspectCommand,
 };
@@ -129,6 +133,7 @@ const explain: Command = {
     { name: "NAME", description: "the name of a segment, a rule, a trait, points, a tier or a channel", required: true },
   ],
   flags: ["rules", "nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "json"],
+  meanings: RULES_ABOUT,
   examples: ["eddy explain c0042 vip --embedded .eddy", "eddy explain c42 cart_recovery --rules rules/shop --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379"],
   load: async () => (await import("./explain.js")).explainCommand,
 };
@@ -166,6 +171,7 @@ const exportCustomer: Command = {
   summary: "everything that is known of a customer, as JSON",
   arguments: [{ name: "CUSTOMER", description: "the customer's id", required: true }],
   flags: ["rules", "nats", ...NATS_ACCESS, "redis", ...REDIS_ACCESS, "embedded", "with-events"],
+  meanings: RULES_ABOUT,
   examples: ["eddy export c0042 --embedded .eddy", "eddy export c42 --with-events --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 > c42.json"],
   load: async () => (await import("./export.js")).exportCommand,
 };

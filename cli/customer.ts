@@ -18,6 +18,7 @@ import type { Io } from "./io.js";
 import { say } from "./io.js";
 import { openPorts, type OpenedPorts } from "./open.js";
 import { findPlace } from "./place.js";
+import { needProgram } from "./program.js";
 import { visible } from "./visible.js";
 
 export interface FoundCustomer {
@@ -63,16 +64,22 @@ async function storedOf(ports: OpenedPorts, compiled: Compiled, asked: string, j
 }
 
 /**
- * The rules together with those of before whose runs are being finished, where that is what is in force: so runs are told of that stand in
- * rules that nobody has in a folder any more.
+ * The rules by which a customer is told about: those that somebody names, else those in force, whatever lies in the folder, else the folder's. With
+ * them come the rules of before whose runs are being finished, which nobody has in a folder any more. Null: they have errors, which are shown.
+ * `check` sees rules that are named before anything is opened.
  */
-export async function withFinished(io: Io, configuration: Configuration, program: Program): Promise<Program> {
+export async function rulesAbout(io: Io, configuration: Configuration, check: (named: Program) => void = () => undefined): Promise<Program | null> {
+  const named = configuration.origin("rules") === null ? null : await needProgram(configuration, io, true);
+  if (named === null && configuration.origin("rules") !== null) return null;
+  if (named !== null) check(named);
   const { store, close } = await openPorts(findPlace(configuration, io, "both"), { now: io.now });
   try {
     const hash = await currentProgram(store);
-    const bundle = hash === null || hash === program.hash ? null : await storedBundle(store, hash);
-    if (bundle === null || bundle.finishing.length === 0 || compileProgram(sourcesOf(bundle)).program?.hash !== program.hash) return program;
-    return (await compileBundle(bundle, storedBundles(store))).program ?? program;
+    const bundle = hash === null || hash === named?.hash ? null : await storedBundle(store, hash);
+    const inForce = async (): Promise<Program | null> => (bundle === null ? null : (await compileBundle(bundle, storedBundles(store))).program);
+    if (named === null) return (await inForce()) ?? (await needProgram(configuration, io, true));
+    if (bundle === null || bundle.finishing.length === 0 || compileProgram(sourcesOf(bundle)).program?.hash !== named.hash) return named;
+    return (await inForce()) ?? named;
   } finally {
     await close();
   }

@@ -13,11 +13,10 @@ import { askSegment, explainSegment } from "../engine/explain/segment.js";
 import { askValue, explainValue } from "../engine/explain/value.js";
 import { shownInstant } from "../engine/testing/show.js";
 import type { CommandCall } from "./commands.js";
-import { withCustomer, withFinished, type FoundCustomer } from "./customer.js";
+import { rulesAbout, withCustomer, type FoundCustomer } from "./customer.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { channelReport, explanationJson, ruleReport, segmentReport, valueReport, type Who } from "./explain-report.js";
 import { print } from "./io.js";
-import { needProgram } from "./program.js";
 
 /** The newest records of the log that are gone through for a rule's history. */
 const MOST_RECORDS = 20_000;
@@ -29,11 +28,11 @@ export async function explainCommand({ io, configuration, arguments: given }: Co
   const id = given.get("CUSTOMER");
   const name = given.get("NAME");
   if (id === undefined || name === undefined) throw new UsageError("explain needs the id of a CUSTOMER and the NAME of a segment, a rule, a trait, points, a tier or a channel");
-  const rules = await needProgram(configuration, io, true);
-  if (rules === null) return EXIT.findings;
-  // A mistake is told before anything is opened; a rule that is being finished only the store knows.
-  if (!name.includes("@") && asked(rules, outliner(rules), name) === null) throw new UsageError(unexplained(rules, name));
-  const program = await withFinished(io, configuration, rules);
+  const program = await rulesAbout(io, configuration, (rules) => {
+    // A mistake is told at once; a rule that is being finished only the store knows.
+    if (!name.includes("@") && asked(rules, outliner(rules), name) === null) throw new UsageError(unexplained(rules, name));
+  });
+  if (program === null) return EXIT.findings;
   const outlines = outliner(program);
   const answer = asked(program, outlines, name);
   if (answer === null) throw new UsageError(unexplained(program, name));

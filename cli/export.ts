@@ -8,19 +8,17 @@ import type { LogRecord, Output } from "../engine/ports.js";
 import { isEventOf } from "../engine/subjects.js";
 import { customerOf } from "../engine/withdrawing.js";
 import type { CommandCall } from "./commands.js";
-import { withCustomer, withFinished, type FoundCustomer } from "./customer.js";
+import { rulesAbout, withCustomer, type FoundCustomer } from "./customer.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print } from "./io.js";
-import { needProgram } from "./program.js";
 
 const PAGE = 500;
 
 export async function exportCommand({ io, configuration, arguments: given }: CommandCall): Promise<ExitCode> {
   const id = given.get("CUSTOMER");
   if (id === undefined) throw new UsageError("export needs the id of a CUSTOMER");
-  const rules = await needProgram(configuration, io, true);
-  if (rules === null) return EXIT.findings;
-  const program = await withFinished(io, configuration, rules);
+  const program = await rulesAbout(io, configuration);
+  if (program === null) return EXIT.findings;
   const withEvents = configuration.get("with-events") === true;
   const shown = await withCustomer(io, configuration, program, id, async (found) => {
     const { compiled, customer, figures, now, ports, token } = found;

@@ -6,10 +6,9 @@ import type { Zone } from "../engine/zone.js";
 import { timeText } from "../engine/compile/runtime.js";
 import { publishedOf } from "../engine/explain/published.js";
 import type { CommandCall } from "./commands.js";
-import { withCustomer, withFinished, type FoundCustomer } from "./customer.js";
+import { rulesAbout, withCustomer, type FoundCustomer } from "./customer.js";
 import { EXIT, UsageError, type ExitCode } from "./exit.js";
 import { print } from "./io.js";
-import { needProgram } from "./program.js";
 import { visible } from "./visible.js";
 
 const ACTIONS_SHOWN = 10;
@@ -25,9 +24,8 @@ interface LastAction {
 export async function inspectCommand({ io, configuration, arguments: given }: CommandCall): Promise<ExitCode> {
   const id = given.get("CUSTOMER");
   if (id === undefined) throw new UsageError("inspect needs the id of a CUSTOMER");
-  const rules = await needProgram(configuration, io, true);
-  if (rules === null) return EXIT.findings;
-  const program = await withFinished(io, configuration, rules);
+  const program = await rulesAbout(io, configuration);
+  if (program === null) return EXIT.findings;
   const shown = await withCustomer(io, configuration, program, id, async (found) => {
     const { compiled, customer, figures, now } = found;
     const known = portrait(compiled, figures, customer, now);

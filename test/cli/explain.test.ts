@@ -50,7 +50,7 @@ describe("names", () => {
     ["offer", 'eddy: "offer" is an experiment: ask for a rule that splits by it; segments, rules, traits, points, tiers and channels can be explained\n'],
     ["marketing", 'eddy: "marketing" is a group of channels: ask for one of them; segments, rules, traits, points, tiers and channels can be explained\n'],
   ])("%s", async (name, said) => {
-    expect(await run(within(), 0, "explain", "ola", name)).toEqual({ code: 2, stdout: "", stderr: said });
+    expect(await run(within(), 0, "explain", "ola", name, "--rules", "rules")).toEqual({ code: 2, stdout: "", stderr: said });
   });
 
   test("a customer that nobody knows, and none at all", async () => {

@@ -1,4 +1,5 @@
 /** `eddy inspect`: runs with what tells them apart, held messages by name, and instants on the customer's wall clock; JSON in UTC. */
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eddy, folderWith, type Ran } from "../cli/eddy.js";
 import { startEngineProcess } from "./engine-process.js";
@@ -48,6 +49,14 @@ rules under way
   cold for "b": since 2026-03-02 22:45 (shop/3), waits until 2026-04-01 23:45
 `);
   expect(stdout).not.toMatch(/\dT\d\d:/);
+}, 20_000);
+
+test("by the rules in force, where none are named and none lie in the folder", async () => {
+  const elsewhere = folderWith({});
+  const place = ["--embedded", join(folder.path, "store")];
+  const [there, here] = [await eddy(["inspect", "ola", ...place], { folder: elsewhere.path }), await ask("inspect", "ola")];
+  elsewhere.remove();
+  expect(there).toEqual(here);
 }, 20_000);
 
 test("as JSON", async () => {
