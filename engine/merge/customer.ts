@@ -22,7 +22,12 @@ import { MAX_RUNS_PER_RULE } from "../runs.js";
 import { settle, type Flip } from "../settle.js";
 
 /** Most ids of joined customers that one keeps; of more the last. */
-const MAX_JOINED = 256;
+export const MAX_JOINED = 256;
+
+/** They were joined into the customer whose extras these are. */
+export function noteJoined(extras: Extras, ids: readonly string[]): void {
+  extras.joined = [...extras.joined, ...ids].slice(-MAX_JOINED);
+}
 
 /** What was so for either before, and therefore is no news. */
 export interface Before {
@@ -130,7 +135,7 @@ const byIndex = (a: { readonly index: number }, b: { readonly index: number }): 
 
 function joinExtras(e: Evaluator, { id, extras: theirs }: Customer): void {
   const own = extrasOf(e.x.customer);
-  own.joined = [...own.joined, ...(theirs?.joined ?? []), id].slice(-MAX_JOINED);
+  noteJoined(own, [...(theirs?.joined ?? []), id]);
   if (theirs === null) return;
   for (const { index, rank } of theirs.tiers) {
     const known = own.tiers.find((tier) => tier.index === index);

@@ -17,6 +17,7 @@ import { BAD, lastFault } from "../schema.js";
 import { StateTooNew } from "../state.js";
 import type { DeadReason } from "../stats.js";
 import { checked } from "./checked.js";
+import { noteJoined } from "./customer.js";
 import { packState, unpackState } from "./pack.js";
 import { wordType, type SaidEvent, type Saying, type Word } from "./word.js";
 import { answer, ask, asksBefore, hears, putOff, say, takeAsked, takeWaiting, type JoinWord, type Words } from "./words.js";
@@ -216,7 +217,7 @@ function complete(p: Place, customer: Customer, said: SaidEvent, other: Customer
   if (isAgain && other === null) return p.counted(event.plan.name, "duplicate");
   p.touch(customer);
   p.evaluate(customer, () => processEvent(p.evaluator, customer, event, p.clock, other));
-  if (left !== null && other === null) extrasOf(customer).joined.push(left);
+  if (left !== null && other === null) noteJoined(extrasOf(customer), [left]);
   p.counted(event.plan.name, "processed");
   p.changed(customer);
 }

@@ -3,8 +3,9 @@
  * it, appended once that is done), up to where it has heard the others, and the joins that are under way.
  *
  * All of it stands in text fields of the partition's meta and changes in the same commits as the customers:
- * `word:<number>` (a record that is not known to be in the log), `heard:<partition>` (number of the last word that was
- * heard of it, and of which log), `asked:<origin>` (a customer has asked for another, and is not answered yet),
+ * `said` (the number of the last word, and of which log: whoever has the partition next goes on behind it, in the midst of what
+ * a record causes too), `word:<number>` (a record that is not known to be in the log), `heard:<partition>` (number of the last
+ * word that was heard of it, and of which log), `asked:<origin>` (a customer has asked for another, and is not answered yet),
  * `waits:<origin>` (a join that waits until its customer's own are answered).
  *
  * With everybody in memory there is no log between: what is said is a queue, and taken right after the record that caused it.
@@ -46,6 +47,8 @@ export interface Words {
   fields: Record<string, string>;
 }
 
+/** The number of the last word. */
+const SAID = "said";
 const WORD = "word:";
 const HEARD = "heard:";
 const ASKED = "asked:";
@@ -54,14 +57,13 @@ const WAITS = "waits:";
 export function createWords(source: number, log: string, inMemory: boolean, stored: MetaFields): Words {
   const unsaid: (Utterance & { readonly number: WordNumber })[] = [];
   const words: Words = {
-    source, log, inMemory, last: { sequence: 0, place: -1 }, queue: [], utterances: [], unsaid, heard: new Map(), asked: new Map(), waiting: new Map(), fields: {},
+    source, log, inMemory, last: lastSaid(stored[SAID] ?? "", log), queue: [], utterances: [], unsaid, heard: new Map(), asked: new Map(), waiting: new Map(), fields: {},
   };
   for (const [name, text] of Object.entries(stored)) {
     const rest = name.slice(name.indexOf(":") + 1);
     if (name.startsWith(WORD)) unsaid.push({ name, record: JSON.parse(text) as NewRecord, number: readNumber(rest) });
     else if (name.startsWith(HEARD)) {
-      const [number = "", ...of] = text.split(" ");
-      words.heard.set(Number(rest), { number: readNumber(number), log: of.join(" ") });
+      words.heard.set(Number(rest), readHeard(text));
     } else if (name.startsWith(ASKED)) {
       const { customer, who, origin } = JSON.parse(text) as Asked & { readonly customer: string };
       put(words.asked, customer, { who, origin });
@@ -79,6 +81,17 @@ export function createWords(source: number, log: string, inMemory: boolean, stor
 /** Fields with which joins under way are given up: what would answer them may be lost with records of the log. */
 export function withoutJoins(stored: MetaFields): MetaFields {
   return Object.fromEntries(Object.keys(stored).filter((name) => name.startsWith(ASKED) || name.startsWith(WAITS)).map((name) => [name, ""]));
+}
+
+function readHeard(text: string): Heard {
+  const [number = "", ...log] = text.split(" ");
+  return { number: readNumber(number), log: log.join(" ") };
+}
+
+/** In another log everything begins anew. */
+function lastSaid(text: string, log: string): WordNumber {
+  const last = readHeard(text);
+  return text !== "" && last.log === log ? last.number : { sequence: 0, place: -1 };
 }
 
 function readNumber(text: string): WordNumber {
@@ -105,9 +118,12 @@ function remove<T>(lists: Map<string, T[]>, key: string, which: (one: T) => bool
 
 // ---------------------------------------------------------------------------------------------------- saying
 
-/** Says it because of a record of the log; how heavy it was. Null, and nothing is said: it is larger than a log takes. */
+/**
+ * Says it because of a record of the log; how heavy it was. Null, and nothing is said: it is larger than a log takes. Numbers
+ * never go back, or nobody would listen: a sweep may say something because of a record before the last one that did.
+ */
 export function say(w: Words, cause: number, at: number, customer: string, saying: Saying): number | null {
-  const number: WordNumber = { sequence: cause, place: w.last.sequence === cause ? w.last.place + 1 : 0 };
+  const number: WordNumber = cause > w.last.sequence ? { sequence: cause, place: 0 } : { sequence: w.last.sequence, place: w.last.place + 1 };
   const word: Word = { source: w.source, log: w.log, number, customer, saying };
   if (w.inMemory) {
     w.last = number;
@@ -121,6 +137,7 @@ export function say(w: Words, cause: number, at: number, customer: string, sayin
   const name = `${WORD}${numberText(number)}`;
   w.utterances.push({ name, record });
   w.fields[name] = JSON.stringify(record);
+  w.fields[SAID] = `${numberText(number)} ${w.log}`;
   return length;
 }
 
