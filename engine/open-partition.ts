@@ -1,5 +1,5 @@
 /** From a claim to a worker: what must be read and compared before a partition may go on. */
-import type { Change } from "./change/change.js";
+import { beginSwitching, type Change } from "./change/change.js";
 import type { EndsAt } from "./change/end-at.js";
 import { planJoining, type JoiningField } from "./change/joining-field.js";
 import type { Marker } from "./change/marker.js";
@@ -104,13 +104,16 @@ function behindMarker(meta: Meta, { marker, clock }: Switch): Meta {
 /**
  * A marker counts where its change is under way; and where that change is over, and this partition has been left behind (its store
  * went back, and that of what all share did not): then nothing is filled any more.
+ *
+ * A marker of a change that is still filling says that the store went back to before the switch. It is the place all the same, since
+ * history is read up to it: so the change is brought forward again, unless somebody has cancelled it.
  */
-function leading(programs: Programs | undefined): Pick<WorkerParts, "leadsTo"> {
+function leading(programs: Programs | undefined, store: StateStore): Pick<WorkerParts, "leadsTo"> {
   if (programs === undefined) return {};
   return {
     async leadsTo({ change: id, program }: Marker) {
       const change = await programs.change();
-      if (change !== null) return change.id === id && change.phase === "switching" ? change : null;
+      if (change !== null) return change.id !== id ? null : change.phase === "switching" ? change : beginSwitching(store, change);
       return await programs.current() === program ? { id, program, fill: false } : null;
     },
   };
@@ -134,8 +137,8 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
   const token = environment.token();
   const claim = await ask(`claiming partition ${index}`, () => ports.store.claim(index, token));
   const stored = readMeta(claim.meta);
-  // Somebody may have had it meanwhile, and come to another place.
-  const change = switching !== null && switching.number === claim.number ? switching.change : null;
+  if (switching !== null) isAtPlace(switching);
+  const change = switching?.change ?? null;
   const compiled = await ask("reading the partition's program", () => programOf(change?.program ?? stored.program));
   const switched = change === null || switching === null || compiled.program.hash !== change.program ? null : switching;
   const meta = switched === null ? stored : behindMarker(stored, switched);
@@ -167,7 +170,7 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
   return startWorker({
     partition, compiled, store: ports.store, outputs: ports.outputs, log: ports.log, environment, stats, clock: info.clock, limits: options.limits, sizes,
     ...holding, writer: claim.writer, number, meta, logIdentity: info.identity,
-    layouts, outputPlan, endsAt: options.endsAt, ...leading(options.programs), ...(switched === null ? {} : { switched: { fields: taken } }),
+    layouts, outputPlan, endsAt: options.endsAt, ...leading(options.programs, ports.store), ...(switched === null ? {} : { switched: { fields: taken } }),
   });
 
   /** What the new program made of history. */
@@ -178,6 +181,12 @@ export async function openPartition(shared: Shared, index: number, holding: Hold
     const { translations } = planLayouts(readMeta(fields), compiled, false);
     const states: Filled = { translations, load: (partition, ids) => store.load(partition, ids), scan: (partition, cursor, limit) => store.scan(partition, cursor, limit), drop: async () => ports.dropFilled?.(index) };
     return { states, fields };
+  }
+
+  /** The records that were kept for it are those behind the marker: from elsewhere it must be read anew, or what lies between is lost or comes twice. */
+  function isAtPlace({ number }: Switch): void {
+    if (claim.number > number) throw takenOver(index);
+    if (claim.number < number) throw new StoreMoved(`partition ${index}: the store went back while the partition waited to go over to other rules`);
   }
 
   async function programOf(hash: string): Promise<Compiled> {

@@ -110,6 +110,13 @@ async function switchingOf({ store }: ApplyParts, change: Change): Promise<Chang
   return now;
 }
 
+/** The store may have gone back to before the switch; or to before the change, and then no marker ever counts. */
+async function stillSwitching({ store }: ApplyParts, change: Change): Promise<void> {
+  if (await beginSwitching(store, { ...change, phase: "filling" }) !== null) return;
+  const [current] = await store.shared([CURRENT_FIELD]);
+  if (current !== change.program) throw lost();
+}
+
 async function over({ store }: ApplyParts, change: Change): Promise<void> {
   if (await endChange(store, change)) return;
   const [current] = await store.shared([CURRENT_FIELD]);
@@ -146,6 +153,7 @@ async function switchAll(parts: ApplyParts, change: Change, filling: Filling | n
         if (Number(meta["offset"] ?? 0) >= marker.sequence) unmarked.push({ index, attempt: marker.attempt + 1 });
       }
     }
+    if (unmarked.some(({ attempt }) => attempt > 0)) await ask("asking whether the change is under way", () => stillSwitching(parts, change));
     if (unmarked.length > 0) {
       const appended = await ask("appending where the partitions go over", () => log.append(unmarked.map(({ index, attempt }) => markerRecord(change, index, attempt))));
       unmarked.forEach(({ index, attempt }, i) => markers.set(index, { sequence: appended[i]?.sequence ?? 0, at: now, attempt }));

@@ -8,7 +8,7 @@
  *     filling -> none     cancelled
  *     switching -> none   every partition runs the new program, which is `current` with the same step
  */
-import { CURRENT_FIELD, programField, readBundle } from "./bundle.js";
+import { CURRENT_FIELD, programField, storedBundle } from "./bundle.js";
 import type { StateStore } from "../ports.js";
 
 export interface Change {
@@ -72,18 +72,26 @@ export async function beginSwitching(store: Shared, change: Change): Promise<Cha
   return await store.share({ [CHANGE_FIELD]: writeChange(change) }, { [CHANGE_FIELD]: writeChange(switching) }) ? switching : null;
 }
 
-/** False: it was over, or has gone too far: markers may be in the log. */
+/** False: it was over, or has gone too far: markers may be in the log. Rules that were there before it, and are needed, stay. */
 export async function cancelChange(store: Shared, change: Change): Promise<boolean> {
-  return change.phase === "filling" && await store.share({ [CHANGE_FIELD]: writeChange(change) }, { [CHANGE_FIELD]: "", ...(change.program === change.from ? {} : { [programField(change.program)]: "" }) });
+  if (change.phase !== "filling") return false;
+  const [previous] = await store.shared([PREVIOUS_FIELD]);
+  const isNeeded = [change.from, previous, ...await finishedIn(store, change.from)].includes(change.program);
+  return store.share({ [CHANGE_FIELD]: writeChange(change) }, { [CHANGE_FIELD]: "", ...(isNeeded ? {} : { [programField(change.program)]: "" }) });
+}
+
+/** The programs whose rules a program finishes: without them it does not compile. */
+async function finishedIn(store: Pick<StateStore, "shared">, hash: string): Promise<string[]> {
+  return (await storedBundle(store, hash))?.finishing.map(({ from }) => from) ?? [];
 }
 
 /**
  * When every partition runs the program. The rules of before stay in the store, for whoever was left behind in them; those before these
- * go, unless the new program finishes some of them. False: somebody else has ended it, or the store went back.
+ * go, unless one of the two finishes some of them. False: somebody else has ended it, or the store went back.
  */
 export async function endChange(store: Shared, change: Change): Promise<boolean> {
-  const [previous, text] = await store.shared([PREVIOUS_FIELD, programField(change.program)]);
-  const kept = new Set([change.program, change.from, ...(text === null || text === undefined ? [] : readBundle(change.program, text).finishing.map(({ from }) => from))]);
+  const [previous] = await store.shared([PREVIOUS_FIELD]);
+  const kept = new Set([change.program, change.from, ...await finishedIn(store, change.program), ...await finishedIn(store, change.from)]);
   const isGone = previous !== null && previous !== undefined && !kept.has(previous);
   return store.share({ [CHANGE_FIELD]: writeChange(change), [CURRENT_FIELD]: change.from }, {
     [CHANGE_FIELD]: "", [CURRENT_FIELD]: change.program,

@@ -1,9 +1,9 @@
 /** A running engine takes a new program: at one place of each partition's history, whatever dies on the way. */
 import { describe, expect, test } from "vitest";
 import { compileProgram } from "../../dsl/compile.js";
-import { carryThrough, type ApplyEnd, type ApplyParts } from "../../engine/change/apply.js";
+import { ChangeLost, carryThrough, type ApplyEnd, type ApplyParts } from "../../engine/change/apply.js";
 import { bundleOf, currentProgram, writeBundle } from "../../engine/change/bundle.js";
-import { beginChange, changeUnderWay, type Change } from "../../engine/change/change.js";
+import { beginChange, cancelChange, changeUnderWay, endChange, type Change } from "../../engine/change/change.js";
 import { FILLED_FIELD } from "../../engine/change/filled.js";
 import { markerRecord } from "../../engine/change/marker.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
@@ -203,6 +203,54 @@ describe("a partition", () => {
     await engine.stop();
   });
 
+  test("whose store goes back while it waits is read anew from there", async () => {
+    async function run(goesBack: boolean): Promise<World> {
+      const world = begun();
+      const filled = newWorld(PARTITIONS);
+      const { engine, isOver } = start(world, { ...open(world), filled: open(filled).store });
+      underWay(world, { ...CHANGE, fill: true });
+      purchases(world, 5);
+      await quiet(world, isOver);
+      const before = structuredClone(world.stores);
+      purchases(world, 15);
+      mark(world);
+      purchases(world, 10);
+      await quiet(world, isOver);
+      expect(runs(world)).toEqual(["old", "old", "old"]);
+      if (goesBack) world.stores.splice(0, PARTITIONS, ...before);
+      filled.shared.set(FILLED_FIELD, CHANGE.id);
+      await quiet(world, isOver);
+      expect(isOver()).toBe(false);
+      expect(runs(world)).toEqual(["new", "new", "new"]);
+      await engine.stop();
+      return world;
+    }
+    const [straight, back] = [await run(false), await run(true)];
+    expect(members(back)).toEqual(members(straight));
+    expect(said(back)).toEqual(said(straight));
+  });
+
+  test("goes over at the marker of a change that the store has taken back to filling, and not where that was cancelled", async () => {
+    for (const isCancelled of [false, true]) {
+      const world = begun();
+      const { store, ...ports } = open(world);
+      // Cancelled between the question and the answer.
+      const share: typeof store.share = async (expected, set) => {
+        if (isCancelled) world.shared.delete("change");
+        return store.share(expected, set);
+      };
+      const { engine, isOver } = start(world, { ...ports, store: { ...store, share } });
+      underWay(world, { ...CHANGE, phase: "filling" });
+      purchases(world, 10);
+      mark(world);
+      purchases(world, 10);
+      await quiet(world, isOver);
+      expect(runs(world)).toEqual(isCancelled ? ["old", "old", "old"] : ["new", "new", "new"]);
+      expect((await changeUnderWay(store))?.phase).toBe(isCancelled ? undefined : "switching");
+      await engine.stop();
+    }
+  });
+
   test("that waits does not keep the process from ending, nor from going over when it starts again", async () => {
     const world = begun();
     const filled = newWorld(PARTITIONS);
@@ -347,6 +395,42 @@ describe("applying", () => {
     expect(await applying(world, { ...ports, log: { ...ports.log, ...log } }).end).toBe("done");
     expect(runs(world)).toEqual(["new", "new", "new"]);
     await engine.stop();
+  });
+
+  test("ends where the store has gone back to before the change: no marker of it will ever count", async () => {
+    const world = begun();
+    const { engine, isOver } = start(world, open(world));
+    purchases(world, 20);
+    await quiet(world, isOver);
+    const ports = besides(world);
+    const append = (records: readonly NewRecord[]) => {
+      world.shared.delete("change");
+      return ports.log.append(records);
+    };
+    await expect(applying(world, { ...ports, log: { ...ports.log, append } }).end).rejects.toThrow(ChangeLost);
+    expect(runs(world)).toEqual(["old", "old", "old"]);
+    await engine.stop();
+  });
+
+  test("cancelled, or over, it takes no rules with it that others finish, nor those of before", async () => {
+    const world = begun();
+    const { store } = open(world);
+    const program = (hash: string, ...finishing: string[]): void => void world.shared.set(`program:${hash}`, writeBundle({ version: 1, files: [], finishing: finishing.map((from) => ({ rule: "r", from })) }));
+    const programs = (): string[] => [...world.shared.keys()].filter((name) => name.startsWith("program:")).sort();
+    program("first");
+    program("second", "first");
+    world.shared.set("current", "second").set("previous", "first");
+    const to = (id: string, from: string): Change => ({ ...CHANGE, phase: "filling", program: id, from });
+    // Back to the first, and to another one.
+    for (const id of ["first", "third"]) {
+      expect(await beginChange(store, to(id, "second"), writeBundle(bundleOf([])))).toBe(true);
+      expect(await cancelChange(store, to(id, "second"))).toBe(true);
+      expect(programs()).toEqual(["program:first", "program:second"]);
+    }
+    // Whoever was left behind in the second must compile it.
+    expect(await beginChange(store, to("third", "second"), writeBundle(bundleOf([])))).toBe(true);
+    expect(await endChange(store, to("third", "second"))).toBe(true);
+    expect(programs()).toEqual(["program:first", "program:second", "program:third"]);
   });
 
   test("many runs: engines and whoever applies die, at every step, and each end is in one program, with what it should have said", async () => {
