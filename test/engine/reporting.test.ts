@@ -115,7 +115,7 @@ describe("counters", () => {
     line(p, once);
     line(p, once);
     line(p, event("Order Completed", "c1", HOUR, { n: "one" }));
-    expect([...p.stats.events]).toEqual([["bought", { processed: 1, unmentioned: 0, duplicate: 1, dead: 1 }]]);
+    expect([...p.stats.events]).toEqual([["bought", { processed: 1, unmentioned: 0, duplicate: 1, dead: 1, erased: 0 }]]);
   });
 
   test("only events that come with an earlier stamp than one before have gone back", () => {

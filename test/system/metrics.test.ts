@@ -73,8 +73,8 @@ test("every name that is promised is there, from the first moment on", () => {
 });
 
 test("every known label set starts at 0", () => {
-  expect(before.labels("eddy_events_total", "type")).toEqual(["eddy_tick", "order_placed", "order_returned", "other"]);
-  expect(before.labels("eddy_events_total", "outcome")).toEqual(["dead", "duplicate", "processed", "unmentioned"]);
+  expect(before.labels("eddy_events_total", "type")).toEqual(["eddy_program", "eddy_tick", "order_placed", "order_returned", "other"]);
+  expect(before.labels("eddy_events_total", "outcome")).toEqual(["dead", "duplicate", "erased", "processed", "unmentioned"]);
   expect(before.labels("eddy_rule_started_total", "rule")).toEqual(["later", "never", "thanks"]);
   expect(before.labels("eddy_actions_total", "template")).toEqual(["later", "never", "ordered", "thanks"]);
   expect(before.labels("eddy_actions_suppressed_total", "channel")).toEqual(["email"]);
