@@ -8,14 +8,15 @@
  * below which number; it stands until the scan is done, so a crash only begins the scan anew).
  *
  * What an erasure itself brings about (memberships left, actions of rules that look for it, the receipt) comes behind
- * and stays. Whom `retain` has forgotten said nothing for long: their outputs are left as they are.
+ * and stays. So does what waits of this kind already: whoever has heard that a membership was entered must hear that it was left,
+ * and whoever asked twice has two receipts. Whom `retain` has forgotten said nothing for long: their outputs are left as they are.
  */
 import { insist, type Bell } from "./environment.js";
 import type { Message } from "./outputs.js";
 import { passes } from "./ownership.js";
 import type { Pending } from "./partition.js";
 import type { MetaFields, Output } from "./ports.js";
-import { receiptMessage } from "./receipt.js";
+import { RECEIPT_TYPE, receiptMessage } from "./receipt.js";
 import { decodeToken, parseEventSubject, withdrawnSubject } from "./subjects.js";
 import { tombstoneKey, type Tombstones } from "./tombstones.js";
 import type { WorkerParts } from "./worker.js";
@@ -59,6 +60,13 @@ function subjectIn(body: string): string | null {
   return head === null ? null : JSON.parse(head[1] as string) as string;
 }
 
+/** What readers follow: a membership that was left, or the receipt of an earlier request. As long as it waits, it stays. */
+export function isToBeFollowed({ subject, body }: Pick<Output, "subject" | "body">): boolean {
+  if (subject.startsWith("segments.")) return subject.endsWith(".left");
+  // A rule may send "erased" through a channel "eddy": that is no receipt.
+  return subject.startsWith("actions.") && subject.endsWith(`.${RECEIPT_TYPE}`) && (JSON.parse(body) as { readonly rule?: string }).rule === undefined;
+}
+
 // ---------------------------------------------------------------------------------------------------- what waits
 
 /** The part of a worker that this needs. */
@@ -66,6 +74,7 @@ export interface Withdrawing {
   readonly parts: WorkerParts;
   outgoing: { readonly output: Output; readonly arrived: number; readonly isAction: boolean }[];
   outgoingWeight: number;
+  publishedUpTo: number;
   /** Outputs up to this number may be in the output stream, whatever is known of it. */
   sentUpTo: number;
   /** New outputs of the commit on its way. */
@@ -122,14 +131,14 @@ export function withdraw(s: Withdrawing, { erased, messages }: Pending, commit: 
   const take = (customer: string): void => void counts.set(customer, (counts.get(customer) ?? 0) + 1);
   messages.forEach((said, i) => {
     const customer = customerOf(said.message);
-    if (customer === null || i >= (erased.get(customer) ?? 0)) return;
+    if (customer === null || i >= (erased.get(customer) ?? 0) || isToBeFollowed(said.message)) return;
     if (said.cause > quiet && !s.suppress.has(said.message.id)) take(customer);
     messages[i] = { message: withdrawnMessage(index, said.message.id), cause: said.cause, stamp: said.stamp, isAction: false };
   });
   const replaced: Output[] = [];
   for (const output of [...s.outgoing.map((each) => each.output), ...s.onItsWay]) {
     const customer = customerOf(output);
-    if (customer === null || !erased.has(customer)) continue;
+    if (customer === null || !erased.has(customer) || isToBeFollowed(output)) continue;
     // What is on its way into the stream this very moment may arrive there as it was; nobody counts it.
     if (output.number > s.sentUpTo) take(customer);
     replaced.push(withdrawnOutput(index, output));
@@ -192,7 +201,7 @@ function isOfErased(output: Output, tombstones: Tombstones): boolean {
 
 /** An output that is published (again) out of the outbox, as it may go out by now: the scan may not have come to it yet. */
 export function asItMayGo({ partition: { options: { index }, tombstones } }: Pick<WorkerParts, "partition">, output: Output): Output {
-  return tombstones.all.size > 0 && isOfErased(output, tombstones) ? withdrawnOutput(index, output) : output;
+  return tombstones.all.size > 0 && isOfErased(output, tombstones) && !isToBeFollowed(output) ? withdrawnOutput(index, output) : output;
 }
 
 /** Looks through the outbox as often as it must; what is found waits for the next commit, which is asked for. */
@@ -208,7 +217,7 @@ export async function scrubLoop(s: Withdrawing, evaluating: () => boolean): Prom
     }
     for (let from = 1; from < upTo && !signal.aborted && evaluating();) {
       const page = await insist(environment, signal, "looking through the outbox", passes, () => store.outbox(index, from, PAGE));
-      const hits = page.filter((output) => isOfErased(output, tombstones)).map((output) => withdrawnOutput(index, output));
+      const hits = page.filter((output) => isOfErased(output, tombstones) && (output.number <= s.publishedUpTo || !isToBeFollowed(output))).map((output) => withdrawnOutput(index, output));
       s.found.push(...hits);
       if (hits.length > 0) nudge(s);
       from = (page.at(-1)?.number ?? upTo) + 1;

@@ -28,7 +28,7 @@ import {
   NO_FAULTS, breakLink, count, environmentOf, mendLink, newClient, newNetwork, portsOf, type Client, type Network, type Rates,
 } from "./network.js";
 import { readTombstones, tombstoneKey } from "../../engine/tombstones.js";
-import { customerOf } from "../../engine/withdrawing.js";
+import { customerOf, isToBeFollowed } from "../../engine/withdrawing.js";
 import { DAMAGES, damage } from "./damage.js";
 import { customersOf, difference, inCommon, left, withoutWithdrawn, ownRecords, straight, wordText, type PartitionOutcome } from "./outcome.js";
 import { NO_RULES, START, history, subjectOf, type Sent, type Subject, type SubjectName } from "./programs.js";
@@ -558,7 +558,7 @@ async function undisturbed({ subject, network: { events }, scheduler: { now } }:
 function ofErased(stored: Stored): string | null {
   const { all } = readTombstones(fieldsOf(stored));
   for (const output of stored.outbox.values()) {
-    const customer = output.subject.startsWith("withdrawn.") ? null : customerOf(output);
+    const customer = output.subject.startsWith("withdrawn.") || isToBeFollowed(output) ? null : customerOf(output);
     const bound = customer === null ? undefined : all.get(tombstoneKey(customer))?.bound;
     if (bound !== undefined && output.number < bound) return `the outbox still says of ${customer}, who was erased: ${output.body}`;
   }
