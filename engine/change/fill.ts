@@ -87,6 +87,8 @@ interface State {
   readonly stats: EngineStats;
   readonly since: number;
   readonly filled: Set<number>;
+  /** Of the last commit of each partition, as the store has said. */
+  readonly numbers: Map<number, number>;
   readonly ending: AbortController;
   partitions: number;
   /** Of the log, by now. */
@@ -101,7 +103,7 @@ interface State {
 export function startFill(parts: FillParts): Filler {
   const stats = engineStats();
   const s: State = {
-    parts, stats, since: parts.environment.now(), filled: new Set(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false, log: null,
+    parts, stats, since: parts.environment.now(), filled: new Set(), numbers: new Map(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false, log: null,
   };
   const filled = run(s);
   filled.catch(() => undefined); // whoever awaits it sees it
@@ -145,8 +147,10 @@ async function run(s: State): Promise<void> {
     await engine.stop().catch((error: Error) => { failure ??= error; });
   }
   if (isDone) {
-    await insist(environment, new AbortController().signal, "noting that all is filled", passes, () => scope.share({}, { [FILLED_FIELD]: change.id }));
-    allFilled(s);
+    // Nobody looks after the store any more: it may have gone back since.
+    isDone = await insist(environment, new AbortController().signal, "noting that all is filled", passes, async () => !await hasGoneBack(s) && scope.share({}, { [FILLED_FIELD]: change.id }));
+    if (isDone) allFilled(s);
+    else failure ??= new FillStopped("the store went back just as filling from history was done: 'eddy apply --continue' goes on from there");
   }
   await tell(s).catch(() => undefined); // for people only
   if (failure !== null) throw failure;
@@ -204,10 +208,11 @@ async function follow(s: State, quietSince: () => number | null): Promise<boolea
   let toldAt = -Infinity;
   let before = { at: environment.seconds(), done: 0 };
   while (!signal.aborted) {
-    await look(s).catch((error: unknown) => {
+    const hasSeen = await look(s).catch((error: unknown) => {
       if (!passes(error)) throw error;
+      return false;
     });
-    const now = s.isOpen && s.filled.size === s.partitions ? quietSince() : null;
+    const now = hasSeen && s.isOpen && s.filled.size === s.partitions ? quietSince() : null;
     // What was heard may bring about more.
     still = now === null || now !== commits ? 0 : still + 1;
     commits = now;
@@ -231,7 +236,8 @@ async function follow(s: State, quietSince: () => number | null): Promise<boolea
   return false;
 }
 
-async function look(s: State): Promise<void> {
+/** False: the store went back since the last look. Whoever was filled may not be any more. */
+async function look(s: State): Promise<boolean> {
   const { log, scope, change } = s.parts;
   const info = await log.info();
   s.first = info.first;
@@ -239,11 +245,25 @@ async function look(s: State): Promise<void> {
   for (const index of partitionsOf(s)) {
     const stopped = s.stats.partitions.get(index)?.stopped ?? null;
     if (stopped !== null) throw new FillFailed(`filling from history cannot go on: ${stopped}`);
-    if (s.filled.has(index)) continue;
-    const { meta } = await scope.meta(index);
-    if (readEnded(meta)?.change === change.id) s.filled.add(index);
   }
   s.isOpen = s.stats.partitions.size === s.partitions;
+  const before = new Map(s.numbers);
+  for (const index of partitionsOf(s)) {
+    const { number, meta } = await scope.meta(index);
+    s.numbers.set(index, number);
+    if (readEnded(meta)?.change === change.id) s.filled.add(index);
+    else s.filled.delete(index);
+  }
+  return [...before].every(([index, number]) => (s.numbers.get(index) ?? 0) >= number);
+}
+
+/** Since the last look: whether a partition has lost what it had committed. */
+async function hasGoneBack({ parts: { scope, change }, numbers, partitions }: State): Promise<boolean> {
+  for (let index = 0; index < partitions; index++) {
+    const { number, meta } = await scope.meta(index);
+    if (number < (numbers.get(index) ?? 0) || readEnded(meta)?.change !== change.id) return true;
+  }
+  return false;
 }
 
 async function tell(s: State): Promise<void> {

@@ -4,13 +4,13 @@ import { compileProgram } from "../../dsl/compile.js";
 import { FILL_SIZES, startFill, type Filler, type FillParts } from "../../engine/change/fill.js";
 import { fillLog } from "../../engine/change/fill-log.js";
 import { fillWords } from "../../engine/change/fill-words.js";
-import { readEnded } from "../../engine/change/filled.js";
+import { FILLED_FIELD, readEnded } from "../../engine/change/filled.js";
 import type { Change } from "../../engine/change/change.js";
 import { markerRecord } from "../../engine/change/marker.js";
 import { fillProgress } from "../../engine/change/progress.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { startEngine } from "../../engine/engine.js";
-import { LogClosed, type EventLog, type LogReader, type LogRecord, type StateStore } from "../../engine/ports.js";
+import { LogClosed, StoreUnavailable, type EventLog, type LogReader, type LogRecord, type StateStore } from "../../engine/ports.js";
 import { engineStats } from "../../engine/stats.js";
 import { eventSubject, tickSubject } from "../../engine/subjects.js";
 import { randomOf } from "../retail/random.js";
@@ -165,6 +165,35 @@ test("killed anywhere, again and again, it goes on from its own commits and ends
     for (let partition = 0; partition < PARTITIONS; partition++) expect(stateOf(scope, partition)).toEqual(stateOf(await fromTheFirst(main, marked - PARTITIONS + 1 + partition), partition));
   }
   expect(deaths).toBeGreaterThan(30);
+});
+
+test("is not done where the store goes back just as it says so, and goes on from there", async () => {
+  const main = newWorld(PARTITIONS, [], "broker");
+  main.now = START;
+  const random = randomOf(6);
+  some(main, 100, random);
+  mark(main);
+  const ends = main.records.length;
+  some(main, 20, random);
+  const scope = besides(main);
+  scope.now = main.now;
+  let earlier: World["stores"] | null = null;
+  const { store } = opened(scope, () => "none", () => 10);
+  const share: StateStore["share"] = (expected, set) => {
+    if (set[FILLED_FIELD] === undefined || earlier === null) return store.share(expected, set);
+    scope.stores.splice(0, PARTITIONS, ...earlier);
+    earlier = null;
+    return Promise.reject(new StoreUnavailable("the server has died, and starts again"));
+  };
+  const commit: StateStore["commit"] = async (one) => {
+    if (one.number === 3) earlier = structuredClone(scope.stores);
+    return store.commit(one);
+  };
+  expect((await outcome(fill(main, scope, () => "none", { scope: { ...store, share, commit } }), scope))?.name).toBe("FillStopped");
+  expect(earlier).toBeNull();
+  expect(scope.shared.get(FILLED_FIELD)).toBeUndefined();
+  expect(await outcome(fill(main, scope), scope)).toBeNull();
+  for (let partition = 0; partition < PARTITIONS; partition++) expect(stateOf(scope, partition)).toEqual(stateOf(await fromTheFirst(main, ends - PARTITIONS + 1 + partition), partition));
 });
 
 test("what the scope holds of another program or another file is dropped first; what it holds of this one is gone on from", async () => {
