@@ -126,16 +126,20 @@ async function removeFromStreams(receipted: readonly Receipted[], { ports, io, s
   let doing = "";
   const progress = showProgress(io, () => doing);
   try {
-    const newest = Math.max(...receipted.map(({ asked }) => asked.sequence));
+    const newest = Math.max(...receipted.map(carriedOut));
     const behind = await everybodyThere(ports, newest, io, signal);
     const purge = ports.purge(() => pause(UNHURRIED_MS, signal));
     const least = (await reached(ports, newest)).least;
     const outputs = await outputsRemoved(receipted, ports, purge, (words) => (doing = words));
-    for (const { asked, ids } of receipted) {
+    for (const each of receipted) {
+      const { asked, ids } = each;
       doing = `removing events of ${visible(asked.customer)}`;
       let events = 0;
-      for (const id of ids) if (!signal.aborted) events += await purge.events(encodeToken(id), Math.min(asked.sequence, least + 1));
-      const late = behind.length === 0 || least >= asked.sequence ? [] : [`events behind ${whole(least)}: partition ${behind.join(", ")} has not come so far (is an engine at work?)`];
+      for (const id of ids) {
+        const before = id === asked.customer ? asked.sequence : carriedOut(each);
+        if (!signal.aborted) events += await purge.events(encodeToken(id), Math.min(before, least + 1));
+      }
+      const late = behind.length === 0 || least >= carriedOut(each) ? [] : [`events behind ${whole(least)}: partition ${behind.join(", ")} has not come so far (is an engine at work?)`];
       reports.set(asked.customer, { events, outputs: outputs.removed.get(asked.customer) ?? 0, copies: outputs.copies, left: [...late, ...outputs.left] });
     }
   } finally {
@@ -143,6 +147,9 @@ async function removeFromStreams(receipted: readonly Receipted[], { ports, io, s
   }
   return reports;
 }
+
+/** The record that erased: the request itself, or as it was said on to whom its customer was joined into, behind all that was said on before it. */
+const carriedOut = ({ asked, output }: Receipted): number => Math.max(asked.sequence, output.cause);
 
 /** Partitions that have not come as far as the sequence, though they were asked to say how far they are. */
 async function everybodyThere(ports: OpenedPorts, sequence: number, io: Io, signal: AbortSignal): Promise<readonly number[]> {

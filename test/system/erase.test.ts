@@ -246,4 +246,22 @@ describe("joined customers, on servers", () => {
     const { redis } = place as Servers;
     expect((await redisKeys(redis.url)).filter(({ text }) => text.includes("Secret")).map(({ key }) => key)).toEqual([]);
   }, 60_000);
+
+  test("what was said on to whom they were joined into, before the request but behind it in the log, is removed too", async () => {
+    await start();
+    const known = "anna";
+    const anonymous = ["web-7", "web-8"].find((id) => partitionOf(id, 2) !== partitionOf(known, 2)) ?? "";
+    await happens("bought", anonymous, { total: 15 });
+    await happens("customer_identified", known, { anonymous_id: anonymous });
+    await until("they are joined", async () => (await run("export", known, "--rules", "rules")).stdout.includes('"spend": 15'), 20_000, 50);
+    await engine?.stop();
+    await send("bought", anonymous, { total: 4321 });
+    const erased = run("erase", anonymous, "--stream");
+    await until("the request is in the log", async () => (await place.ports.log.ofCustomer(anonymous, 100)).some(({ subject }) => subject.startsWith("events.customer_erased.")));
+    await start();
+    expect((await erased).code).toBe(0);
+    const records = [...await place.ports.log.ofCustomer(known, 100), ...await place.ports.log.ofCustomer(anonymous, 100)];
+    expect(records.map(({ body }) => Buffer.from(body).toString()).filter((text) => text.includes("4321"))).toEqual([]);
+    expect(records.map(({ subject }) => subject.split(".")[1])).toContain("customer_erased");
+  }, 60_000);
 });
