@@ -90,7 +90,9 @@ export async function carryThrough(parts: ApplyParts, change: Change): Promise<A
     if (change.fill) {
       await filling?.close();
       filling = null;
-      await ask("removing what was filled", () => parts.clear(switching));
+      // Whoever else carries it through may have ended it, and another change may be filling by now.
+      const isOurs = (await ask("asking whether the change is under way", () => changeUnderWay(parts.store)))?.id === change.id;
+      if (isOurs) await ask("removing what was filled", () => parts.clear(switching));
     }
     await ask("ending the change", () => over(parts, switching));
     return "done";
