@@ -1,11 +1,12 @@
 /**
  * `eddy export CUSTOMER`: everything that is known of a customer, as JSON on standard output: the state, what was published
  * about them as far as the output log still holds it, what waits to be published, and with `--with-events` their events in the log.
+ * Of who was joined into them too.
  */
 import { timeText } from "../engine/compile/runtime.js";
 import { exportOf } from "../engine/export.js";
 import type { LogRecord, Output } from "../engine/ports.js";
-import { isEventOf } from "../engine/subjects.js";
+import { encodeToken, isEventOf, partition as partitionOf } from "../engine/subjects.js";
 import { customerOf } from "../engine/withdrawing.js";
 import type { CommandCall } from "./commands.js";
 import { rulesAbout, withCustomer, type FoundCustomer } from "./customer.js";
@@ -21,32 +22,50 @@ export async function exportCommand({ io, configuration, arguments: given }: Com
   if (program === null) return EXIT.findings;
   const withEvents = configuration.get("with-events") === true;
   const shown = await withCustomer(io, configuration, program, id, async (found) => {
-    const { compiled, customer, figures, now, ports, token } = found;
+    const { compiled, customer, figures, now } = found;
     const state = exportOf(compiled, figures, customer, now);
     const { published, waiting } = await outputsOf(found);
-    const events = withEvents ? (await ports.log.ofCustomer(token, Infinity)).filter(({ subject }) => isEventOf(subject, token)).map(eventShown) : undefined;
+    const events = withEvents ? (await eventsOf(found)).map(eventShown) : undefined;
     print(io, JSON.stringify({ ...state, published, waiting, ...(events === undefined ? {} : { events }) }, null, 2));
     return true;
   });
   return shown === null ? EXIT.findings : EXIT.ok;
 }
 
-/** CloudEvents about the customer, in their order: those in the output log, and those that are committed and not published yet. */
-async function outputsOf({ ports, partition, customer: { id } }: FoundCustomer): Promise<{ readonly published: unknown[]; readonly waiting: unknown[] }> {
-  const last = await ports.outputs.last(partition);
-  const published: unknown[] = [];
-  for (let from = 1; from <= last; from += PAGE) published.push(...about(await ports.outputs.read(partition, from, Math.min(last, from + PAGE - 1)), id));
-  const waiting: unknown[] = [];
-  for (let from = last + 1; ;) {
-    const page = await ports.store.outbox(partition, from, PAGE);
-    waiting.push(...about(page, id));
-    if (page.length < PAGE) return { published, waiting };
-    from = (page.at(-1)?.number ?? from) + 1;
+/** The customer's, and those of who was joined into them. */
+const idsOf = ({ customer: { id, extras } }: FoundCustomer): Set<string> => new Set([id, ...extras?.joined ?? []]);
+
+/** In the order of the log. */
+async function eventsOf(found: FoundCustomer): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (const id of idsOf(found)) {
+    const token = encodeToken(id);
+    for (const record of await found.ports.log.ofCustomer(token, Infinity)) if (isEventOf(record.subject, token)) records.push(record);
   }
+  return records.sort((a, b) => a.sequence - b.sequence);
 }
 
-const about = (outputs: readonly Output[], id: string): unknown[] =>
-  outputs.filter((output) => !output.subject.startsWith("withdrawn.") && customerOf(output) === id).map(({ body }) => JSON.parse(body) as unknown);
+/** CloudEvents about the customer, in the order of each partition: those in the output log, and those that are committed and not published yet. */
+async function outputsOf(found: FoundCustomer): Promise<{ readonly published: unknown[]; readonly waiting: unknown[] }> {
+  const { ports, partition: own } = found;
+  const ids = idsOf(found);
+  const published: unknown[] = [];
+  const waiting: unknown[] = [];
+  for (const partition of new Set([own, ...[...ids].map((id) => partitionOf(encodeToken(id), ports.partitions))])) {
+    const last = await ports.outputs.last(partition);
+    for (let from = 1; from <= last; from += PAGE) published.push(...about(await ports.outputs.read(partition, from, Math.min(last, from + PAGE - 1)), ids));
+    for (let from = last + 1, isRest = false; !isRest;) {
+      const page = await ports.store.outbox(partition, from, PAGE);
+      waiting.push(...about(page, ids));
+      isRest = page.length < PAGE;
+      from = (page.at(-1)?.number ?? from) + 1;
+    }
+  }
+  return { published, waiting };
+}
+
+const about = (outputs: readonly Output[], ids: ReadonlySet<string>): unknown[] =>
+  outputs.filter((output) => !output.subject.startsWith("withdrawn.") && ids.has(customerOf(output) ?? "")).map(({ body }) => JSON.parse(body) as unknown);
 
 function eventShown({ sequence, stamp, subject, headers, body }: LogRecord): unknown {
   const content = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");

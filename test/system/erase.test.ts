@@ -230,6 +230,9 @@ describe("joined customers, on servers", () => {
       const { stdout } = await run("export", known, "--rules", "rules");
       return stdout.includes('"spend": 15');
     }, 20_000, 50);
+    const exported = JSON.parse((await run("export", known, "--rules", "rules", "--with-events")).stdout) as { readonly published: readonly { readonly subject: string }[]; readonly events: readonly { readonly event: { readonly type: string } }[] };
+    expect(exported.published.map(({ subject }) => subject)).toContain(anonymous);
+    expect(exported.events.map(({ event: { type } }) => type)).toEqual(["bought", "profile_updated", "customer_identified", "eddy_join", "eddy_joined"]);
     const { stdout, code } = await run("erase", anonymous, "--stream", "--json");
     expect(code).toBe(0);
     const { receipt } = JSON.parse(stdout) as { readonly receipt: { readonly subject: string; readonly data: object } };
