@@ -2,10 +2,14 @@
 import type { Latency } from "./latency.js";
 import { plotBars } from "./plot.js";
 
-export function plotLatency({ eddy, bare }: { readonly eddy: Latency; readonly bare: Latency }): void {
+/** Of several loads the one at half of what Eddy can sustain. */
+export function plotLatency(loads: readonly { readonly share: number; readonly eddy: Latency; readonly bare: Latency }[]): void {
+  const half = loads.find(({ share }) => share === 0.5);
+  if (half === undefined) return;
+  const { eddy, bare } = half;
   const shares = [["p50", "half"], ["p99", "99 of 100"], ["p999", "999 of 1,000"], ["max", "all"]] as const;
   plotBars({
-    file: "latency.svg", title: "From publish to action delivered", unit: "ms, logarithmic", logarithmic: true,
+    file: "latency.svg", title: "From publish to action delivered, at half load", unit: "ms, logarithmic", logarithmic: true,
     bars: shares.flatMap(([name, share]) => [
       { label: `${share}: bare round trip`, value: bare[name], ours: false },
       { label: `${share}: Eddy`, value: eddy[name], ours: true },

@@ -102,6 +102,13 @@ export async function latency(perSecond: number, seconds: number): Promise<{ edd
   return { eddy, bare };
 }
 
+/** At a tenth, a half and four fifths of what Eddy can sustain (events a second). */
+export async function latencies(sustained: number, seconds: number): Promise<{ readonly share: number; readonly eddy: Latency; readonly bare: Latency }[]> {
+  const rows: { readonly share: number; readonly eddy: Latency; readonly bare: Latency }[] = [];
+  for (const share of [0.1, 0.5, 0.8]) rows.push({ share, ...(await latency(Math.round(sustained * share), seconds)) });
+  return rows;
+}
+
 if (process.argv[1] === import.meta.filename) {
   await latency(Number(process.argv[2] ?? 2000), Number(process.argv[3] ?? 15));
   process.exit(0);

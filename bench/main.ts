@@ -2,7 +2,7 @@
  * `npm run bench`: the figures that docs/performance.md quotes, on real servers, as text and as JSON in bench/out/ (or --json FILE). Close
  * other programs first: everything is measured on this machine, against something measured in the same run.
  *
- *   npm run bench [-- throughput|core|latency|memory|tests|check|predicates|by-hand|rules|replay|growth …] [--json FILE] [--plots]
+ *   npm run bench [-- throughput|core|latency|memory|tests|check|predicates|by-hand|rules|replay|growth …] [--json FILE] [--plots] [--rate 20000]
  *   npm run bench -- fuzz|simulate [--minutes 5] [--seed 1]     nothing measured: see fuzz.ts, simulate.ts; only when named
  *   npm run bench -- pressure|timers [--customers 1000000]      minutes; only when named
  *   npm run bench -- backfill [--customers 1000000]              minutes, gigabytes; only when named
@@ -21,7 +21,7 @@ import { core } from "./core.js";
 import { embeddedFaults, faults } from "./faults.js";
 import { fuzz } from "./fuzz.js";
 import { growth, plotGrowth } from "./growth.js";
-import { latency } from "./latency.js";
+import { latencies } from "./latency.js";
 import { plotLatency } from "./latency-plot.js";
 import { memory } from "./memory.js";
 import { plotPredicates, predicates } from "./predicates.js";
@@ -38,7 +38,7 @@ const { values, positionals: asked } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: "string", default: "bench/out/figures.json" }, plots: { type: "boolean", default: false },
-    minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" },
+    minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" }, rate: { type: "string", default: "20000" },
     between: { type: "string", default: "HEAD~1" }, and: { type: "string", default: "HEAD" }, rounds: { type: "string", default: "5" },
     engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, embedded: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
   },
@@ -55,7 +55,7 @@ async function plotted<T>(figures: T | Promise<T>, plot: (figures: T) => void): 
 const BENCHES: Readonly<Record<string, () => unknown>> = {
   throughput: () => throughput(400_000, 100_000, 300_000),
   core: () => core(400_000, 100_000, 300_000),
-  latency: () => plotted(latency(2000, 15), plotLatency),
+  latency: () => plotted(latencies(Number(values.rate), 15), plotLatency),
   memory: () => memory(100_000, 5),
   tests: () => Promise.resolve(tests(1000)),
   check: () => check(10_000),
