@@ -150,8 +150,8 @@ export async function backfill(customers: number, eventsEach: number, perSecond:
 }
 
 async function loadFor(servers: BenchServers, perSecond: number, seconds: number, warmUp: number): Promise<Latency> {
-  if (warmUp > 0) await runLoad(servers.nats.url, perSecond, warmUp);
-  const latency = await runLoad(servers.nats.url, perSecond, seconds);
+  if (warmUp > 0) await runLoad(servers.nats.url, perSecond, warmUp, 6);
+  const latency = await runLoad(servers.nats.url, perSecond, seconds, 7);
   if (latency.lost > 0) throw new Error(`${latency.lost} probes were never answered`);
   return latency;
 }

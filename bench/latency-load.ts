@@ -3,14 +3,16 @@
  * actions that answer the probes among them. Latency counts from the instant at which an event was meant to be sent, so
  * that a sender that falls behind does not flatter the figures.
  *
- *   node latency-load.js NATS_URL EVENTS_PER_SECOND SECONDS PROBE_SHARE
+ *   node latency-load.js NATS_URL EVENTS_PER_SECOND SECONDS PROBE_SHARE SEED
+ *
+ * Another seed makes other events: the same ones would be duplicates.
  *
  * Prints one line of JSON: latencies in ms, sorted.
  */
 import { connect } from "nats";
 import { shopLoad } from "./shop-load.js";
 
-const [url = "", perSecond = "2000", seconds = "10", share = "0.1"] = process.argv.slice(2);
+const [url = "", perSecond = "2000", seconds = "10", share = "0.1", seed = "7"] = process.argv.slice(2);
 const clock = (): number => performance.timeOrigin + performance.now();
 
 const nc = await connect({ servers: url });
@@ -25,7 +27,7 @@ nc.subscribe("actions.*.emit.echo", {
 });
 await nc.flush();
 
-const load = shopLoad(7, 100_000);
+const load = shopLoad(Number(seed), 100_000);
 const intervalMs = 1000 / Number(perSecond);
 const total = Math.round(Number(perSecond) * Number(seconds));
 const probeEvery = Math.max(1, Math.round(1 / Number(share)));

@@ -17,6 +17,8 @@ import { startServers, type BenchServers } from "./servers.js";
 import { quiet } from "./throughput.js";
 
 const PROBE_SHARE = 0.1;
+/** Until then V8 has compiled what is called often. */
+const WARM_UP_SECONDS = 20;
 
 function probeProgram(): Compiled {
   const files = ["bench/rules/shop.eddy", "bench/rules/probe/probe.eddy"]
@@ -34,9 +36,9 @@ export interface Latency {
   readonly lost: number;
 }
 
-export function runLoad(url: string, perSecond: number, seconds: number): Promise<Latency> {
+export function runLoad(url: string, perSecond: number, seconds: number, seed: number): Promise<Latency> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "latency-load.js"), url, String(perSecond), String(seconds), String(PROBE_SHARE)], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [join(import.meta.dirname, "latency-load.js"), url, String(perSecond), String(seconds), String(PROBE_SHARE), String(seed)], { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
     child.stdout.on("data", (chunk: Buffer) => { text += chunk.toString(); });
     child.on("error", reject);
@@ -51,8 +53,8 @@ export function runLoad(url: string, perSecond: number, seconds: number): Promis
 async function eddyLatency(servers: BenchServers, perSecond: number, seconds: number): Promise<Latency> {
   const ports = await servers.openPorts();
   const engine = startEngine(probeProgram(), ports, { cacheCustomers: 200_000, limits: { maxOutbox: 50_000, keepPublished: 10_000 } }, engineEnvironment({ now: () => Date.now() }, quiet), engineStats());
-  await runLoad(servers.nats.url, perSecond, 3); // warms up
-  const latency = await runLoad(servers.nats.url, perSecond, seconds);
+  await runLoad(servers.nats.url, perSecond, WARM_UP_SECONDS, 6); // warms up
+  const latency = await runLoad(servers.nats.url, perSecond, seconds, 7);
   await engine.stop();
   await ports.close();
   return latency;
@@ -76,8 +78,8 @@ async function bareLatency(servers: BenchServers, perSecond: number, seconds: nu
       await Promise.all(events.filter((event) => event.type === "probe").map((event) => js.publish("actions.0.emit.echo", JSON.stringify({ data: event.data }))));
     }
   })();
-  await runLoad(servers.nats.url, perSecond, 3);
-  const latency = await runLoad(servers.nats.url, perSecond, seconds);
+  await runLoad(servers.nats.url, perSecond, WARM_UP_SECONDS, 6);
+  const latency = await runLoad(servers.nats.url, perSecond, seconds, 7);
   ending = true;
   await loop;
   await reader.close();

@@ -9,6 +9,8 @@ export interface Sizes {
   readonly batchBytes: number;
   /** Work on one batch that nobody else of the process may interrupt ends after so long, ms: the rest is the next batch. */
   readonly batchMs: number;
+  /** With fewer records than so many, a batch waits for the answer to the commit before. */
+  readonly ahead: number;
   /** Customers loaded in one round trip. */
   readonly loadAtOnce: number;
   /** Most customers of one commit: larger ones ruin the tail of the latencies and win no throughput. */
@@ -42,7 +44,7 @@ export interface Sizes {
 }
 
 export const SIZES: Sizes = {
-  batch: 512, batchBytes: 1024 * 1024, batchMs: 3, loadAtOnce: 400, commitCustomers: 400, commitMost: 2 * 1024 * 1024, commitWakes: 400,
+  batch: 512, batchBytes: 1024 * 1024, batchMs: 3, ahead: 128, loadAtOnce: 400, commitCustomers: 400, commitMost: 2 * 1024 * 1024, commitWakes: 400,
   commitBytes: 256 * 1024, wakePage: 1000, wakesInMemory: 50_000, publishAtOnce: 256, publishMost: 2 * 1024 * 1024, outboxMost: 16 * 1024 * 1024,
   queue: 8192, queueBytes: 64 * 1024 * 1024, outboxPage: 1000,
   sweepPage: 64, idleAhead: 10_000, leastCache: 4096,

@@ -297,6 +297,10 @@ async function evaluateLoop(s: State): Promise<void> {
       continue;
     }
     if (hasWork) {
+      if (gathers(s)) {
+        await s.commitOnItsWay;
+        continue;
+      }
       s.nudged = false;
       s.inBatch = true;
       s.batchesSincePage++;
@@ -313,6 +317,14 @@ async function evaluateLoop(s: State): Promise<void> {
     await s.work.wait();
   }
   await s.commitOnItsWay;
+}
+
+/**
+ * What is evaluated while a commit is on its way is committed behind it: with little to do that wins nothing, and whatever
+ * comes meanwhile would need a commit of its own.
+ */
+function gathers(s: State): boolean {
+  return s.commitOnItsWay !== null && s.queue.length - s.head + s.works.length < s.parts.sizes.ahead;
 }
 
 /** The next page of the sweep is not due yet: whatever comes meanwhile comes first. */

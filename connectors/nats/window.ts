@@ -8,6 +8,7 @@
  */
 import type { Msg } from "nats";
 
+import { together } from "../together.js";
 import { unavailable } from "./api.js";
 import type { NatsLink } from "./connect.js";
 
@@ -66,6 +67,9 @@ interface Run {
 /** No server, or no JetStream, listens to the subject. */
 export const NO_RESPONDERS: Refusal = { code: 503, errorCode: 0, description: "nobody answers for this subject" };
 
+/** Of a message, to tell a few from many. */
+const USUAL_BYTES = 512;
+
 export function openWindow(link: NatsLink): PublishWindow {
   const inbox = link.newInbox();
   const runs = new Map<string, Run>();
@@ -78,11 +82,15 @@ export function openWindow(link: NatsLink): PublishWindow {
   const forget = link.watch((state) => {
     if (state === "disconnected") for (const run of [...runs.values()]) run.finish("cut");
   });
+  // What is published in one go, the client sends in one go.
+  const grouped = together((begin) => begin());
   return {
     run: (job) => {
       if (job.count === 0) return Promise.resolve("answered");
-      if (link.state() !== "connected") return Promise.reject(unavailable(link, "not connected"));
-      return start(link, runs, inbox, String(nextRun++), job);
+      return grouped.run(job.count * USUAL_BYTES, () => {
+        if (link.state() !== "connected") return Promise.reject(unavailable(link, "not connected"));
+        return start(link, runs, inbox, String(nextRun++), job);
+      });
     },
     close: () => {
       forget();

@@ -10,8 +10,11 @@
  *
  * Replies are slices of the received bytes; whoever keeps a state for long should keep what it unpacked.
  */
+import { Cluster } from "ioredis";
+
 import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake, Writer } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
+import { together } from "../together.js";
 import { clearPartition, dropScope } from "./clear.js";
 import { writeCommit } from "./commit-command.js";
 import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
@@ -73,6 +76,15 @@ const COUNTS_PER_PAGE = 2000;
  * partitions it makes sure at each claim that Redis is still the one that was set up for them.
  */
 export function redisStore(connection: RedisConnection, partitions: number | null = null, keys: Keys = KEYS): StateStore {
+  const { client } = connection;
+  // A cluster's client has a connection to each node.
+  const grouped = together((begin) => {
+    if (client instanceof Cluster || client.status !== "ready") return begin();
+    const { stream } = client;
+    stream.cork();
+    begin();
+    stream.uncork();
+  });
   // Commits are of similar size, so the next buffer begins as large as the last one became.
   let usualCommitBytes = 64 * 1024;
 
@@ -116,7 +128,7 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
       if (customers.length === 0) return [];
       const bytes = encodeLoad(keys.customers(partition), customers);
       const command = (): WrittenCommand => new WrittenCommand("hmget", [keys.customers(partition)], bytes);
-      return (await connection.ask((client) => client.sendCommand(command()) as Promise<unknown>)) as (Buffer | null)[];
+      return (await grouped.run(bytes.length, () => connection.ask((client) => client.sendCommand(command()) as Promise<unknown>))) as (Buffer | null)[];
     },
 
     async wakes(partition, after, limit) {
@@ -129,8 +141,8 @@ export function redisStore(connection: RedisConnection, partitions: number | nul
 
     async commit(commit): Promise<CommitAnswer> {
       const bytes = encodeCommit(commit);
-      const reply = await askFunction(connection, (client) =>
-        client.sendCommand(commitCommand(keys.meta(commit.partition), bytes)) as Promise<unknown>);
+      const reply = await grouped.run(bytes.length, () => askFunction(connection, (client) =>
+        client.sendCommand(commitCommand(keys.meta(commit.partition), bytes)) as Promise<unknown>));
       const answer = String(reply);
       if (!COMMIT_ANSWERS.has(answer)) throw new StoreRefused(`Redis at ${connection.address} answered a commit with ${answer}`);
       return answer as CommitAnswer;

@@ -1,0 +1,67 @@
+/**
+ * Nagle's algorithm (RFC 896) for requests: while some are unanswered, new ones wait and go out together; when nothing is
+ * under way, one goes at the end of this turn of the event loop, with all that the turn still brings. Few requests wait for
+ * nothing; of many, each batch costs one call into the kernel here, and one there, instead of one a request.
+ *
+ * Nothing waits longer than a millisecond or two for the answers of others, and what is large goes at once.
+ */
+
+export interface Together {
+  /** Begins `work` when its turn comes; `bytes`: about how much it sends. */
+  run<T>(bytes: number, work: () => Promise<T>): Promise<T>;
+}
+
+const LONGEST_WAIT_MS = 1;
+/** So much is worth a call of its own. */
+const LARGE_BYTES = 16 * 1024;
+
+/** `send` calls what it is given: all that it begins goes out at once. */
+export function together(send: (begin: () => void) => void): Together {
+  let waiting: (() => void)[] = [];
+  let waitingBytes = 0;
+  let unanswered = 0;
+  let atEndOfTurn = false;
+  let late: NodeJS.Timeout | null = null;
+
+  function go(): void {
+    atEndOfTurn = false;
+    if (late !== null) clearTimeout(late);
+    late = null;
+    const group = waiting;
+    if (group.length === 0) return;
+    waiting = [];
+    waitingBytes = 0;
+    send(() => { for (const begin of group) begin(); });
+  }
+
+  function schedule(): void {
+    if (waitingBytes >= LARGE_BYTES) go();
+    else if (unanswered > 0) late ??= setTimeout(go, LONGEST_WAIT_MS);
+    else if (!atEndOfTurn) {
+      atEndOfTurn = true;
+      setImmediate(go);
+    }
+  }
+
+  function answered(): void {
+    unanswered--;
+    if (unanswered === 0 && waiting.length > 0) schedule();
+  }
+
+  return {
+    run: (bytes, work) => new Promise((resolve, reject) => {
+      waiting.push(() => {
+        unanswered++;
+        work().then((answer) => {
+          answered();
+          resolve(answer);
+        }, (error: unknown) => {
+          answered();
+          reject(error as Error);
+        });
+      });
+      waitingBytes += bytes;
+      schedule();
+    }),
+  };
+}
