@@ -7,7 +7,7 @@
 import { getHeapStatistics } from "node:v8";
 import { partition } from "../engine/subjects.js";
 import { compiledText, decoded, partitionTaker, runTakers, shopRules, type EventWork, type Taker } from "./in-memory.js";
-import { plotLines } from "./plot.js";
+import { plotPanels } from "./plot.js";
 import { random, shopLoad, type Load } from "./shop-load.js";
 import { printTable } from "./table.js";
 
@@ -121,11 +121,11 @@ export function growth(mostCustomers: number, events: number): { readonly rows: 
 
 /** docs/performance/growth.svg */
 export function plotGrowth({ rows }: ReturnType<typeof growth>): void {
-  const kinds = ["customers", "window", "events per customer", "partitions"] as const;
-  plotLines({
-    file: "growth.svg", title: "An event as things grow", x: "how many: customers, hours of the window, events, partitions", y: "CPU µs an event", logarithmicX: true, logarithmicY: false,
-    series: kinds.map((of) => ({ name: of === "window" ? "window, hours" : of, points: rows.filter((row) => row.of === of).map((row) => [row.size, row.micros] as const) })),
-    note: "The engine's core in memory. Customers and partitions: the shop's twenty rules; the others: five declarations over one type of event.",
+  const kinds = [["customers", "customers"], ["window", "length of the window, hours (an event an hour)"], ["events per customer", "events of each customer before"], ["partitions", "partitions in one process"]] as const;
+  plotPanels({
+    file: "growth.svg", title: "What an event costs as things grow", y: "CPU µs an event",
+    panels: kinds.map(([of, x]) => ({ x, points: rows.filter((row) => row.of === of).map((row) => [row.size, row.micros] as const) })).filter(({ points }) => points.length > 0),
+    note: "The engine's core in memory. Customers and partitions: the shop's twenty rules; the others: five declarations over one type of event. For processes see workers.svg.",
   });
 }
 

@@ -50,17 +50,17 @@ export function runLoad(url: string, perSecond: number, seconds: number, seed: n
   });
 }
 
-async function eddyLatency(servers: BenchServers, perSecond: number, seconds: number): Promise<Latency> {
+async function eddyLatency(servers: BenchServers, perSecond: number, seconds: number, warmUp: number): Promise<Latency> {
   const ports = await servers.openPorts();
   const engine = startEngine(probeProgram(), ports, { cacheCustomers: 200_000, limits: { maxOutbox: 50_000, keepPublished: 10_000 } }, engineEnvironment({ now: () => Date.now() }, quiet), engineStats());
-  await runLoad(servers.nats.url, perSecond, WARM_UP_SECONDS, 6); // warms up
+  await runLoad(servers.nats.url, perSecond, warmUp, 6); // warms up
   const latency = await runLoad(servers.nats.url, perSecond, seconds, 7);
   await engine.stop();
   await ports.close();
   return latency;
 }
 
-async function bareLatency(servers: BenchServers, perSecond: number, seconds: number): Promise<Latency> {
+async function bareLatency(servers: BenchServers, perSecond: number, seconds: number, warmUp: number): Promise<Latency> {
   const ports = await servers.openPorts();
   const redis = new Redis(servers.redis.url);
   const { last } = await ports.log.info();
@@ -78,7 +78,7 @@ async function bareLatency(servers: BenchServers, perSecond: number, seconds: nu
       await Promise.all(events.filter((event) => event.type === "probe").map((event) => js.publish("actions.0.emit.echo", JSON.stringify({ data: event.data }))));
     }
   })();
-  await runLoad(servers.nats.url, perSecond, WARM_UP_SECONDS, 6);
+  await runLoad(servers.nats.url, perSecond, warmUp, 6);
   const latency = await runLoad(servers.nats.url, perSecond, seconds, 7);
   ending = true;
   await loop;
@@ -88,13 +88,13 @@ async function bareLatency(servers: BenchServers, perSecond: number, seconds: nu
   return latency;
 }
 
-export async function latency(perSecond: number, seconds: number): Promise<{ eddy: Latency; bare: Latency }> {
+export async function latency(perSecond: number, seconds: number, warmUp = WARM_UP_SECONDS): Promise<{ eddy: Latency; bare: Latency }> {
   // Separate servers: the bare loop's answers would break the chain of OUT_0.
   const forBare = await startServers();
-  const bare = await bareLatency(forBare, perSecond, seconds);
+  const bare = await bareLatency(forBare, perSecond, seconds, warmUp);
   await forBare.dispose();
   const forEddy = await startServers();
-  const eddy = await eddyLatency(forEddy, perSecond, seconds);
+  const eddy = await eddyLatency(forEddy, perSecond, seconds, warmUp);
   await forEddy.dispose();
   const row = (name: string, l: Latency): string =>
     `${name.padEnd(16)} p50 ${l.p50.toFixed(2)} ms, p99 ${l.p99.toFixed(2)} ms, p99.9 ${l.p999.toFixed(2)} ms, max ${l.max.toFixed(2)} ms${l.lost > 0 ? `, ${l.lost} LOST` : ""}`;
@@ -104,10 +104,20 @@ export async function latency(perSecond: number, seconds: number): Promise<{ edd
   return { eddy, bare };
 }
 
+export interface LatencyAt {
+  readonly share: number;
+  readonly perSecond: number;
+  readonly eddy: Latency;
+  readonly bare: Latency;
+}
+
 /** At a tenth, a half and four fifths of what Eddy can sustain (events a second). */
-export async function latencies(sustained: number, seconds: number): Promise<{ readonly share: number; readonly eddy: Latency; readonly bare: Latency }[]> {
-  const rows: { readonly share: number; readonly eddy: Latency; readonly bare: Latency }[] = [];
-  for (const share of [0.1, 0.5, 0.8]) rows.push({ share, ...(await latency(Math.round(sustained * share), seconds)) });
+export async function latencies(sustained: number, seconds: number, warmUp = WARM_UP_SECONDS): Promise<LatencyAt[]> {
+  const rows: LatencyAt[] = [];
+  for (const share of [0.1, 0.5, 0.8]) {
+    const perSecond = Math.round(sustained * share);
+    rows.push({ share, perSecond, ...(await latency(perSecond, seconds)) });
+  }
   return rows;
 }
 

@@ -121,6 +121,158 @@ export function plotBars({ file, title, unit, logarithmic, bars, note }: Bars): 
   write(file, bottom + 58, title, parts, note);
 }
 
+// ---------------------------------------------------------------------------------------------------- bars in groups
+
+export interface BarGroups {
+  readonly file: string;
+  readonly title: string;
+  readonly unit: string;
+  /** Those that stand beside each other in every row; the last one is ours. */
+  readonly names: readonly string[];
+  readonly groups: readonly { readonly title: string; readonly rows: readonly { readonly label: string; readonly values: readonly number[] }[] }[];
+  readonly note: string;
+}
+
+const THIN = 13;
+
+/** A small square with a name behind it. */
+function legend(x: number, y: number, colour: string, name: string): string[] {
+  return [`<rect x="${n(x)}" y="${n(y - 10)}" width="11" height="11" fill="${colour}"/>`, text(x + 17, y, name)];
+}
+
+/** Characters of the page's letters are about so wide. */
+const LETTER = 7.2;
+
+/** Names in a row, from `x` on. */
+function legends(x: number, y: number, entries: readonly (readonly [colour: string, name: string])[]): string[] {
+  let at = x;
+  return entries.flatMap(([colour, name]) => {
+    const drawn = legend(at, y, colour, name);
+    at += 17 + name.length * LETTER + 22;
+    return drawn;
+  });
+}
+
+/** Logarithmic, one picture for all groups. */
+export function plotBarGroups({ file, title, unit, names, groups, note }: BarGroups): void {
+  const [left, right, top] = [150, WIDTH - 80, 64];
+  const values = groups.flatMap(({ rows }) => rows.flatMap((row) => row.values));
+  const scale = logarithmicScale(Math.min(...values), Math.max(...values), left, right);
+  const rowHeight = names.length * THIN + 9;
+  const colours = names.map((_, i) => (i === names.length - 1 ? (COLOURS[0] as string) : REST));
+  const parts = legends(left, 48, names.map((name, i) => [colours[i] as string, name]));
+  const drawn: string[] = [];
+  let y = top;
+  for (const group of groups) {
+    drawn.push(text(16, y + 17, group.title, 'font-weight="600" style="font-weight:600"'));
+    y += 26;
+    const from = y;
+    for (const row of group.rows) {
+      drawn.push(text(left - 10, y + (names.length * THIN) / 2 + 5, row.label, 'text-anchor="end"'));
+      row.values.forEach((value, i) => {
+        drawn.push(`<rect x="${n(left)}" y="${n(y + i * THIN)}" width="${n(Math.max(1, scale.at(value) - left))}" height="${THIN - 2}" fill="${colours[i] as string}"/>`);
+        drawn.push(text(scale.at(value) + 6, y + i * THIN + THIN - 3, figure(value), 'style="font-size:12px"'));
+      });
+      y += rowHeight;
+    }
+    for (const tick of scale.ticks) parts.push(line(scale.at(tick), from - 4, scale.at(tick), y - 4, "grid"));
+    drawn.push(line(left, from - 4, left, y - 4, "axis"));
+    y += 6;
+  }
+  for (const tick of scale.ticks) parts.push(text(scale.at(tick), y + 10, tickText(tick), 'text-anchor="middle"'));
+  parts.push(...drawn, text((left + right) / 2, y + 32, unit, 'text-anchor="middle"'));
+  write(file, y + 58, title, parts, note);
+}
+
+// ---------------------------------------------------------------------------------------------------- rates
+
+export interface Rates {
+  readonly file: string;
+  readonly title: string;
+  readonly rows: readonly {
+    readonly label: string;
+    readonly rate: { readonly eventsPerSecond: number; readonly cpu: { readonly process: number; readonly nats: number; readonly redis: number } };
+    readonly ours: boolean;
+  }[];
+  readonly note: string;
+}
+
+/** Events a second, and below them what an event costs on the processor, and where. */
+export function plotRates({ file, title, rows, note }: Rates): void {
+  const [left, right] = [240, WIDTH - 80];
+  const parts: string[] = [];
+  const panel = (top: number, high: number, unit: string, draw: (row: Rates["rows"][number], y: number, at: (value: number) => number) => void): number => {
+    const bottom = top + rows.length * ROW;
+    const scale = linearScale(high, left, right);
+    for (const tick of scale.ticks) {
+      parts.push(line(scale.at(tick), top, scale.at(tick), bottom, "grid"));
+      parts.push(text(scale.at(tick), bottom + 16, tickText(tick), 'text-anchor="middle"'));
+    }
+    rows.forEach((row, i) => {
+      const y = top + i * ROW;
+      parts.push(text(left - 8, y + 19, row.label, 'text-anchor="end"'));
+      draw(row, y, (value) => scale.at(value));
+    });
+    parts.push(line(left, top, left, bottom, "axis"), text((left + right) / 2, bottom + 36, unit, 'text-anchor="middle"'));
+    return bottom + 36;
+  };
+  const rect = (from: number, to: number, y: number, colour: string): string => `<rect x="${n(from)}" y="${n(y + 6)}" width="${n(Math.max(0.5, to - from))}" height="${ROW - 12}" fill="${colour}"/>`;
+  const end = panel(40, Math.max(...rows.map(({ rate }) => rate.eventsPerSecond)), "events a second", ({ rate, ours }, y, at) => {
+    parts.push(rect(left, at(rate.eventsPerSecond), y, ours ? (COLOURS[0] as string) : REST), text(at(rate.eventsPerSecond) + 6, y + 19, figure(rate.eventsPerSecond)));
+  });
+  const shares = [["process", COLOURS[0] as string], ["nats", COLOURS[1] as string], ["redis", COLOURS[2] as string]] as const;
+  const total = ({ cpu }: Rates["rows"][number]["rate"]): number => cpu.process + cpu.nats + cpu.redis;
+  parts.push(...legends(left, end + 34, [[shares[0][1], "process"], [shares[1][1], "NATS"], [shares[2][1], "Redis"]]));
+  const below = panel(end + 44, Math.max(...rows.map(({ rate }) => total(rate))), "CPU µs an event", ({ rate }, y, at) => {
+    let from = 0;
+    for (const [share, colour] of shares) {
+      parts.push(rect(at(from), at(from + rate.cpu[share]), y, colour));
+      from += rate.cpu[share];
+    }
+    parts.push(text(at(from) + 6, y + 19, figure(total(rate))));
+  });
+  write(file, below + 26, title, parts, note);
+}
+
+// ---------------------------------------------------------------------------------------------------- panels
+
+export interface Panels {
+  readonly file: string;
+  readonly title: string;
+  readonly y: string;
+  /** Each with an axis of its own, logarithmic; all with the same one upwards, from 0. */
+  readonly panels: readonly { readonly x: string; readonly points: readonly (readonly [x: number, y: number])[] }[];
+  readonly note: string;
+}
+
+const COLUMNS = 2;
+const PANEL_HEIGHT = 190;
+
+export function plotPanels({ file, title, y, panels, note }: Panels): void {
+  const wide = (WIDTH - 40) / COLUMNS;
+  const high = Math.max(...panels.flatMap(({ points }) => points.map(([, of]) => of)));
+  const parts: string[] = [text(16, 46, y, 'class="note"')];
+  panels.forEach(({ x, points }, i) => {
+    const [left, top] = [30 + (i % COLUMNS) * wide + 30, 62 + Math.floor(i / COLUMNS) * (PANEL_HEIGHT + 64)];
+    const [right, bottom] = [left + wide - 62, top + PANEL_HEIGHT];
+    const xs = points.map(([of]) => of);
+    const across = logarithmicScale(Math.min(...xs), Math.max(...xs), left + 8, right);
+    const up = linearScale(high * 1.08, bottom, top);
+    for (const tick of across.ticks) parts.push(line(across.at(tick), top, across.at(tick), bottom, "grid"), text(across.at(tick), bottom + 18, tickText(tick), 'text-anchor="middle"'));
+    for (const tick of up.ticks) parts.push(line(left, up.at(tick), right, up.at(tick), "grid"), text(left - 8, up.at(tick) + 4, tickText(tick), 'text-anchor="end"'));
+    parts.push(line(left, bottom, right, bottom, "axis"), line(left, top, left, bottom, "axis"));
+    const colour = COLOURS[0] as string;
+    parts.push(`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${points.map(([px, py]) => `${n(across.at(px))},${n(up.at(py))}`).join(" ")}"/>`);
+    points.forEach(([px, py], at) => {
+      parts.push(`<circle cx="${n(across.at(px))}" cy="${n(up.at(py))}" r="3.5" fill="${colour}"/>`);
+      const edge = at === points.length - 1 ? "end" : at === 0 ? "start" : "middle";
+      parts.push(text(across.at(px), up.at(py) - 9, figure(py), `text-anchor="${edge}" style="font-size:12px"`));
+    });
+    parts.push(text((left + right) / 2, bottom + 38, x, 'text-anchor="middle"'));
+  });
+  write(file, 62 + Math.ceil(panels.length / COLUMNS) * (PANEL_HEIGHT + 64) + 6, title, parts, note);
+}
+
 // ---------------------------------------------------------------------------------------------------- lines
 
 export interface Series {

@@ -20,6 +20,8 @@ export interface RegressionOptions {
   readonly newer: string;
   readonly benches: readonly string[];
   readonly rounds: number;
+  /** Of the benches' events and customers. */
+  readonly scale: number;
 }
 
 export type Verdict = "slower" | "faster" | "no difference beyond the noise of A/A";
@@ -111,8 +113,8 @@ async function build(commit: string, folder: string, benches: string | null): Pr
   ready.build(folder);
 }
 
-function run(folder: string, benches: readonly string[]): Figures {
-  const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", join(folder, "dist/bench/main.js"), ...benches], { cwd: folder, encoding: "utf8" });
+function run(folder: string, benches: readonly string[], scale: number): Figures {
+  const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", join(folder, "dist/bench/main.js"), ...benches, "--scale", String(scale)], { cwd: folder, encoding: "utf8" });
   if (status !== 0) throw new Error(`the benches ${benches.join(", ")} do not run in ${folder}:\n${stderr}`);
   return figuresOf(JSON.parse(readFileSync(join(folder, "bench/out/figures.json"), "utf8")));
 }
@@ -120,7 +122,7 @@ function run(folder: string, benches: readonly string[]): Figures {
 /** Of fewer rounds chance decides what is news. */
 const FEWEST_ROUNDS = 4;
 
-export async function regression({ older, newer, benches, rounds }: RegressionOptions): Promise<{ readonly rows: readonly RegressionRow[] }> {
+export async function regression({ older, newer, benches, rounds, scale }: RegressionOptions): Promise<{ readonly rows: readonly RegressionRow[] }> {
   if (!(rounds >= FEWEST_ROUNDS)) throw new Error(`a comparison of commits takes at least ${FEWEST_ROUNDS} rounds`);
   const [a, b] = [older, newer].map((name) => git("rev-parse", "--verify", `${name}^{commit}`)) as [string, string];
   const place = mkdtempSync(join(tmpdir(), "eddy-regression-"));
@@ -130,13 +132,13 @@ export async function regression({ older, newer, benches, rounds }: RegressionOp
     await build(b, second, null);
     await build(a, first, join(second, "bench"));
     await build(a, again, join(second, "bench"));
-    run(first, benches); // warms the machine up
+    run(first, benches, scale); // warms the machine up
     // Who goes first takes turns.
     const inTurn = (other: string): Round[] => Array.from({ length: rounds }, (_, i): Round => {
       console.log(`${other === again ? "A/A" : "A/B"}, round ${i + 1} of ${rounds}`);
-      if (i % 2 === 0) return [run(first, benches), run(other, benches)];
-      const figures = run(other, benches);
-      return [run(first, benches), figures];
+      if (i % 2 === 0) return [run(first, benches, scale), run(other, benches, scale)];
+      const figures = run(other, benches, scale);
+      return [run(first, benches, scale), figures];
     });
     const rows = verdicts(inTurn(again), inTurn(second));
     const percent = (ratio: number): string => `${ratio >= 1 ? "+" : "−"}${(Math.abs(ratio - 1) * 100).toFixed(1)} %`;

@@ -59,8 +59,9 @@ export async function startServers(clock: ClockKind = "broker"): Promise<BenchSe
 const TICKS_PER_SECOND = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
 
 /** CPU seconds that the process listening on a port has used so far. */
-export function cpuSecondsOf(port: number): number {
-  const pid = pidOf(port);
+export const cpuSecondsOf = (port: number): number => cpuSecondsOfProcess(pidOf(port));
+
+export function cpuSecondsOfProcess(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

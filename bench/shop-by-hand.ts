@@ -7,7 +7,7 @@
  * It knows what its rules never use: nobody updates a profile here (everybody consents), and stamps never go back.
  */
 import type { Message } from "../engine/outputs.js";
-import type { EventWork, Taker } from "./in-memory.js";
+import type { Taker } from "./in-memory.js";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -22,6 +22,16 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [VIP, "vip"], [REGULAR, "regular"], [WINDOW_SHOPPER, "window_shopper"], [EXPLORER, "explorer"], [ACTIVE, "active"], [BIG_BASKET, "big_basket"],
   [COFFEE_LOVER, "coffee_lover"], [SILENT, "silent"], [ON_PHONE, "on_phone"], [BROWSING, "browsing"],
 ]);
+
+/** What it needs to know of an event. */
+export interface ShopEvent {
+  readonly customer: string;
+  readonly stamp: number;
+  readonly plan: { readonly name: string };
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly id: string;
+  readonly source: string;
+}
 
 interface Shopper {
   readonly id: string;
@@ -89,7 +99,7 @@ function trim(times: number[], since: number): void {
   if (gone > 0) times.splice(0, gone);
 }
 
-export function shopByHand(): Taker {
+export function shopByHand(): Taker & { takeOne(event: ShopEvent): void } {
   const shoppers = new Map<string, Shopper>();
   const heapAt: number[] = [];
   const heapWho: Shopper[] = [];
@@ -389,7 +399,7 @@ export function shopByHand(): Taker {
     return false;
   }
 
-  function takeOne({ customer, stamp, plan, data, id, source }: EventWork): void {
+  function takeOne({ customer, stamp, plan, data, id, source }: ShopEvent): void {
     wakeUpTo(stamp);
     let who = shoppers.get(customer);
     if (who === undefined) shoppers.set(customer, (who = newShopper(customer)));
@@ -405,6 +415,7 @@ export function shopByHand(): Taker {
   }
 
   return {
+    takeOne,
     take(works) {
       for (const work of works) takeOne(work);
     },
