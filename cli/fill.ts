@@ -47,6 +47,8 @@ export interface Filling {
   near(): Promise<void>;
   /** Resolves when every partition has come to the marker of the change. Rejects likewise. */
   filled(): Promise<void>;
+  /** Whether it ends where the partitions go over. */
+  stands(): Promise<boolean>;
   progress(): FillProgress;
   /** Ends the reading; what was filled stays. */
   close(): Promise<void>;
@@ -93,6 +95,7 @@ function filling({ io, log }: FillingParts, scope: OpenedScope, filler: Filler):
   return {
     progress: filler.progress,
     filled: () => filler.filled,
+    stands: () => filler.stands(),
     async near() {
       const failed = filler.filled.then(() => true);
       for (;;) {

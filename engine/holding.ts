@@ -13,7 +13,7 @@
  * A partition that cannot go on *stands still* with its reason, and stays held: whoever took it would find the same.
  */
 import { StateCorrupt } from "./codec.js";
-import { isFilled } from "./change/filled.js";
+import { filledUpTo } from "./change/filled.js";
 import { forgetDropped, hashesNow } from "./change/running.js";
 import { insist } from "./environment.js";
 import { MetaCorrupt, type Anchor } from "./meta.js";
@@ -261,13 +261,18 @@ async function switchOver(s: State, held: Held, before: Worker, switching: Switc
 
 const NOTHING_SEEN: Anchor = { sequence: 0, stamp: 0 };
 
-/** The filler stops at the same record. */
+/** The filler stops at the same record. Where it has stopped at another one, history is to be read anew: what lies between would be missing, or be there that is not. */
 async function untilFilled(s: State, { index, lifetime: { signal } }: Held, { change, marker }: Switch): Promise<void> {
   const { ports: { filled }, environment, stopping } = shared(s);
   if (filled === undefined) throw new CannotContinue(`partition ${index}: the new rules are filled from history, and this engine knows of no place where that is done`);
   const started = environment.seconds();
-  for (let hasSaid = false; !signal.aborted && !s.isOver && !stopping.aborted;) {
-    if (await insist(environment, signal, "asking how far history was read", passes, () => isFilled(filled, change.id))) return;
+  for (let [hasSaid, hasSaidWhere] = [false, false]; !signal.aborted && !s.isOver && !stopping.aborted;) {
+    const upTo = await insist(environment, signal, "asking how far history was read", passes, () => filledUpTo(filled, change.id, index));
+    if (upTo === marker.sequence) return;
+    if (upTo !== null && !hasSaidWhere && !signal.aborted) {
+      hasSaidWhere = true;
+      environment.log("error", "history was not read up to the event at which a partition goes over to the new rules, but up to another one: the partition waits until it is read anew, by whoever carries the change through, or by 'eddy apply --continue'", { partition: index, at: marker.sequence, readUpTo: upTo });
+    }
     if (!hasSaid && environment.seconds() - started >= SAY_WAITING_SECONDS) {
       hasSaid = true;
       environment.log("warn", "a partition waits for the reading of history to come to where it stands: if nobody reads it any more, 'eddy apply' goes on with it", { partition: index, at: marker.sequence });

@@ -22,6 +22,8 @@ export interface Filling {
   near(): Promise<void>;
   /** Resolves when every partition of it has come to its marker. */
   filled(): Promise<void>;
+  /** Once it is filled: whether it ends where the partitions go over. If not, history is to be read anew. */
+  stands(): Promise<boolean>;
   /** Ends the reading; what was filled stays. */
   close(): Promise<void>;
 }
@@ -73,23 +75,23 @@ const passes = (error: unknown): boolean => error instanceof StoreUnavailable ||
 export async function carryThrough(parts: ApplyParts, change: Change): Promise<ApplyEnd> {
   const { environment, signal } = parts;
   const ask = <T>(what: string, attempt: () => Promise<T>): Promise<T> => insist(environment, signal, what, passes, attempt);
-  let filling: Filling | null = null;
+  const history: { filling: Filling | null } = { filling: null };
   try {
     const at = await ask("asking what the partitions run", () => standing(parts, change));
     // Whoever runs a program says so (`current`) before they begin.
     const isFirst = change.from === "" && at.isNew && !await ask("asking who is at work", parts.isEngineAtWork);
     if (change.fill && at.behind.length > 0 && !isFirst) {
       parts.told({ k: "filling" });
-      filling = await parts.fill(change);
-      await filling.near();
+      history.filling = await parts.fill(change);
+      await history.filling.near();
       if (signal.aborted) return "stopped";
     }
     const switching = change.phase === "switching" ? change : await ask("beginning to switch", () => switchingOf(parts, change));
-    const end = isFirst ? "done" : await switchAll(parts, switching, filling, ask);
+    const end = isFirst ? "done" : await switchAll(parts, switching, history, ask);
     if (end !== "done") return end;
     if (change.fill) {
-      await filling?.close();
-      filling = null;
+      await history.filling?.close();
+      history.filling = null;
       // Whoever else carries it through may have ended it, and another change may be filling by now.
       const isOurs = (await ask("asking whether the change is under way", () => changeUnderWay(parts.store)))?.id === change.id;
       if (isOurs) await ask("removing what was filled", () => parts.clear(switching));
@@ -100,7 +102,7 @@ export async function carryThrough(parts: ApplyParts, change: Change): Promise<A
     if (signal.aborted && passes(error)) return "stopped";
     throw error;
   } finally {
-    await filling?.close();
+    await history.filling?.close();
   }
 }
 
@@ -127,13 +129,18 @@ async function over({ store }: ApplyParts, change: Change): Promise<void> {
 
 const lost = (): ChangeLost => new ChangeLost("the change of rules is not under way any more: somebody else has cancelled or ended it, or the store went back; run 'eddy apply' again");
 
-async function switchAll(parts: ApplyParts, change: Change, filling: Filling | null, ask: <T>(what: string, attempt: () => Promise<T>) => Promise<T>): Promise<ApplyEnd> {
+/** `history`: what is being read; another where it has to be read anew. */
+async function switchAll(parts: ApplyParts, change: Change, history: { filling: Filling | null }, ask: <T>(what: string, attempt: () => Promise<T>) => Promise<T>): Promise<ApplyEnd> {
   const { environment, signal, partitions, log, store } = parts;
   /** By partition: where its last marker stands. */
   const markers = new Map<number, { readonly sequence: number; readonly at: number; readonly attempt: number }>();
-  let isFilled = filling === null;
+  let isFilled = history.filling === null;
   const failure: { of: unknown } | { of: null } = { of: null };
-  filling?.filled().then(() => { isFilled = true; }, (error: unknown) => { failure.of = error; });
+  const follow = (filling: Filling | null): void => {
+    filling?.filled().then(() => { isFilled = true; }, (error: unknown) => { failure.of = error; });
+  };
+  follow(history.filling);
+  let comparedAt = environment.seconds();
   let told = "";
   let lookedForEngineAt = environment.seconds();
   while (!signal.aborted) {
@@ -146,6 +153,22 @@ async function switchAll(parts: ApplyParts, change: Change, filling: Filling | n
     if (told !== JSON.stringify(progress)) parts.told(progress);
     told = JSON.stringify(progress);
     const now = environment.seconds();
+    // The log may have lost its end since, and with it where the filling has ended.
+    if (isFilled && history.filling !== null && behind.length > 0 && now - comparedAt >= MARK_AGAIN_SECONDS) {
+      comparedAt = now;
+      const { filling } = history;
+      if (!await ask("comparing what is filled with where the partitions stand", () => filling.stands())) {
+        isFilled = false;
+        told = "";
+        parts.told({ k: "filling" });
+        history.filling = null;
+        await filling.close();
+        history.filling = await parts.fill(change);
+        await history.filling.near();
+        follow(history.filling);
+        continue;
+      }
+    }
     const unmarked: { readonly index: number; readonly attempt: number }[] = [];
     for (const index of behind) {
       const marker = markers.get(index);

@@ -13,6 +13,8 @@ export interface EndsAt {
   readonly change: string;
   /** By how much sequences are higher than those of the stream: places that a file of history takes before it. */
   readonly shift: number;
+  /** By partition: the live one has passed its markers over up to there, as the stream counts, or has lost them with the log's end. */
+  readonly passedOver?: ReadonlyMap<number, number>;
 }
 
 export interface End {
@@ -29,13 +31,14 @@ const MARKERS = `events.${PROGRAM_TYPE}.`;
 /** `fields` is what the store says of the partition. */
 export function endAt(ends: EndsAt | undefined, fields: MetaFields): End {
   if (ends === undefined) return NEVER;
-  const { change, shift } = ends;
+  const { change, shift, passedOver } = ends;
+  const passedOverBy = ({ subject }: LogRecord): number => passedOver?.get(Number(subject.slice(MARKERS.length))) ?? 0;
   /** Infinity: not there yet; null: it is committed. */
   let end: number | null = readEnded(fields)?.change === change ? null : Infinity;
   return {
     isBehind(record) {
       if (end !== Infinity) return !isSaid(record.subject);
-      if (record.subject.startsWith(MARKERS) && changeOf(record) === change) end = record.sequence;
+      if (record.subject.startsWith(MARKERS) && changeOf(record) === change && record.sequence - shift > passedOverBy(record)) end = record.sequence;
       return false;
     },
     fields(sequence) {

@@ -13,10 +13,13 @@ import { startEngine } from "../engine.js";
 import type { Environment } from "../environment.js";
 import { SHARING, type Identity, type Sharing } from "../membership.js";
 import { insist } from "../environment.js";
+import { logFault } from "../continuity.js";
+import { readMeta } from "../meta.js";
 import { passes } from "../ownership.js";
-import type { EventLog, StateStore } from "../ports.js";
+import type { EventLog, MetaFields, StateStore } from "../ports.js";
 import { SIZES, type Sizes } from "../sizes.js";
 import { engineStats, type EngineStats } from "../stats.js";
+import { programSubject } from "../subjects.js";
 import type { Change } from "./change.js";
 import { fillLog, type FillLog, type FillStanding } from "./fill-log.js";
 import { busy, fillStore } from "./fill-store.js";
@@ -41,8 +44,8 @@ export interface FillParts {
   /** The scope, and how all of it is dropped. */
   readonly scope: StateStore;
   readonly drop: () => Promise<void>;
-  /** The main store, which is told of the progress. */
-  readonly main: Pick<StateStore, "share">;
+  /** The main store: it is told of the progress, and says where the partitions stand that are to go over. */
+  readonly main: Pick<StateStore, "share" | "meta">;
   readonly environment: Environment;
   /** Ends it: cancelled, or done by somebody else. */
   readonly isUnderWay: () => Promise<boolean>;
@@ -61,6 +64,8 @@ export interface Filler {
   isNear(): boolean;
   /** Settles when all partitions have come to their marker, and have heard each other; rejects with FillFailed, FillBusy, FillOver, FillStopped. */
   readonly filled: Promise<void>;
+  /** Whether what is filled is of use to the partitions that have not gone over; if not, whoever fills again begins anew. */
+  stands(): Promise<boolean>;
   /** Commits what was evaluated, and ends. `filled` settles too. */
   stop(): Promise<void>;
   readonly stats: EngineStats;
@@ -98,12 +103,14 @@ interface State {
   isOpen: boolean;
   isDone: boolean;
   log: FillLog | null;
+  /** By partition: where the live one stands; without those that have gone over. */
+  readonly behind: Map<number, number>;
 }
 
 export function startFill(parts: FillParts): Filler {
   const stats = engineStats();
   const s: State = {
-    parts, stats, since: parts.environment.now(), filled: new Set(), numbers: new Map(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false, log: null,
+    parts, stats, since: parts.environment.now(), filled: new Set(), numbers: new Map(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false, log: null, behind: new Map(),
   };
   const filled = run(s);
   filled.catch(() => undefined); // whoever awaits it sees it
@@ -111,6 +118,10 @@ export function startFill(parts: FillParts): Filler {
     stats, filled,
     progress: () => progressOf(s),
     isNear: () => s.isDone || isNear(s),
+    async stands() {
+      await lookAtMain(s);
+      return stands(s, s.isDone);
+    },
     async stop() {
       s.ending.abort();
       await filled.catch(() => undefined);
@@ -135,7 +146,7 @@ async function run(s: State): Promise<void> {
   s.log = log;
   const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay, words, standing, change: change.id, partitions: s.partitions }), outputs: nowhere(scope) }, {
     cacheCustomers, limits: LIMITS, partitions: s.partitions, sizes: s.parts.sizes ?? FILL_SIZES,
-    endsAt: { change: change.id, shift: s.parts.history?.places ?? 0 },
+    endsAt: { change: change.id, shift: s.parts.history?.places ?? 0, passedOver: s.behind },
     ...(identity === undefined ? {} : { identity }), ...(sharing === undefined ? {} : { sharing }),
   }, environment, s.stats);
   let failure: Error | null = null;
@@ -164,23 +175,80 @@ function allFilled(s: State): void {
 
 /** What the scope holds must be of this very program, log and history. */
 async function prepare(s: State): Promise<void> {
-  const { change, compiled, log, history, scope, drop } = s.parts;
+  const { change, compiled, log, history, scope, drop, environment } = s.parts;
   const info = await log.info();
   s.partitions = info.partitions;
   s.first = info.first;
   s.last = info.last;
-  s.isDone = await isFilled(scope, change.id);
-  if (s.isDone) return;
+  const isDone = await isFilled(scope, change.id);
+  await lookAtMain(s);
+  const isOfUse = await stands(s, isDone);
+  if (isDone && isOfUse) {
+    s.isDone = true;
+    return;
+  }
   const source = JSON.stringify({ program: compiled.program.hash, log: info.identity, history: history?.mark ?? null });
   const [before] = await scope.shared([SOURCE_FIELD]);
-  if (before !== source) {
+  if (before !== source || !isOfUse) {
     const earlier = before === null || before === undefined ? null : (JSON.parse(before) as { readonly program: string; readonly history: string | null });
     if (history === null && earlier?.program === compiled.program.hash && earlier.history !== null) {
       throw new FillFailed("this change is being filled from a file of history: give the same file again with --history, or cancel the change and apply the rules anew");
     }
     await needsNobody(s);
+    if (!isOfUse) {
+      environment.log("warn", "what was filled from history does not end where the partitions go over to the new rules: history is read anew", { change: change.id });
+      await untilJoined(s);
+    }
     await drop();
     await scope.share({}, { [SOURCE_FIELD]: source });
+  }
+}
+
+/** Where the live partitions are that have not gone over yet. */
+async function lookAtMain({ parts: { main, compiled }, partitions, behind }: State): Promise<void> {
+  const metas = await Promise.all(Array.from({ length: partitions }, (_, index) => main.meta(index)));
+  metas.forEach(({ meta }, index) => {
+    if (meta["program"] === compiled.program.hash) behind.delete(index);
+    else behind.set(index, Number(meta["offset"] ?? 0));
+  });
+}
+
+/**
+ * Partitions that have not gone over come to the marker at which their filling has ended: it is in the log, and they are before it.
+ * Neither is so where the log has lost its end, or where they passed the marker over; and where the store has gone back to before
+ * they went over, what was filled may be removed by now.
+ */
+async function stands(s: State, isDone: boolean): Promise<boolean> {
+  const { parts: { main, compiled }, behind } = s;
+  for (const [index, offset] of [...behind]) {
+    if (await standsFor(s, index, offset, isDone)) continue;
+    // It may just have gone over, and have removed its share.
+    if ((await main.meta(index)).meta["program"] !== compiled.program.hash) return false;
+    behind.delete(index);
+  }
+  return true;
+}
+
+async function standsFor({ parts: { change, history, log, scope } }: State, index: number, offset: number, isDone: boolean): Promise<boolean> {
+  const { meta } = await scope.meta(index);
+  const fault = await logFault(readMeta(meta), await log.info(), log);
+  if (fault?.kind === "log regrown") return false;
+  const ended = readEnded(meta);
+  if (ended?.change !== change.id) return !isDone;
+  if (ended.sequence <= offset) return false;
+  return (await log.at(ended.sequence + (history?.places ?? 0)))?.subject === programSubject(index);
+}
+
+const LOOK_FOR_JOINED_MS = 200;
+
+/** Partitions that have gone over use what was filled until all their customers have it. */
+async function untilJoined({ parts: { main, compiled, environment }, partitions, ending: { signal } }: State): Promise<void> {
+  const isJoining = (meta: MetaFields): boolean => meta["program"] === compiled.program.hash && (meta["joining"] ?? "") !== "";
+  for (;;) {
+    const metas = await Promise.all(Array.from({ length: partitions }, (_, index) => main.meta(index)));
+    if (!metas.some(({ meta }) => isJoining(meta))) return;
+    if (signal.aborted) throw new FillStopped("filling from history was ended before it was done; it goes on from there");
+    await environment.pause(LOOK_FOR_JOINED_MS, signal);
   }
 }
 

@@ -28,7 +28,14 @@ export function readEnded(fields: MetaFields): EndedAt | null {
 /** Shared by the partitions of the scope: id of the change that is filled. */
 export const FILLED_FIELD = "filled";
 
-/** Whether a change is filled: a partition may go over to it as soon as it comes to its marker. */
+/** Whether a change is filled: a partition may go over to it as soon as it comes to the marker at which its filling has ended. */
 export async function isFilled(scope: Pick<StateStore, "shared">, change: string): Promise<boolean> {
   return (await scope.shared([FILLED_FIELD]))[0] === change;
+}
+
+/** Up to which marker a partition is filled; "nothing": nowhere near any. Null: the change as a whole is not filled yet. */
+export async function filledUpTo(scope: Pick<StateStore, "shared" | "meta">, change: string, partition: number): Promise<number | "nothing" | null> {
+  if (!await isFilled(scope, change)) return null;
+  const ended = readEnded((await scope.meta(partition)).meta);
+  return ended?.change === change ? ended.sequence : "nothing";
 }

@@ -166,6 +166,7 @@ async function applied(e: Editing, wanted: Change, to: Program): Promise<ApplyEn
           }
         },
         filled: () => fillers,
+        stands: () => filler?.stands() ?? Promise.resolve(true),
         async close() {
           closing = true;
           await filler?.stop();

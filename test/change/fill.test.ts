@@ -196,6 +196,79 @@ test("is not done where the store goes back just as it says so, and goes on from
   for (let partition = 0; partition < PARTITIONS; partition++) expect(stateOf(scope, partition)).toEqual(stateOf(await fromTheFirst(main, ends - PARTITIONS + 1 + partition), partition));
 });
 
+describe("what is filled ends at a marker that is of no use, and history is read anew, up to the one that is", () => {
+  function filling(): { readonly main: World; readonly scope: World } {
+    const main = newWorld(PARTITIONS, [], "broker");
+    main.now = START;
+    some(main, 100, randomOf(11));
+    mark(main);
+    const scope = besides(main);
+    scope.now = main.now;
+    return { main, scope };
+  }
+  async function endsAtLast(main: World, scope: World): Promise<void> {
+    const ends = main.records.length;
+    some(main, 10, randomOf(12));
+    scope.now = main.now;
+    expect(await outcome(fill(main, scope), scope)).toBeNull();
+    for (let partition = 0; partition < PARTITIONS; partition++) expect(stateOf(scope, partition)).toEqual(stateOf(await fromTheFirst(main, ends - PARTITIONS + 1 + partition), partition));
+  }
+  /** Where the live partitions stand that have not gone over. */
+  const liveAt = (main: World, offset: number): void => main.stores.forEach(({ fields }) => fields.set("offset", String(offset)));
+
+  test("the log has lost its end, and has grown again", async () => {
+    const { main, scope } = filling();
+    const filler = fill(main, scope);
+    expect(await outcome(filler, scope)).toBeNull();
+    liveAt(main, 80);
+    expect(await filler.stands()).toBe(true);
+    main.records.splice(90);
+    expect(await filler.stands()).toBe(false);
+    some(main, 30, randomOf(13));
+    expect(await filler.stands()).toBe(false);
+    mark(main);
+    await endsAtLast(main, scope);
+  });
+
+  test("so it is where filling was not done yet", async () => {
+    const { main, scope } = filling();
+    main.records.splice(100 + 1);
+    const filler = fill(main, scope);
+    expect((await outcome(filler, scope))?.message).toBe("it waits for more");
+    await filler.stop();
+    main.records.splice(90);
+    some(main, 30, randomOf(13));
+    mark(main);
+    await endsAtLast(main, scope);
+  });
+
+  test("the live partitions have passed it over", async () => {
+    const { main, scope } = filling();
+    const filler = fill(main, scope);
+    expect(await outcome(filler, scope)).toBeNull();
+    some(main, 20, randomOf(14));
+    liveAt(main, main.records.length);
+    expect(await filler.stands()).toBe(false);
+    mark(main);
+    await endsAtLast(main, scope);
+  });
+
+  test("what was filled was removed, and the store has gone back to before the partitions went over", async () => {
+    const { main, scope } = filling();
+    expect(await outcome(fill(main, scope), scope)).toBeNull();
+    scope.stores.splice(0, PARTITIONS, ...newWorld(PARTITIONS).stores);
+    liveAt(main, 50);
+    // One has gone over; as long as its customers are not joined, nothing is removed.
+    main.stores[1]?.fields.set("program", PROGRAM.program.hash).set("joining", "x");
+    const waiting = fill(main, scope);
+    expect((await outcome(waiting, scope))?.message).toBe("it waits for more");
+    main.stores[1]?.fields.delete("joining");
+    expect(await outcome(waiting, scope)).toBeNull();
+    const ends = main.records.length;
+    for (let partition = 0; partition < PARTITIONS; partition++) expect(stateOf(scope, partition)).toEqual(stateOf(await fromTheFirst(main, ends - PARTITIONS + 1 + partition), partition));
+  });
+});
+
 test("what the scope holds of another program or another file is dropped first; what it holds of this one is gone on from", async () => {
   const random = randomOf(3);
   const main = newWorld(PARTITIONS, [], "broker");

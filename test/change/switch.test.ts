@@ -10,7 +10,7 @@ import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { startEngine, type Engine, type Ports } from "../../engine/engine.js";
 import type { NewRecord } from "../../engine/ports.js";
 import { engineStats, type EngineStats } from "../../engine/stats.js";
-import { eventSubject } from "../../engine/subjects.js";
+import { eventSubject, programSubject } from "../../engine/subjects.js";
 import { appendTo, newWorld, opened, quiet, simulatedEnvironment, type Accident, type Accidents, type World } from "../engine/simulated-ports.js";
 import { randomOf } from "../retail/random.js";
 
@@ -95,6 +95,14 @@ function besides(world: World, accidents: Accidents = NONE): Ports {
 }
 
 const mark = (world: World, change: Pick<Change, "id" | "program"> = CHANGE): void => appendTo(world, Array.from({ length: PARTITIONS }, (_, index): NewRecord => markerRecord(change, index)));
+/** Filling has ended where each partition is marked first; or, for tests, elsewhere. */
+function fillUp(filled: World, world: World, elsewhere = 0): void {
+  filled.stores.forEach(({ fields }, index) => {
+    const marker = world.records.find(({ subject }) => subject === programSubject(index));
+    if (marker !== undefined) fields.set("ended", `${CHANGE.id}:${marker.sequence + elsewhere}`);
+  });
+  filled.shared.set(FILLED_FIELD, CHANGE.id);
+}
 const underWay = (world: World, change: Change = CHANGE): void => void world.shared.set("change", JSON.stringify(change));
 
 const runs = (world: World): string[] => world.stores.map(({ fields }) => (fields.get("program") === NEW.program.hash ? "new" : fields.get("program") === OLD.program.hash ? "old" : (fields.get("program") ?? "nothing")));
@@ -196,11 +204,33 @@ describe("a partition", () => {
     expect(saidOf(world, "new")).toBe(0);
     expect(world.stores.map(({ fields }) => fields.get("offset"))).not.toEqual(before);
     expect(engine.notReady()).not.toEqual([]);
-    filled.shared.set(FILLED_FIELD, CHANGE.id);
+    fillUp(filled, world);
     await quiet(world, isOver);
     expect(runs(world)).toEqual(["old", "new", "old"]);
     expect(world.outputs[1]?.filter(({ subject }) => subject.endsWith(".emit.new"))).not.toHaveLength(0);
     await engine.stop();
+  });
+
+  test("waits, and says why, where history was read up to another place than its own", async () => {
+    for (const elsewhere of [-3, 3]) {
+      const world = begun();
+      const filled = newWorld(PARTITIONS);
+      const { engine, isOver, log } = start(world, { ...open(world), filled: open(filled).store });
+      underWay(world, { ...CHANGE, fill: true });
+      purchases(world, 10);
+      mark(world);
+      purchases(world, 10);
+      fillUp(filled, world, elsewhere);
+      await quiet(world, isOver);
+      expect(runs(world)).toEqual(["old", "old", "old"]);
+      const why = log.filter(({ message }) => message.includes("'eddy apply --continue'") && message.includes("up to another one"));
+      expect(why.map(({ fields }) => [fields["partition"], Number(fields["readUpTo"]) - Number(fields["at"])]).sort()).toEqual([0, 1, 2].map((index) => [index, elsewhere]));
+      // Read anew by somebody.
+      fillUp(filled, world);
+      await quiet(world, isOver);
+      expect(runs(world)).toEqual(["new", "new", "new"]);
+      await engine.stop();
+    }
   });
 
   test("whose store goes back while it waits is read anew from there", async () => {
@@ -218,7 +248,7 @@ describe("a partition", () => {
       await quiet(world, isOver);
       expect(runs(world)).toEqual(["old", "old", "old"]);
       if (goesBack) world.stores.splice(0, PARTITIONS, ...before);
-      filled.shared.set(FILLED_FIELD, CHANGE.id);
+      fillUp(filled, world);
       await quiet(world, isOver);
       expect(isOver()).toBe(false);
       expect(runs(world)).toEqual(["new", "new", "new"]);
@@ -262,7 +292,7 @@ describe("a partition", () => {
     await quiet(world, first.isOver);
     await first.engine.stop();
     expect(runs(world)).toEqual(["old", "old", "old"]);
-    filled.shared.set(FILLED_FIELD, CHANGE.id);
+    fillUp(filled, world);
     const second = start(world, { ...open(world), filled: open(filled).store }, NEW);
     await quiet(world, second.isOver);
     expect(runs(world)).toEqual(["new", "new", "new"]);
@@ -306,7 +336,7 @@ describe("two members", () => {
     const second = start(world, ports[1] as Ports);
     await quiet(world, second.isOver);
     expect([first.stats.partitions.size, second.stats.partitions.size].sort()).toEqual([1, 2]);
-    filled.shared.set(FILLED_FIELD, CHANGE.id);
+    fillUp(filled, world);
     await quiet(world, second.isOver);
     expect(runs(world)).toEqual(["new", "new", "new"]);
     expect([saidOf(world, "old"), saidOf(world, "new")]).toEqual([10, 10]);
@@ -316,12 +346,12 @@ describe("two members", () => {
 
 // ---------------------------------------------------------------------------------------------------- applying
 
-function applying(world: World, ports: Ports, parts: Partial<ApplyParts> = {}, from = CHANGE.from): { readonly end: Promise<ApplyEnd>; readonly stop: AbortController } {
+function applying(world: World, ports: Ports, parts: Partial<ApplyParts> = {}, from = CHANGE.from, fill = false): { readonly end: Promise<ApplyEnd>; readonly stop: AbortController } {
   const stop = new AbortController();
   let seconds = 0;
   const end = (async () => {
     const environment = { ...simulatedEnvironment(world), seconds: () => (seconds += 0.1), token: () => "" };
-    const change: Change = { ...CHANGE, phase: "filling", from };
+    const change: Change = { ...CHANGE, phase: "filling", from, fill };
     const now = await changeUnderWay(ports.store);
     if (now === null && await currentProgram(ports.store) === NEW.program.hash) return "done" as const;
     if (now === null && !await beginChange(ports.store, change, BUNDLE)) throw new Error("another change is under way");
@@ -346,6 +376,39 @@ describe("applying", () => {
     expect(runs(world)).toEqual(["new", "new", "new"]);
     expect(Object.fromEntries(world.shared)).toEqual({ current: NEW.program.hash, previous: OLD.program.hash, [`program:${NEW.program.hash}`]: BUNDLE });
     expect(told[0]).toEqual({ k: "switching", switched: 0, partitions: 3 });
+    await engine.stop();
+  });
+
+  test("history that was read up to where nobody goes over is read anew", async () => {
+    const world = begun();
+    const filled = newWorld(PARTITIONS);
+    const { engine, isOver } = start(world, { ...open(world), filled: open(filled).store });
+    purchases(world, 20);
+    await quiet(world, isOver);
+    const told: string[] = [];
+    let fills = 0;
+    const closed: number[] = [];
+    const isThere = (): boolean => world.records.filter(({ subject }) => subject === programSubject(0)).length > 0;
+    const { end } = applying(world, besides(world), {
+      told: ({ k }) => void told.push(k),
+      fill() {
+        const number = ++fills;
+        return Promise.resolve({
+          near: () => Promise.resolve(),
+          async filled() {
+            while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
+            fillUp(filled, world, number === 1 ? -2 : 0);
+          },
+          stands: () => Promise.resolve(number > 1),
+          close: () => Promise.resolve(void closed.push(number)),
+        });
+      },
+    }, OLD.program.hash, true);
+    expect(await end).toBe("done");
+    expect(runs(world)).toEqual(["new", "new", "new"]);
+    expect(fills).toBe(2);
+    expect([...new Set(closed)]).toEqual([1, 2]);
+    expect(told.slice(0, 4)).toEqual(["filling", "switching", "filling", "switching"]);
     await engine.stop();
   });
 
