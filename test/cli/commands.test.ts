@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { eddyHere } from "./eddy-here.js";
 import { eddy, folderWith, PROJECT, type Ran } from "./eddy.js";
 
 const GOOD = 'event order_placed { total: number }\nsegment vip when sum(order_placed.total) >= 100\nrule thanks { on enter vip emit "thanks" }\n';
@@ -18,6 +19,9 @@ afterAll(() => folder.remove());
 
 const run = (args: readonly string[], input = "", environment: Record<string, string> = {}): Promise<Ran> => eddy(args, { folder: folder.path, input, environment });
 
+/** What is not about a process of its own. */
+const here = (args: readonly string[], input = "", environment: Record<string, string> = {}): Promise<Ran> => eddyHere(args, { folder: folder.path, input, environment });
+
 // The first call builds.
 beforeAll(() => run(["--version"]), 120_000);
 
@@ -33,7 +37,7 @@ describe("the program", () => {
   test("every flag of every command names its variable, and every command shows examples", async () => {
     const names = [...(await run(["--help"])).stdout.matchAll(/^  ([a-z]+) \[/gm)].map((found) => found[1] ?? "");
     expect(names).toEqual(expect.arrayContaining(["check", "send", "setup"]));
-    const helps = await Promise.all(names.filter((each) => each !== "help").map((name) => run([name, "--help"])));
+    const helps = await Promise.all(names.filter((each) => each !== "help").map((name) => here([name, "--help"])));
     for (const { stdout } of helps) {
       expect(stdout).toMatch(/Examples:\n  eddy /);
       const flags = [...stdout.matchAll(/^  --([a-z-]+)/gm)].map((found) => found[1] ?? "");
@@ -70,19 +74,19 @@ describe("the program", () => {
 
 describe("check", () => {
   test("good rules: one line on stderr, exit 0", async () => {
-    expect(await run(["check"])).toEqual({ code: 0, stdout: "", stderr: "2 events, 1 rule, 2 segments in 2 files: no errors\n" });
-    expect((await run(["check", "single.eddy"])).stderr).toBe("1 event, 1 rule, 1 segment in 1 file: no errors\n");
+    expect(await here(["check"])).toEqual({ code: 0, stdout: "", stderr: "2 events, 1 rule, 2 segments in 2 files: no errors\n" });
+    expect((await here(["check", "single.eddy"])).stderr).toBe("1 event, 1 rule, 1 segment in 1 file: no errors\n");
   });
 
   test("warnings are shown and counted, and leave exit 0", async () => {
-    const { code, stderr } = await run(["check", "-"], `${GOOD}event unused\n`);
+    const { code, stderr } = await here(["check", "-"], `${GOOD}event unused\n`);
     expect(code).toBe(0);
     expect(stderr).toMatch(/^warning\[W0002\]: /);
     expect(stderr).toMatch(/\n2 events, 1 rule, 1 segment in 1 file: no errors, 1 warning\n$/);
   });
 
   test("faulty rules: every finding with its place and line, exit 1", async () => {
-    const { code, stdout, stderr } = await run(["check", "faulty"]);
+    const { code, stdout, stderr } = await here(["check", "faulty"]);
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toContain('error[E0103]: there is no event "order_place"\n --> faulty/a.eddy:1:13\n  |\n1 | rule r { on order_place emit "x" }\n  |             ^^^^^^^^^^^ did you mean "order_placed"?\n');
     expect(stderr).toContain(" --> faulty/a.eddy:3:");
@@ -91,25 +95,25 @@ describe("check", () => {
   });
 
   test("--json: findings with exact spans as data on stdout, nothing on stderr", async () => {
-    const { code, stdout, stderr } = await run(["check", "--json", "faulty/a.eddy"]);
+    const { code, stdout, stderr } = await here(["check", "--json", "faulty/a.eddy"]);
     expect([code, stderr]).toEqual([1, ""]);
     const report = JSON.parse(stdout) as { ok: boolean; files: string[]; diagnostics: { code: string; start: object; end: object }[] };
     expect([report.ok, report.files]).toEqual([false, ["faulty/a.eddy"]]);
     expect(report.diagnostics[0]).toMatchObject({ code: "E0103", severity: "error", file: "faulty/a.eddy", start: { line: 1, column: 13, offset: 12 }, end: { line: 1, column: 24, offset: 23 } });
-    const good = await run(["check", "--json"]);
+    const good = await here(["check", "--json"]);
     expect([good.code, JSON.parse(good.stdout)]).toMatchObject([0, { ok: true, counts: { events: 2, rules: 1, segments: 2 }, diagnostics: [] }]);
   });
 
   test("the variable instead of the flag, and eddy.yaml", async () => {
-    expect((await run(["check"], "", { EDDY_RULES: "single.eddy", EDDY_JSON: "true" })).stdout).toContain('"files":["single.eddy"]');
+    expect((await here(["check"], "", { EDDY_RULES: "single.eddy", EDDY_JSON: "true" })).stdout).toContain('"files":["single.eddy"]');
     const configured = folderWith({ "eddy.yaml": "rules: mine\njson: yes\n", "mine/a.eddy": GOOD });
-    expect((await eddy(["check"], { folder: configured.path })).stdout).toContain('"files":["mine/a.eddy"]');
+    expect((await eddyHere(["check"], { folder: configured.path })).stdout).toContain('"files":["mine/a.eddy"]');
     configured.remove();
   });
 
   test("- reads standard input", async () => {
-    expect((await run(["check", "-"], GOOD)).code).toBe(0);
-    expect((await run(["check", "-"], FAULTY)).stderr).toContain(" --> <stdin>:1:13");
+    expect((await here(["check", "-"], GOOD)).code).toBe(0);
+    expect((await here(["check", "-"], FAULTY)).stderr).toContain(" --> <stdin>:1:13");
   });
 
   test.each<[string, string, RegExp]>([
@@ -117,7 +121,7 @@ describe("check", () => {
     ["empty", "a folder without rules", /^eddy: there are no \*\.eddy files in empty or the folders below it\n$/],
     ["latin1.eddy", "a file that is not UTF-8", /^eddy: latin1\.eddy is not text in UTF-8\n$/],
   ])("%s (%s): exit 2", async (place, _name, said) => {
-    const { code, stderr } = await run(["check", place]);
+    const { code, stderr } = await here(["check", place]);
     expect(code).toBe(2);
     expect(stderr).toMatch(said);
   });
@@ -125,14 +129,15 @@ describe("check", () => {
   test("the same rules found in any order of the file system have the same hash and the same findings", async () => {
     const one = folderWith({ "rules/b.eddy": "segment x when vip\n", "rules/a.eddy": GOOD });
     const two = folderWith({ "rules/a.eddy": GOOD, "rules/b.eddy": "segment x when vip\n" });
-    const [first, second] = await Promise.all([one, two].map(({ path }) => eddy(["check", "--json"], { folder: path })));
-    expect(first?.stdout).toBe(second?.stdout);
-    expect(first?.code).toBe(0);
+    const first = await eddyHere(["check", "--json"], { folder: one.path });
+    const second = await eddyHere(["check", "--json"], { folder: two.path });
+    expect(first.stdout).toBe(second.stdout);
+    expect(first.code).toBe(0);
     one.remove();
     two.remove();
   });
 });
 
 test("the rules of the project pass", async () => {
-  expect((await eddy(["check", "rules"], { folder: PROJECT })).code).toBe(0);
+  expect((await eddyHere(["check", "rules"], { folder: PROJECT })).code).toBe(0);
 });

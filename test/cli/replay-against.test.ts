@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
-import { eddy, folderWith, type Ran } from "./eddy.js";
+import { eddyHere } from "./eddy-here.js";
+import { folderWith, type Ran } from "./eddy.js";
 
 const rules = (least: number, code: string, hours: number): string => `event bought { total: number }
 profile { sms: boolean = false }
@@ -22,8 +23,7 @@ const folder = folderWith({
   "history.ndjson": HISTORY, "bad.ndjson": `${HISTORY}\n{}\n${event(4, "ann", 13, "much")}`,
 });
 afterAll(() => folder.remove());
-beforeAll(() => eddy(["--version"], { folder: folder.path }), 120_000);
-const replay = (args: readonly string[], input = ""): Promise<Ran> => eddy(["replay", ...args], { folder: folder.path, input });
+const replay = (args: readonly string[], input = ""): Promise<Ran> => eddyHere(["replay", ...args], { folder: folder.path, input });
 const lines = (name: string): unknown[] => readFileSync(join(folder.path, name), "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as unknown);
 
 describe("replay --against", () => {

@@ -7,7 +7,8 @@ import { natsEventLog } from "../../connectors/nats/event-log.js";
 import type { EventLog, LogRecord } from "../../engine/ports.js";
 import { startNats, type NatsServer } from "../servers/nats.js";
 import { startRedis, type RedisServer } from "../servers/redis.js";
-import { eddy, folderWith, type Ran } from "./eddy.js";
+import { eddyHere } from "./eddy-here.js";
+import { folderWith, type Ran } from "./eddy.js";
 
 const event = (id: string, subject: string, more: object = {}): string => JSON.stringify({ id, source: "shop", type: "order_placed", subject, time: "2026-01-01T00:00:00Z", ...more });
 const MANY = Array.from({ length: 5_000 }, (_, i) => event(`o-${i}`, `c${i % 70}`));
@@ -28,14 +29,13 @@ let addresses: Record<string, string>;
 beforeAll(async () => {
   [nats, redis] = await Promise.all([startNats(), startRedis()]);
   addresses = { NATS_URL: nats.url, REDIS_URL: redis.url };
-  await eddy(["--version"], { folder: folder.path });
 }, 120_000);
 afterAll(async () => {
   await Promise.all([nats?.dispose(), redis?.dispose()]);
   folder.remove();
 });
 
-const run = (args: readonly string[], environment: Record<string, string> = {}, input = ""): Promise<Ran> => eddy(args, { folder: folder.path, environment, input });
+const run = (args: readonly string[], environment: Record<string, string> = {}, input = ""): Promise<Ran> => eddyHere(args, { folder: folder.path, environment, input });
 
 async function everything(log: EventLog): Promise<LogRecord[]> {
   const { last } = await log.info();

@@ -1,6 +1,7 @@
 /** What the README of the desk shows is what the program says: the same customer, lived through on an embedded engine. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eddy, folderWith, PROJECT } from "../cli/eddy.js";
+import { eddyHere } from "../cli/eddy-here.js";
+import { folderWith, PROJECT, type Ran } from "../cli/eddy.js";
 import { startEngineProcess } from "../system/engine-process.js";
 import { until } from "../system/progress.js";
 import { text } from "./library.js";
@@ -18,7 +19,7 @@ const LOOKED_AT = "2026-03-07T10:00:01Z";
 const events = LIFE.map(([time, type, data], i) => JSON.stringify({ specversion: "1.0", id: String(i), source: "shop", type, subject: OLA, time, data }));
 const folder = folderWith({ "events.ndjson": `${events.join("\n")}\n` });
 const rules = `${PROJECT}/rules`;
-const run = (...args: string[]): ReturnType<typeof eddy> => eddy([...args, "--embedded", "store"], { folder: folder.path });
+const run = (...args: string[]): Promise<Ran> => eddyHere([...args, "--embedded", "store"], { folder: folder.path });
 
 beforeAll(async () => {
   await run("setup", "--clock", "event", "--partitions", "1");

@@ -1,7 +1,8 @@
 /** `eddy inspect`: runs with what tells them apart, held messages by name, and instants on the customer's wall clock; JSON in UTC. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eddy, folderWith, type Ran } from "../cli/eddy.js";
+import { eddyHere } from "../cli/eddy-here.js";
+import { folderWith, type Ran } from "../cli/eddy.js";
 import { startEngineProcess } from "./engine-process.js";
 import { until } from "./progress.js";
 
@@ -23,7 +24,7 @@ rule recovery "Abandoned cart" { on cart_updated  wait 1 hour  send email "cart"
     ["3", "cart_updated", "2026-03-02T21:45:00Z", { cart_id: "b" }],
   ].map(([id, type, time, data, subject = "ola"]) => JSON.stringify({ specversion: "1.0", id, source: "shop", type, subject, time, data })).join("\n"),
 });
-const ask = (...args: string[]): Promise<Ran> => eddy([...args, "--embedded", "store"], { folder: folder.path });
+const ask = (...args: string[]): Promise<Ran> => eddyHere([...args, "--embedded", "store"], { folder: folder.path });
 
 beforeAll(async () => {
   await ask("setup", "--clock", "event", "--partitions", "1");
@@ -54,7 +55,7 @@ rules under way
 test("by the rules in force, where none are named and none lie in the folder", async () => {
   const elsewhere = folderWith({});
   const place = ["--embedded", join(folder.path, "store")];
-  const [there, here] = [await eddy(["inspect", "ola", ...place], { folder: elsewhere.path }), await ask("inspect", "ola")];
+  const [there, here] = [await eddyHere(["inspect", "ola", ...place], { folder: elsewhere.path }), await ask("inspect", "ola")];
   elsewhere.remove();
   expect(there).toEqual(here);
 }, 20_000);
