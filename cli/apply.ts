@@ -4,11 +4,12 @@
  */
 import { randomUUID } from "node:crypto";
 
-import { carryThrough, type ApplyEnd, type ApplyProgress } from "../engine/change/apply.js";
+import type { ApplyEnd } from "../engine/change/apply.js";
 import { currentProgram, storedBundle, writeBundle, type Bundle } from "../engine/change/bundle.js";
 import { beginChange, cancelChange, changeUnderWay, type Change } from "../engine/change/change.js";
 import { compare } from "../engine/change/compare.js";
 import { compileBundle, storedBundles, withFinishing, type Finished } from "../engine/change/finishing.js";
+import { carryThroughOrFollow, type FollowProgress } from "../engine/change/following.js";
 import type { Program } from "../dsl/program.js";
 import { compile } from "../engine/compile/compiled.js";
 import type { StateStore } from "../engine/ports.js";
@@ -153,13 +154,13 @@ async function carry(change: Change, goesOn: boolean, { ports, place, io, config
   if (change.phase === "filling" && !change.fill && await ports.isEngineAtWork()) await pause(KNOWN_AFTER_MS, stop);
   let line = "";
   const shown = showProgress(io, () => line);
-  const told = (progress: ApplyProgress): void => {
+  const told = (progress: FollowProgress): void => {
     line = progressLine(progress);
     if (!io.terminal) say(io, line);
   };
   let end: ApplyEnd;
   try {
-    end = await carryThrough({
+    end = await carryThroughOrFollow({
       store, log, partitions, environment: engineEnvironment(io, messages), signal: stop, told,
       fill: async (change) => startFilling({ place, change, compiled: await programOf(change, store), main: { log, store }, io, log: messages, history: configuration.get("history"), rate: configuration.get("fill-rate") }),
       clear: () => clearFilled(place, store, io),
@@ -179,8 +180,9 @@ async function carry(change: Change, goesOn: boolean, { ports, place, io, config
   return EXIT.ok;
 }
 
-function progressLine(progress: ApplyProgress): string {
+function progressLine(progress: FollowProgress): string {
   switch (progress.k) {
+    case "following": return "another process reads history for this change: it is followed";
     case "filling": return "filling what is new from history";
     case "switching": return `partitions that run the new rules: ${progress.switched} of ${progress.partitions}`;
     case "joining": return `partitions whose customers all have what is new: ${progress.joined} of ${progress.partitions}`;

@@ -13,6 +13,8 @@ import { PROGRESS_FIELD, secondsLeft, type FillProgress } from "../engine/change
 import type { Compiled } from "../engine/compile/compiled.js";
 import { MAX_EVENT_BYTES } from "../engine/decode.js";
 import type { EventLog, StateStore } from "../engine/ports.js";
+import { busy } from "../engine/change/fill-store.js";
+import { FolderInUse } from "../connectors/embedded/failures.js";
 import { engineEnvironment, pause } from "./environment.js";
 import { processIdentity } from "./identity.js";
 import { say, type Io } from "./io.js";
@@ -60,7 +62,9 @@ const TELL_EVERY_MS = 10_000;
 export async function startFilling(parts: FillingParts): Promise<Filling> {
   const { place, change, compiled, main, io, log, rate = DEFAULT_FILL_RATE, cacheCustomers = DEFAULT_FILL_CACHE, takeOver = false } = parts;
   giveWay();
-  const scope = await openPorts(place, { now: io.now, engine: true, scope: FILL_SCOPE, takeOver });
+  const scope = await openPorts(place, { now: io.now, engine: true, scope: FILL_SCOPE, takeOver }).catch((error: unknown) => {
+    throw error instanceof FolderInUse ? busy() : error;
+  });
   try {
     const history = parts.history === undefined ? null : await historyFrom(parts.history, main.log, io);
     const filler = startFill({

@@ -10,7 +10,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { bootId, isRunning, processStart } from "./boot.js";
-import { FolderRefused } from "./failures.js";
+import { FolderInUse, FolderRefused } from "./failures.js";
 import type { Folder } from "./folder.js";
 
 interface Owner {
@@ -62,5 +62,5 @@ function refuseWhileAlive(dir: string, other: Owner, mine: Owner): void {
     );
   }
   if (!isAlive(other, mine)) return;
-  throw new FolderRefused(`${dir} is in use by an engine with process id ${other.pid}: stop that one first, or use another folder`);
+  throw new FolderInUse(`${dir} is in use by an engine with process id ${other.pid}: stop that one first, or use another folder`);
 }

@@ -9,6 +9,8 @@ import { LogFull, LogUnavailable, StoreRefused, StoreUnavailable } from "../../e
 
 /** The folder cannot be opened: another format, another set-up, damaged, or in use by another engine. */
 export class FolderRefused extends Error { override readonly name = "FolderRefused"; }
+/** A process of this machine has it, and is alive. */
+export class FolderInUse extends FolderRefused {}
 
 /** EIO, EFBIG, ENOSPC, EDQUOT and MDB_MAP_FULL as LMDB has them, then as Node has them. */
 const NO_ROOM: ReadonlySet<number | string | undefined> = new Set([5, 27, 28, 122, -30792, "EIO", "EFBIG", "ENOSPC", "EDQUOT"]);

@@ -127,7 +127,7 @@ async function over({ store }: ApplyParts, change: Change): Promise<void> {
   if (current !== change.program || (await changeUnderWay(store))?.id === change.id) throw lost();
 }
 
-const lost = (): ChangeLost => new ChangeLost("the change of rules is not under way any more: somebody else has cancelled or ended it, or the store went back; run 'eddy apply' again");
+export const lost = (): ChangeLost => new ChangeLost("the change of rules is not under way any more: somebody else has cancelled or ended it, or the store went back; run 'eddy apply' again");
 
 /** `history`: what is being read; another where it has to be read anew. */
 async function switchAll(parts: ApplyParts, change: Change, history: { filling: Filling | null }, ask: <T>(what: string, attempt: () => Promise<T>) => Promise<T>): Promise<ApplyEnd> {

@@ -121,6 +121,22 @@ describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]]
     expect(metrics.value("eddy_backfill_running")).toBe(0);
   }, 180_000);
 
+  test("two who apply the same rules at once: one reads history, the other follows it to the same end", async () => {
+    await buy(300);
+    const engine = start();
+    await engine.said("partitions taken");
+    await caughtUp();
+    write("rules.eddy", NEW);
+    const first = startEngineProcess({ rules: "rules.eddy", place: place.flags, folder, command: "apply", more: ["--fill-rate", "150"] });
+    engines.push(first);
+    await until("some of it is filled", async () => ((await fillProgress(place.ports.store))?.done ?? 0) > 30, 30_000, 20);
+    const { code, stderr } = await apply();
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toMatch(/another process reads history for this change/);
+    expect(stderr).toMatch(/is in force on all 4 partitions/);
+    expect(await members("spender")).toEqual(spenders());
+  }, 180_000);
+
   test("customers who are joined before, during and after bring with them what is new", async () => {
     const event = (type: string, customer: string, data: object): { readonly subject: string; readonly body: string } => {
       events++;
