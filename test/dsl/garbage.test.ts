@@ -27,20 +27,20 @@ const spread = (i: number): string => Array.from({ length: 12 }, (_, k) => "abcd
 
 describe("hostile texts end in findings, and soon, whoever looks at them", () => {
   const more: typeof hostile = [
-    ["10,000 declarations with a name that there is not", Array.from({ length: 10_000 }, (_, i) => `trait t${i} = nothing_such_${i}`).join("\n"), null],
-    ["10,000 declarations of one name", many("trait t = 1\n", 10_000), null],
-    ["10,000 names that are almost known", Array.from({ length: 10_000 }, (_, i) => `trait customer_${spread(i)} = customer_${spread(i + 20_000)}`).join("\n"), null],
+    ["5,000 declarations with a name that there is not", Array.from({ length: 5_000 }, (_, i) => `trait t${i} = nothing_such_${i}`).join("\n"), null],
+    ["5,000 declarations of one name", many("trait t = 1\n", 5_000), null],
+    ["5,000 names that are almost known", Array.from({ length: 5_000 }, (_, i) => `trait customer_${spread(i)} = customer_${spread(i + 20_000)}`).join("\n"), null],
     ["5,000 traits in a chain", Array.from({ length: 5_000 }, (_, i) => `trait t${i} = t${i + 1}`).join("\n"), null],
     ["5,000 traits in a circle", Array.from({ length: 5_000 }, (_, i) => `trait t${i} = t${(i + 1) % 5_000}`).join("\n"), null],
-    ["5,000 rules on events that there are not", Array.from({ length: 5_000 }, (_, i) => `rule r${i} { on e${i} until f${i} wait 1 day send c${i} "x" { a: event.b } }`).join("\n"), null],
-    ["5,000 tests of nothing", Array.from({ length: 5_000 }, (_, i) => `test "t${i}" { at 2026-03-02 10:00 e${i} { a: 1 } expect send c "x" }`).join("\n"), null],
-    ["10,000 fields of one event", `event e { ${many("a: string ", 10_000)} }`, null],
-    ["10,000 operators that are well nested", `trait x = [${many("(1 + 2 * 3 < 4 and not 5 == 6 or 7), ", 2_500)}1]`, null],
-    ["4,000 events that drop on one another", Array.from({ length: 4_000 }, (_, i) => `event e${i % 100} { a${i}: { b: string = "x", c: number[] } }`).join("\n"), null],
+    ["2,500 rules on events that there are not", Array.from({ length: 2_500 }, (_, i) => `rule r${i} { on e${i} until f${i} wait 1 day send c${i} "x" { a: event.b } }`).join("\n"), null],
+    ["2,500 tests of nothing", Array.from({ length: 2_500 }, (_, i) => `test "t${i}" { at 2026-03-02 10:00 e${i} { a: 1 } expect send c "x" }`).join("\n"), null],
+    ["5,000 fields of one event", `event e { ${many("a: string ", 5_000)} }`, null],
+    ["5,000 operators that are well nested", `trait x = [${many("(1 + 2 * 3 < 4 and not 5 == 6 or 7), ", 1_250)}1]`, null],
+    ["2,000 events that drop on one another", Array.from({ length: 2_000 }, (_, i) => `event e${i % 100} { a${i}: { b: string = "x", c: number[] } }`).join("\n"), null],
   ];
 
   test.each([...hostile, ...more])("%s", (_, text) => {
-    expect(takes(() => expect(troubleOnce([{ file: "a.eddy", text }])).toBeNull())).toBeLessThan(20);
+    expect(takes(() => expect(troubleOnce([{ file: "a.eddy", text }])).toBeNull())).toBeLessThan(10);
   }, 60_000);
 });
 

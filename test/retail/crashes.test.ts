@@ -271,8 +271,8 @@ test("engine, store and broker are killed at the same moment, three times", asyn
 
 describe("the engine is killed again and again", () => {
   const cases: readonly { readonly title: string; readonly times: number; readonly open: () => Promise<Place>; readonly history: () => History; readonly append: typeof feed; readonly skip: boolean }[] = [
-    { title: "embedded, instants that collide, events as they come", times: 10, open: () => embeddedPlace(SETTINGS), history: () => collisions(4, 100), append: feed, skip: false },
-    { title: "NATS and Redis, instants that collide, events as they come", times: 10, open: () => serversPlace(SETTINGS), history: () => collisions(5, 100), append: feed, skip: false },
+    { title: "embedded, instants that collide, events as they come", times: 5, open: () => embeddedPlace(SETTINGS), history: () => collisions(4, 100), append: feed, skip: false },
+    { title: "NATS and Redis, instants that collide, events as they come", times: 5, open: () => serversPlace(SETTINGS), history: () => collisions(5, 100), append: feed, skip: false },
     { title: "embedded, 3,000 real orders, as they come", times: 5, open: () => embeddedPlace(SETTINGS), history: () => realHistory(3_000), append: feed, skip: !retailEventsPresent },
     { title: "NATS and Redis, 6,000 real orders, waiting", times: 5, open: () => serversPlace(SETTINGS), history: () => realHistory(6_000), append: appendHistory, skip: !retailEventsPresent },
   ];

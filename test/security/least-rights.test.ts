@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { LIBRARY } from "../../connectors/redis/functions/library.js";
 import { openSegmentReader } from "../../connectors/redis/reader.js";
+import { eddyHere } from "../cli/eddy-here.js";
 import { eddy, folderWith, PROJECT, type Ran } from "../cli/eddy.js";
 import { startNats, type NatsServer } from "../servers/nats.js";
 import { startRedis, type RedisServer } from "../servers/redis.js";
@@ -44,7 +45,7 @@ let admin: Redis;
 
 const natsAs = (user: string): string[] => ["--nats", `nats://${user}:${user}-password@127.0.0.1:${nats.port}`];
 const redisAs = (user: string): string[] => ["--redis", `redis://${user}:${user}-password@127.0.0.1:${redis.port}`];
-const run = (...args: string[]): Promise<Ran> => eddy(args, { folder: folder.path });
+const run = (...args: string[]): Promise<Ran> => (args[0] === "run" ? eddy : eddyHere)(args, { folder: folder.path });
 
 beforeAll(async () => {
   [nats, redis] = await Promise.all([startNats({ config: NATS_USERS }), startRedis()]);

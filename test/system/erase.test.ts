@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { recordOf } from "../../connectors/intake.js";
 import { redisKeys } from "./redis-dump.js";
+import { eddyHere } from "../cli/eddy-here.js";
 import { eddy, folderWith, type Ran } from "../cli/eddy.js";
 import { partition as partitionOf } from "../../engine/subjects.js";
 import { startInside, type InsideEngine } from "./engine-inside.js";
@@ -43,7 +44,7 @@ const where = (): Parameters<typeof startInside>[0] => {
   return nats === undefined || redis === undefined ? { k: "embedded", folder: place.flags[1] as string } : { k: "servers", nats: { servers: [nats.url] }, redis: { url: redis.url } };
 };
 const start = async (options: { readonly maxOutbox?: number } = {}): Promise<void> => { engine = await startInside(where(), { rules: RULES, ...options }); };
-const run = (...args: string[]): Promise<Ran> => eddy([...args, ...place.flags], { folder: folder.path });
+const run = (...args: string[]): Promise<Ran> => (place.flags[0] === "--embedded" ? eddy : eddyHere)([...args, ...place.flags], { folder: folder.path });
 
 async function send(type: string, subject: string, data: object, time = Date.now()): Promise<number> {
   const event = { specversion: "1.0", id: `e${++events}`, source: "shop", type, subject, time: new Date(time).toISOString(), data };
