@@ -1,5 +1,4 @@
 /** What has to be looked at again: ranks in Program.order, in whose order engine/settle.ts goes through them. */
-import { lowerBound } from "./customer.js";
 
 /** Ranks waiting to be settled: sorted, each once. */
 export interface Agenda {
@@ -17,10 +16,16 @@ export function enqueue(agenda: Agenda, ranks: readonly number[]): void {
     const rank = ranks[i] as number;
     if (waiting[rank] === 1) continue;
     waiting[rank] = 1;
-    const list = agenda.ranks;
-    if (list.length === 0 || rank > (list[list.length - 1] as number)) list.push(rank);
-    else list.splice(lowerBound(list, rank), 0, rank);
+    insertSorted(agenda.ranks, rank);
   }
+}
+
+/** The lists are short: a loop is faster than `splice`, which also makes a list of what it removed. */
+function insertSorted(list: number[], rank: number): void {
+  let i = list.length;
+  list.push(rank);
+  for (; i > 0 && (list[i - 1] as number) > rank; i--) list[i] = list[i - 1] as number;
+  list[i] = rank;
 }
 
 export function enqueueAll(agenda: Agenda): void {

@@ -317,9 +317,16 @@ export function addSlot(of: Slots, aggregate: number, slot: Slot): void {
     of.slots = [slot];
     return;
   }
-  const i = lowerBound(of.slotIds, aggregate);
-  of.slotIds.splice(i, 0, aggregate);
-  of.slots.splice(i, 0, slot);
+  const { slotIds, slots } = of;
+  let i = slotIds.length;
+  slotIds.push(aggregate);
+  slots.push(slot);
+  for (; i > 0 && (slotIds[i - 1] as number) > aggregate; i--) {
+    slotIds[i] = slotIds[i - 1] as number;
+    slots[i] = slots[i - 1] as Slot;
+  }
+  slotIds[i] = aggregate;
+  slots[i] = slot;
 }
 
 /** First place in a sorted list whose number is not below `n`. */

@@ -59,56 +59,56 @@ export type Work = Place & (
 
 export function decode(compiled: Compiled, clock: ClockKind, record: LogRecord): Work {
   const address = parseEventSubject(record.subject);
-  const type = address?.type ?? "";
-  const dead = (fault: EnvelopeFault): Work => ({
-    k: "dead", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : NaN,
-    reason: fault.reason, detail: fault.detail, type, subject: record.subject, body: record.body,
-  });
-  if (address === null) return dead({ reason: "not_an_event", detail: "the subject must be events.<type>.<customer>, with other characters than A-Z a-z 0-9 _ - written as %XX" });
+  if (address === null) return dead(clock, record, "", { reason: "not_an_event", detail: "the subject must be events.<type>.<customer>, with other characters than A-Z a-z 0-9 _ - written as %XX" });
+  const { type, token } = address;
   const plan = compiled.events.get(type);
-  if (type === POPULATION_TYPE) return decodePiece(clock, record, dead);
-  if (isWordType(type)) return decodeWord(clock, record, type, address.token, dead);
-  if (type === PROGRAM_TYPE) return decodeMarker(clock, record, dead);
+  if (type === POPULATION_TYPE) return decodePiece(clock, record);
+  if (isWordType(type)) return decodeWord(clock, record, type, token);
+  if (type === PROGRAM_TYPE) return decodeMarker(clock, record);
   // On the broker's clock nothing inside the record matters where no rule asks for the type.
   if (plan === undefined && clock === "broker") {
     return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, arrived: record.stamp, stamp: record.stamp };
   }
-  if (record.body.length > MAX_EVENT_BYTES) return dead({ reason: "too_large", detail: `the event has ${record.body.length} bytes; ${MAX_EVENT_BYTES} are allowed` });
+  if (record.body.length > MAX_EVENT_BYTES) return dead(clock, record, type, { reason: "too_large", detail: `the event has ${record.body.length} bytes; ${MAX_EVENT_BYTES} are allowed` });
   const event = readEnvelope(record);
-  if (isFault(event)) return dead(event);
+  if (isFault(event)) return dead(clock, record, type, event);
   const stamp = clock === "broker" ? record.stamp : event.time ?? NaN;
   if (plan === undefined) return { k: type === TICK_TYPE ? "tick" : "unmentioned", type, sequence: record.sequence, arrived: record.stamp, stamp };
-  if (event.type !== type) return dead({ reason: "not_an_event", detail: `the subject says type "${type}", the event "${cut(event.type)}"` });
-  if (!isToken(event.subject, address.token)) {
-    return dead({ reason: "unknown_customer", detail: `the subject's last part is "${cut(address.token)}", which is not the event's subject "${cut(event.subject)}" percent-encoded` });
+  if (event.type !== type) return dead(clock, record, type, { reason: "not_an_event", detail: `the subject says type "${type}", the event "${cut(event.type)}"` });
+  if (!isToken(event.subject, token)) {
+    return dead(clock, record, type, { reason: "unknown_customer", detail: `the subject's last part is "${cut(token)}", which is not the event's subject "${cut(event.subject)}" percent-encoded` });
   }
-  return fit(compiled, plan, event, record, record.sequence, record.stamp, stamp) ?? dead({ reason: "schema", detail: lastFault() });
+  return fit(compiled, plan, event, record, record.sequence, record.stamp, stamp) ?? dead(clock, record, type, { reason: "schema", detail: lastFault() });
+}
+
+function dead(clock: ClockKind, { sequence, stamp, subject, body }: LogRecord, type: string, { reason, detail }: EnvelopeFault): Work {
+  return { k: "dead", sequence, arrived: stamp, stamp: clock === "broker" ? stamp : NaN, reason, detail, type, subject, body };
 }
 
 /** On an event clock its time is the midnight that it is about: that much time has passed, wherever the events come from. */
-function decodePiece(clock: ClockKind, record: LogRecord, dead: (fault: EnvelopeFault) => Work): Work {
+function decodePiece(clock: ClockKind, record: LogRecord): Work {
   const event = readEnvelope(record);
-  if (isFault(event)) return dead(event);
+  if (isFault(event)) return dead(clock, record, POPULATION_TYPE, event);
   const piece = readPiece(event.data);
-  if (piece === null) return dead({ reason: "schema", detail: "it says nothing about customers that Eddy understands" });
+  if (piece === null) return dead(clock, record, POPULATION_TYPE, { reason: "schema", detail: "it says nothing about customers that Eddy understands" });
   return { k: "population", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : piece.day * DAY_MS, piece };
 }
 
 /** On an event clock it says nothing of the time. */
-function decodeMarker(clock: ClockKind, record: LogRecord, dead: (fault: EnvelopeFault) => Work): Work {
+function decodeMarker(clock: ClockKind, record: LogRecord): Work {
   const event = readEnvelope(record);
-  if (isFault(event)) return dead(event);
+  if (isFault(event)) return dead(clock, record, PROGRAM_TYPE, event);
   const marker = readMarker(event.data);
-  if (marker === null) return dead({ reason: "schema", detail: "it names no change of rules" });
+  if (marker === null) return dead(clock, record, PROGRAM_TYPE, { reason: "schema", detail: "it names no change of rules" });
   return { k: "program", sequence: record.sequence, arrived: record.stamp, stamp: clock === "broker" ? record.stamp : NaN, ...marker };
 }
 
 /** On an event clock its time is where the clock of the partition stood that said it. */
-function decodeWord(clock: ClockKind, record: LogRecord, type: string, token: string, dead: (fault: EnvelopeFault) => Work): Work {
+function decodeWord(clock: ClockKind, record: LogRecord, type: string, token: string): Work {
   const event = readEnvelope(record);
-  if (isFault(event)) return dead(event);
+  if (isFault(event)) return dead(clock, record, type, event);
   const word = isToken(event.subject, token) ? readWord(type, event.subject, event.data) : null;
-  if (word === null) return dead({ reason: "schema", detail: "it says nothing to a customer that Eddy understands" });
+  if (word === null) return dead(clock, record, type, { reason: "schema", detail: "it says nothing to a customer that Eddy understands" });
   const stamp = clock === "broker" ? record.stamp : event.time ?? NaN;
   return { k: "word", sequence: record.sequence, arrived: record.stamp, stamp, customer: event.subject, word };
 }
@@ -127,25 +127,26 @@ function fit(compiled: Compiled, plan: EventPlan, event: Envelope, from: Sent, s
  * One line of a file of events, on the events' own clock; null: it was too long to be read. `sequence` is its number.
  */
 export function decodeLine(compiled: Compiled, line: string | null, sequence: number): Work {
-  const dead = (fault: EnvelopeFault, type = ""): Work => ({
-    k: "dead", sequence, arrived: 0, stamp: NaN, reason: fault.reason, detail: fault.detail, type, subject: `line ${sequence}`, body: Buffer.from(line?.slice(0, 8192) ?? ""),
-  });
   if (line === null || line.length > MAX_EVENT_BYTES) {
-    return dead({ reason: "too_large", detail: `the event has more than the ${MAX_EVENT_BYTES} characters that are allowed` });
+    return deadLine(line, sequence, "", { reason: "too_large", detail: `the event has more than the ${MAX_EVENT_BYTES} characters that are allowed` });
   }
   let value: unknown;
   try {
     value = parsed(line);
   } catch (error) {
-    return dead({ reason: "not_json", detail: cut((error as Error).message) });
+    return deadLine(line, sequence, "", { reason: "not_json", detail: cut((error as Error).message) });
   }
   const event = envelopeOf(value);
-  if (isFault(event)) return dead(event);
+  if (isFault(event)) return deadLine(line, sequence, "", event);
   const stamp = event.time ?? NaN;
   const plan = compiled.events.get(event.type);
   // What partitions say to each other's customers, all say to themselves here.
   if (plan === undefined) return { k: event.type === TICK_TYPE || isWordType(event.type) ? "tick" : "unmentioned", type: event.type, sequence, arrived: 0, stamp };
-  return fit(compiled, plan, event, line, sequence, 0, stamp) ?? dead({ reason: "schema", detail: lastFault() }, event.type);
+  return fit(compiled, plan, event, line, sequence, 0, stamp) ?? deadLine(line, sequence, event.type, { reason: "schema", detail: lastFault() });
+}
+
+function deadLine(line: string | null, sequence: number, type: string, { reason, detail }: EnvelopeFault): Work {
+  return { k: "dead", sequence, arrived: 0, stamp: NaN, reason, detail, type, subject: `line ${sequence}`, body: Buffer.from(line?.slice(0, 8192) ?? "") };
 }
 
 const cut = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
@@ -190,7 +191,7 @@ const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\ud
  */
 function parsed(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  return text.includes("\\ud") || text.includes("\\uD") ? wholePairs(value) : value;
+  return text.includes("\\u") && /\\u[dD]/.test(text) ? wholePairs(value) : value;
 }
 
 /** In place, and without recursion: what nests deeply may be in a part at which nobody looks. */
@@ -208,7 +209,7 @@ function wholePairs(value: unknown): unknown {
 
 /** Small ASCII bodies are the rule; the decoder that refuses broken UTF-8 is kept for what is not. */
 function textOf(body: Uint8Array): string {
-  const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const buffer = body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const text = buffer.toString("utf8");
   return text.includes("\ufffd") ? utf8.decode(body) : text;
 }
