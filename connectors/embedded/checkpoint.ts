@@ -57,6 +57,8 @@ export interface Checkpoints {
   afterWrite(): void;
   /** Resolves when all that was written before is on the disk. */
   settled(): Promise<void>;
+  /** Likewise for what others have written, other processes too. */
+  settledForAll(): Promise<void>;
   /** A last checkpoint. */
   close(): Promise<void>;
 }
@@ -178,6 +180,7 @@ export function openCheckpoints(snapshots: Snapshots, options: CheckpointOptions
       schedule();
     },
     settled: () => (dirty || running !== null ? run() : Promise.resolve()),
+    settledForAll: run,
     async close() {
       closed = true;
       cancelNext?.();

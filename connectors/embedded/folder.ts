@@ -50,6 +50,8 @@ export interface Folder {
   write<T>(act: () => T): T;
   /** Resolves when all that was written before is on the disk. */
   settled(): Promise<void>;
+  /** Likewise for what others have written, other processes too. */
+  settledForAll(): Promise<void>;
   /** Lets the next reads see what other processes have written. */
   refresh(): void;
   /** Whether the file that was opened is still the one in the folder. */
@@ -130,6 +132,7 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
         return result;
       },
       settled: () => checkpoints.settled(),
+      settledForAll: () => checkpoints.settledForAll(),
       refresh: () => root.resetReadTxn(),
       inPlace,
       async close() {
@@ -154,6 +157,7 @@ const NO_CHECKPOINTS: Checkpoints = {
   beforeWrite: () => undefined,
   afterWrite: () => undefined,
   settled: () => Promise.resolve(),
+  settledForAll: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
 

@@ -4,6 +4,10 @@
  *
  * It is made with the first write. Whoever drops it removes the folder; others who have it open notice at their next call, and
  * go on with what is there then: nothing, or a new one. Several processes may have it open, as with the main one.
+ *
+ * Each of the two has checkpoints of its own, and a power cut may take them back to different instants. So what the main folder goes
+ * by is on the disk first: what the scope holds, before its partitions' fields say anything of it that they share (that it is filled,
+ * say); and what the main folder has made of it, before any of it is removed.
  */
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +15,7 @@ import type { StateStore, Writer } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
 import { clearPartition, dropPartition } from "./clear.js";
 import { lockForEngine } from "./engine-lock.js";
+import { storeFlushFailure } from "./failures.js";
 import { DATA_FILE, openFolder, type Folder, type FolderOptions } from "./folder.js";
 import { checkCustomer } from "./keys.js";
 import { embeddedStateStore, type StateStoreOptions } from "./state-store.js";
@@ -88,13 +93,21 @@ export function openScope(main: Folder, scope: string, options: ScopeOptions): S
     return opened?.folder.inPlace() === true || closed || existsSync(join(dir, DATA_FILE)) ? present().store : null;
   }
 
+  /** By whichever process it was written. */
+  async function onDisk(folder: Folder): Promise<void> {
+    await folder.settledForAll().catch((error: unknown) => { throw storeFlushFailure(error, folder.dir); });
+  }
+
   const inner = (): StateStore => present().store;
   if (options.engine) present();
   return {
     store: {
       beat: async (member, holds, leaseMs) => inner().beat(member, holds, leaseMs),
       shared: async (names) => found()?.shared(names) ?? names.map(() => null),
-      share: async (expected, set) => inner().share(expected, set),
+      async share(expected, set) {
+        await onDisk(present().folder);
+        return inner().share(expected, set);
+      },
       claim: async (partition, token) => inner().claim(partition, token),
       meta: async (partition) => found()?.meta(partition) ?? { number: 0, meta: {}, writer: null },
       load: async (partition, customers) => found()?.load(partition, customers) ?? customers.map(unknown),
@@ -116,6 +129,7 @@ export function openScope(main: Folder, scope: string, options: ScopeOptions): S
     },
     clear: async (partition, writer) => clearPartition(present().folder, partition, writer),
     async drop(partition) {
+      if (existsSync(join(dir, DATA_FILE))) await onDisk(main);
       if (partition !== null) {
         if (found() !== null) dropPartition(present().folder, partition);
         return;

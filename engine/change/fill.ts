@@ -234,7 +234,7 @@ async function standsFor({ parts: { change, history, log, scope } }: State, inde
   const fault = await logFault(readMeta(meta), await log.info(), log);
   if (fault?.kind === "log regrown") return false;
   const ended = readEnded(meta);
-  if (ended?.change !== change.id) return !isDone;
+  if (ended?.change !== change.id) return !isDone && fault?.kind !== "log shorter";
   if (ended.sequence <= offset) return false;
   return (await log.at(ended.sequence + (history?.places ?? 0)))?.subject === programSubject(index);
 }

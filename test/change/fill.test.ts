@@ -230,13 +230,16 @@ describe("what is filled ends at a marker that is of no use, and history is read
     await endsAtLast(main, scope);
   });
 
-  test("so it is where filling was not done yet", async () => {
+  test.each([["grown again", true], ["not grown again yet", false]])("so it is where filling was not done yet, the log %s", async (_, hasGrown) => {
     const { main, scope } = filling();
     main.records.splice(100 + 1);
     const filler = fill(main, scope);
     expect((await outcome(filler, scope))?.message).toBe("it waits for more");
     await filler.stop();
     main.records.splice(90);
+    const between = hasGrown ? null : fill(main, scope);
+    if (between !== null) expect((await outcome(between, scope))?.message).toBe("it waits for more");
+    await between?.stop();
     some(main, 30, randomOf(13));
     mark(main);
     await endsAtLast(main, scope);

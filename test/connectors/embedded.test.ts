@@ -705,6 +705,45 @@ describe("power cuts", () => {
     expect(await after.outputs.last(P)).toBe(1);
   });
 
+  describe("between the folder and a scope in it", () => {
+    const filling = { boot: "before", timer: virtualTimer(), scope: "fill" };
+    /** What is left of the folder when the power goes now. */
+    async function cut(): Promise<{ readonly main: Embedded; readonly scope: Embedded }> {
+      const at = join(dirname(dir), `cut-${++cuts}`);
+      cpSync(dir, at, { recursive: true });
+      return { main: await open({ boot: "after", timer: virtualTimer() }, at), scope: await open({ ...filling, boot: "after" }, at) };
+    }
+    let cuts = 0;
+
+    test("what says that the scope is filled is never there without what it holds", async () => {
+      await open({ boot: "before", timer: virtualTimer() });
+      const scope = await open(filling);
+      const { writer } = await scope.store.claim(P, "filler");
+      for (let number = 1; number <= 5; number++) await scope.store.commit(commitOf(writer, number, { states: [[`c${number}`, Buffer.from("x")]] }));
+      const before = await cut();
+      expect((await before.scope.store.meta(P)).number).toBe(0);
+      // Whoever reads the field goes by the states, and may bring that to the disk sooner than this process does with the field.
+      expect(await scope.store.share({}, { filled: "change" })).toBe(true);
+      const after = await cut();
+      expect((await after.scope.store.meta(P)).number).toBe(5);
+      expect(await after.scope.store.load(P, ["c5"])).not.toEqual([null]);
+    });
+
+    test.each([["a partition of the scope", P], ["the scope", null]])("%s is gone only when all that others have made of it is on the disk", async (_, partition) => {
+      const main = await open({ boot: "before", timer: virtualTimer() });
+      const { writer } = await main.store.claim(P, "engine");
+      const scope = await open(filling);
+      await scope.store.claim(P, "filler");
+      await main.store.commit(commitOf(writer, 1, { states: [["c1", Buffer.from("joined")]] }));
+      const before = await cut();
+      expect((await before.main.store.meta(P)).number).toBe(0);
+      await scope.drop(partition);
+      const after = await cut();
+      expect((await after.main.store.meta(P)).number).toBe(1);
+      expect(await after.main.store.load(P, ["c1"])).not.toEqual([null]);
+    });
+  });
+
   test("a clean end and the death of a process lose nothing", async () => {
     const one = await open({ boot: "before", timer: virtualTimer() });
     await work(one, 1, 10);
