@@ -8,7 +8,7 @@
  *     filling -> none     cancelled
  *     switching -> none   every partition runs the new program, which is `current` with the same step
  */
-import { CURRENT_FIELD, programField, storedBundle } from "./bundle.js";
+import { BundleUnreadable, CURRENT_FIELD, programField, storedBundle } from "./bundle.js";
 import type { StateStore } from "../ports.js";
 
 export interface Change {
@@ -87,17 +87,27 @@ async function finishedIn(store: Pick<StateStore, "shared">, hash: string): Prom
 
 /**
  * When every partition runs the program. The rules of before stay in the store, for whoever was left behind in them; those before these
- * go, unless one of the two finishes some of them. False: somebody else has ended it, or the store went back.
+ * go, with those that they finished, unless one of the two needs them. False: somebody else has ended it, or the store went back.
  */
 export async function endChange(store: Shared, change: Change): Promise<boolean> {
   const [previous] = await store.shared([PREVIOUS_FIELD]);
   const kept = new Set([change.program, change.from, ...await finishedIn(store, change.program), ...await finishedIn(store, change.from)]);
-  const isGone = previous !== null && previous !== undefined && !kept.has(previous);
+  const gone = previous === null || previous === undefined ? [] : [previous, ...await finishedBefore(store, previous)].filter((hash) => !kept.has(hash));
   return store.share({ [CHANGE_FIELD]: writeChange(change), [CURRENT_FIELD]: change.from }, {
     [CHANGE_FIELD]: "", [CURRENT_FIELD]: change.program,
     ...(change.from === change.program ? {} : { [PREVIOUS_FIELD]: change.from }),
-    ...(isGone ? { [programField(previous)]: "" } : {}),
+    ...Object.fromEntries(gone.map((hash) => [programField(hash), ""])),
   });
+}
+
+/** Of rules that are on their way out, and may be what this version of Eddy does not read. */
+async function finishedBefore(store: Pick<StateStore, "shared">, hash: string): Promise<string[]> {
+  try {
+    return await finishedIn(store, hash);
+  } catch (error) {
+    if (error instanceof BundleUnreadable) return [];
+    throw error;
+  }
 }
 
 /** Hash of the program that was in force before. */

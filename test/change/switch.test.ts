@@ -494,6 +494,35 @@ describe("applying", () => {
     expect(await beginChange(store, to("third", "second"), writeBundle(bundleOf([])))).toBe(true);
     expect(await endChange(store, to("third", "second"))).toBe(true);
     expect(programs()).toEqual(["program:first", "program:second", "program:third"]);
+    // With the second goes what only the second finished.
+    const fourth = to("fourth", "third");
+    expect(await beginChange(store, fourth, writeBundle(bundleOf([])))).toBe(true);
+    expect(await endChange(store, fourth)).toBe(true);
+    expect(programs()).toEqual(["program:fourth", "program:third"]);
+  });
+
+  test("whatever rules come one after the other, those stay that somebody may need, and no others", async () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const random = randomOf(seed);
+      const world = begun();
+      const { store } = open(world);
+      const finishing = new Map<string, readonly string[]>([["p0", []]]);
+      world.shared.set("current", "p0").set("program:p0", writeBundle(bundleOf([])));
+      let [before, now] = ["", "p0"];
+      for (let i = 1; i <= 12; i++) {
+        // What is finished already goes on or not, and what is in force now begins to be.
+        const isBack = random() < 0.2 && before !== "";
+        const next = isBack ? before : `p${i}`;
+        if (!isBack) finishing.set(next, [...finishing.get(now) ?? [], now].filter(() => random() < 0.6));
+        const change: Change = { ...CHANGE, id: `c${i}`, phase: "filling", program: next, from: now };
+        expect(await beginChange(store, change, writeBundle(bundleOf([], (finishing.get(next) ?? []).map((from) => ({ rule: "r", from })))))).toBe(true);
+        expect(await endChange(store, change)).toBe(true);
+        [before, now] = [now, next];
+        const needed = new Set([before, now].flatMap((hash) => [hash, ...finishing.get(hash) ?? []]));
+        const stored = [...world.shared.keys()].filter((name) => name.startsWith("program:")).map((name) => name.slice("program:".length));
+        expect(stored.sort(), `seed ${seed}, change ${i}`).toEqual([...needed].sort());
+      }
+    }
   });
 
   test("many runs: engines and whoever applies die, at every step, and each end is in one program, with what it should have said", async () => {
