@@ -224,19 +224,31 @@ async function goOn(s: Keeping, j: Joining, send: () => Promise<void>): Promise<
   if (next === "clearing") startClearing(s, j);
 }
 
-/** The filled states are removed beside the live work: there may be millions. */
+/** What stands in the way of removing may be gone after so long, at first and at most: a full disk, say. */
+const REMOVE_AGAIN_MS = { least: 1000, most: 60_000 };
+
+/** The filled states are removed beside the live work: there may be millions. Until they are, no further change of rules is begun. */
 function startClearing(s: Keeping, j: Joining): void {
   const { environment, signal, partition } = s.parts;
   j.clearing = "under way";
   const clear = async (): Promise<void> => {
     await s.commitOnItsWay;
-    if (signal.aborted) return;
-    await insist(environment, signal, "removing filled customers", passes, () => j.filled?.drop() ?? Promise.resolve());
+    for (let [isRemoved, pauseMs] = [false, REMOVE_AGAIN_MS.least]; !isRemoved; pauseMs = Math.min(2 * pauseMs, REMOVE_AGAIN_MS.most)) {
+      if (signal.aborted) return;
+      try {
+        await insist(environment, signal, "removing filled customers", passes, () => j.filled?.drop() ?? Promise.resolve());
+        isRemoved = true;
+      } catch (error) {
+        if (signal.aborted) return;
+        environment.log("error", "what history was filled into cannot be removed; it is tried again, and until then the change of rules is not over", { partition: partition.options.index, reason: (error as Error).message, againInMs: pauseMs });
+        await environment.pause(pauseMs, signal);
+      }
+    }
     if (signal.aborted) return;
     j.clearing = "done";
     s.work.ring();
   };
-  // Whoever opens the partition next does it again.
-  clear().catch((error: Error) => environment.log("warn", "what history was filled into could not be removed", { partition: partition.options.index, reason: error.message }));
+  // A commit that failed: the worker ends of it, and whoever opens the partition next does it again.
+  clear().catch(() => undefined);
 }
 

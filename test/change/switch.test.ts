@@ -8,7 +8,7 @@ import { FILLED_FIELD } from "../../engine/change/filled.js";
 import { markerRecord } from "../../engine/change/marker.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { startEngine, type Engine, type Ports } from "../../engine/engine.js";
-import type { NewRecord } from "../../engine/ports.js";
+import { StoreRefused, type NewRecord } from "../../engine/ports.js";
 import { engineStats, type EngineStats } from "../../engine/stats.js";
 import { eventSubject, programSubject } from "../../engine/subjects.js";
 import { appendTo, newWorld, opened, quiet, simulatedEnvironment, type Accident, type Accidents, type World } from "../engine/simulated-ports.js";
@@ -299,6 +299,29 @@ describe("a partition", () => {
     expect([saidOf(world, "old"), saidOf(world, "new")]).toEqual([10, 10]);
     await second.engine.stop();
   });
+});
+
+test("what was filled and cannot be removed is told of, and is removed when it can be", async () => {
+  const world = begun();
+  const filled = newWorld(PARTITIONS);
+  let refusals = 2;
+  const dropped: number[] = [];
+  const dropFilled = (partition: number): Promise<void> => {
+    if (partition === 1 && refusals-- > 0) return Promise.reject(new StoreRefused("the disk is full"));
+    dropped.push(partition);
+    return Promise.resolve();
+  };
+  const { engine, isOver, log } = start(world, { ...open(world), filled: open(filled).store, dropFilled });
+  underWay(world, { ...CHANGE, fill: true });
+  purchases(world, 20);
+  mark(world);
+  fillUp(filled, world);
+  await quiet(world, isOver);
+  expect(runs(world)).toEqual(["new", "new", "new"]);
+  expect(dropped.sort()).toEqual([0, 1, 2]);
+  expect(world.stores.map(({ fields }) => fields.get("joining"))).toEqual([undefined, undefined, undefined]);
+  expect(log.flatMap(({ message, fields }) => (message.includes("cannot be removed") ? [[fields["partition"], fields["reason"], fields["againInMs"]]] : []))).toEqual([[1, "the disk is full", 1000], [1, "the disk is full", 2000]]);
+  await engine.stop();
 });
 
 describe("two members", () => {
