@@ -4,9 +4,13 @@
  * were edited meanwhile, or the log no longer holds the customer's beginning, it is what the present rules would have
  * done with what is left. So each action is looked for among those that went out, and what is told of the time before
  * the present rules is marked. Percentiles are taken as they are today.
+ *
+ * A rule of an older program that is being finished starts nothing, so the records tell nothing of it: of what went out under its
+ * name that is its own which its steps say, and which the rule of that name today has not said since it runs.
  */
 import type { Cap, Program, Rule, Value } from "../../dsl/program.js";
 import { capText, spell, spellMoment, spellStep } from "../../dsl/spell.js";
+import { allSteps } from "../../dsl/walk.js";
 import type { Compiled } from "../compile/compiled.js";
 import { fullCap } from "../caps.js";
 import type { Customer } from "../customer.js";
@@ -102,7 +106,9 @@ export function ruleHistory({ compiled, figures, customer }: Subject, question: 
     told.push(what);
     if (told.length > most) told.shift();
   };
-  const real = published === null ? [] : published.actions.filter((action) => action.rule === rule.name);
+  const isFinished = rule.retired !== undefined;
+  const says = isFinished ? saidBy(program, rule) : null;
+  const real = published === null ? [] : published.actions.filter((action) => action.rule === (rule.retired?.rule ?? rule.name) && says?.has(action.type) !== false);
   // Ids are those of runs and steps: an edited step has another one, and does the same at the same time.
   const ids = new Set(real.flatMap(({ id, at, type }) => [id, `${at} ${type}`]));
   const replayed = new Set<string>();
@@ -117,6 +123,7 @@ export function ruleHistory({ compiled, figures, customer }: Subject, question: 
   const partition = createPartition(compiled, { index: 0, clock: recorded.clock, cacheCustomers: Infinity }, engineStats(), {
     ...SILENT,
     action: (action) => {
+      if (isFinished && action.rule === rule.retired?.rule && !isBefore(reign, current, present(partition))) sentAs(action);
       if (action.rule === rule.name) tell({ ...present(partition), k: "acted", step: textOf(action.channel, action.template), sent: sentAs(action) });
     },
     went: (name, key, way) => {
@@ -141,29 +148,35 @@ export function ruleHistory({ compiled, figures, customer }: Subject, question: 
     from = Math.min(from, work.time ?? work.stamp);
     // What came due before the event is told as well, with another cause. What came twice happened once.
     if (told.at(-1)?.cause === work.id || duplicatesOf(stats, work) > before) continue;
-    const starts = rule.on.filter((moment) => moment.k === "event" && moment.event === work.plan.name && moment.where !== null);
+    const starts = isFinished ? [] : rule.on.filter((moment) => moment.k === "event" && moment.event === work.plan.name && moment.where !== null);
     for (const moment of starts) {
       if (moment.k === "event" && moment.where !== null) tell({ ...present(partition), per: null, cause: work.id, k: "passed over", where: spell(program, moment.where) });
     }
   }
   const others = real.filter(({ id, at, type }) => !replayed.has(id) && !replayed.has(`${at} ${type}`));
-  const whole = withOthers(told, count > told.length, others.map((action) => sentOnly(action, customer.zone)), most);
+  const whole = withOthers(told, count > told.length, others.map((action) => sentOnly(action, isFinished, customer.zone)), most);
   return {
     ...whole, othersUntil: reign.began === null || reign.began.clock === 0 ? null : reign.began.clock, runs: reign.runs, refused: refusedOf(recorded.works), events, from: from === Infinity ? null : from,
     isWhole: customer.firstSeen === Infinity || from <= customer.firstSeen,
-    agrees: standing(partition.cache.peek(customer.id), question.index) === standing(customer, question.index),
+    agrees: isFinished || standing(partition.cache.peek(customer.id), question.index) === standing(customer, question.index),
   };
 }
 
 /** Other rules ran then: the record was theirs, or the instant had come under them. */
-function isBefore({ began }: Reign, current: Work | null, { at, cause }: Told): boolean {
+function isBefore({ began }: Reign, current: Work | null, { at, cause }: Pick<Told, "at" | "cause">): boolean {
   if (began === null || current === null) return false;
   return (current.k === "event" && current.sequence <= began.offset) || (cause === "time" && at <= began.clock);
 }
 
-function sentOnly({ at, cause, type }: PublishedAction, zone: Zone): Told {
+/** Types of what its steps send. */
+function saidBy({ channels }: Program, { steps }: Rule): ReadonlySet<string> {
+  return new Set(allSteps(steps).flatMap((step) => (step.k === "send" ? [`${channels[step.channel]?.name ?? ""}.${step.template}`] : step.k === "emit" ? [`emit.${step.name}`] : [])));
+}
+
+/** `isOwn`: the rule itself has done it, though the present rules would not. */
+function sentOnly({ at, cause, type }: PublishedAction, isOwn: boolean, zone: Zone): Told {
   const [channel = "", ...template] = type.split(".");
-  return { at, cause, zone, per: null, times: 1, wouldHave: false, k: "sent", step: `${channel === "emit" ? channel : `send ${channel}`} ${JSON.stringify(template.join("."))}` };
+  return { at, cause, zone, per: null, times: 1, wouldHave: false, ...(isOwn ? { k: "acted", sent: "sent" } as const : { k: "sent" } as const), step: `${channel === "emit" ? channel : `send ${channel}`} ${JSON.stringify(template.join("."))}` };
 }
 
 /** What other rules did stands among what is told by its time; the last of both. */

@@ -1,6 +1,6 @@
 /** One customer's life under a program, event by event, and what is explained of it: as `eddy explain` would, without a log and a store. */
 import { channelReport, explanationJson, ruleReport, segmentReport, valueReport, type Who } from "../../cli/explain-report.js";
-import { compileProgram } from "../../dsl/compile.js";
+import { compileProgram, retiredRule } from "../../dsl/compile.js";
 import { renderAll } from "../../dsl/diagnostics/render.js";
 import { compile, type Compiled } from "../../engine/compile/compiled.js";
 import { NO_FIGURES, type Customer, type Figures } from "../../engine/customer.js";
@@ -35,9 +35,10 @@ export interface Life {
 
 export const instant = (text: string): number => Date.parse(`${text.replace(" ", "T")}Z`);
 
-/** `figures`: what is known of all customers when it is explained. */
-export function life(text: string, clock: ClockKind = "event", figures: Figures = NO_FIGURES): Life {
-  const { program, diagnostics } = compileProgram([{ file: "life.eddy", text }]);
+/** `figures`: what is known of all customers when it is explained. `finished`: rules of before, of which one is being finished. */
+export function life(text: string, clock: ClockKind = "event", figures: Figures = NO_FIGURES, finished?: { readonly text: string; readonly rule: string; readonly from: string }): Life {
+  const retired = finished === undefined ? null : retiredRule([{ file: "life.eddy", text: finished.text }], finished.rule, finished.from);
+  const { program, diagnostics } = compileProgram([{ file: "life.eddy", text }], retired === null ? [] : [retired]);
   if (program === null) throw new Error(renderAll(diagnostics, new Map([["life.eddy", text]])));
   const outlines = outliner(program);
   const asked = <Q>(list: readonly { readonly name: string }[], ask: (name: string) => Q | null): ReadonlyMap<string, Q> =>

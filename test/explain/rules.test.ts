@@ -310,6 +310,28 @@ describe("what went out", () => {
   });
 });
 
+test("a rule that is being finished: what it has said, before the change and since, and nothing of what its successor says", () => {
+  const declared = "event seen { sku: string }\nevent bought { total: number }\nchannel email { }\n";
+  const young = `${declared}rule r { on seen  emit "new"  emit "both" }`;
+  const of = life(young, "event", NO_FIGURES, { text: `${declared}rule r { on seen where sku == "b"  wait 2 days  send email "old"  wait 1 day  emit "last"  emit "both" }`, rule: "r", from: "0123456789abcdef" });
+  for (let day = 1; day <= 4; day++) of.event(`2026-03-0${day} 10:00`, "seen", { sku: "a" });
+  const at = (day: number): number => Date.parse(`2026-03-0${day}T10:00:00Z`);
+  const sent = (day: number, type: string, cause: string, rule = "r") => ({ id: `${day} ${type} ${rule}`, at: at(day), type, rule, cause, data: {} });
+  const known = {
+    published: { actions: [
+      sent(1, "email.old", "time"), sent(2, "emit.older", "e2"), sent(2, "emit.both", "time"), sent(3, "emit.new", "e3"), sent(3, "emit.both", "e3"), sent(3, "email.old", "time"), sent(4, "emit.last", "time"), sent(4, "emit.last", "e4", "another"),
+    ], after: -Infinity, upTo: at(4) },
+    reign: { runs: true, began: { offset: 2, clock: at(2) } },
+  };
+  const { history, text } = of.rule("r@01234567", 100, known);
+  expect(text.slice(text.indexOf("what happened"))).toBe(`what happened
+  2026-03-01 10:00  send email "old"
+  2026-03-02 10:00  emit "both"
+  2026-03-03 10:00  send email "old"
+  2026-03-04 10:00  emit "last"`);
+  expect(history.agrees).toBe(true);
+});
+
 describe("records that do not tell all", () => {
   const RULE = 'rule r { on bought  when count(bought) >= 2  wait 1 day  emit "x" }';
 
