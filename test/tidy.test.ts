@@ -55,6 +55,7 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   "connectors/nats/connect.ts": "spreads reconnections, gives up waiting",
   "connectors/nats/reader.ts": "notices a consumer that hangs",
   "connectors/nats/window.ts": "notices acknowledgements that do not come",
+  "connectors/together.ts": "requests gather until the end of a turn, for a millisecond at most",
   "connectors/redis/connection.ts": "pauses between attempts",
   "engine/compile/compiled.ts": "the one place that makes code, of what emit.ts wrote",
 };
