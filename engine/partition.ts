@@ -36,7 +36,7 @@ import { SIZES, type Sizes } from "./sizes.js";
 import type { DeadReason, EngineStats, EventOutcome } from "./stats.js";
 import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, eventSubject } from "./subjects.js";
 import { bury as buryCustomer, isLate, isRepeated, readTombstones, requestKey, tombstoneKey, type Tombstones } from "./tombstones.js";
-import { addPage, addWake, allWakesInMemory, coversInstant, earliestWakes, firstWake, popWake, unreadWakes, type Wakes } from "./wakes.js";
+import { addPage, addWake, allWakesInMemory, coversInstant, dropFirst, earliestWakes, firstCustomer, firstInstant, unreadWakes, type Wakes } from "./wakes.js";
 import { DAY_MS } from "./zone.js";
 
 /** A customer's event or wake could not be evaluated: a fault in Eddy. Nothing of it is committed. */
@@ -255,33 +255,34 @@ function followStamps(p: Partition, stamp: number): void {
 
 function runWakes(p: Partition, upTo: number): Progress {
   for (;;) {
-    const wake = firstWake(p.wakes);
+    const at = firstInstant(p.wakes);
+    const id = firstCustomer(p.wakes);
     // What is in memory comes before all that is not: it runs first, however much of what is due is still to be read.
-    if (wake === undefined || wake.at > upTo) return coversInstant(p.wakes, upTo) ? "done" : "wants wakes";
+    if (id === undefined || at > upTo) return coversInstant(p.wakes, upTo) ? "done" : "wants wakes";
     if (isFull(p)) return "full";
-    const customer = p.cache.get(wake.customer);
+    const customer = p.cache.get(id);
     if (customer === undefined) {
       if (!p.cache.complete) return "wants customers";
-      popWake(p.wakes);
+      dropFirst(p.wakes);
       continue;
     }
     // Only the entry that the index still holds counts; others were overtaken by an earlier one.
-    if (customer.indexed === wake.at && p.population !== null && isStale(p.population, customer)) {
+    if (customer.indexed === at && p.population !== null && isStale(p.population, customer)) {
       touch(p, customer);
       settleUnder(p, p.population.tables as Tables, customer);
       reindex(p, customer);
       continue; // something may be due earlier now
     }
-    popWake(p.wakes);
-    if (customer.indexed !== wake.at) continue;
+    dropFirst(p.wakes);
+    if (customer.indexed !== at) continue;
     customer.indexed = Infinity;
     p.pending.reindexed.add(customer); // the entry is used up, whether or not another one follows
     touch(p, customer);
-    if (customer.wake <= wake.at) {
-      if (wake.at > p.clock) p.clock = wake.at;
-      p.lateWakes.push(wake.at);
+    if (customer.wake <= at) {
+      if (at > p.clock) p.clock = at;
+      p.lateWakes.push(at);
       p.pending.wakes++;
-      wakeUp(p, customer, p.clock > wake.at ? p.clock : wake.at);
+      wakeUp(p, customer, p.clock);
       if (p.population !== null) markSettled(p.population, customer);
     }
     reindex(p, customer);
@@ -466,7 +467,7 @@ export function reindex(p: Partition, customer: Customer): void {
   }
   customer.indexed = customer.wake;
   p.pending.reindexed.add(customer);
-  if (customer.wake !== Infinity) addWake(p.wakes, { at: customer.wake, customer: customer.id });
+  if (customer.wake !== Infinity) addWake(p.wakes, customer.wake, customer.id);
 }
 
 const nobodyYet = (compiled: Compiled, id: string): Customer => newCustomer(id, zoneOfProfile(compiled, {}));
@@ -494,7 +495,7 @@ function passMidnights(p: Partition, population: Population, stamp: number): Pro
 function passInMemory(p: Partition, population: Population, today: number): Progress {
   while (population.midnight < today) {
     // Where nobody's reading has changed, nothing is new before somebody is woken.
-    const due = Math.ceil((firstWake(p.wakes)?.at ?? Infinity) / DAY_MS);
+    const due = Math.ceil(firstInstant(p.wakes) / DAY_MS);
     const day = population.memoryChanged ? population.midnight + 1 : Math.min(today, Math.max(population.midnight + 1, due));
     const waking = runWakes(p, day * DAY_MS);
     if (waking !== "done") return waking;
@@ -576,14 +577,14 @@ export function wanted(p: Partition, works: readonly Work[], limit: number): str
     if (work.stamp > upTo) upTo = work.stamp;
     if ((work.k === "event" || work.k === "word") && ids.size < limit && !p.cache.has(work.customer)) ids.add(work.customer);
   }
-  const first = firstWake(p.wakes);
-  if (first !== undefined && first.at <= upTo) {
+  const first = firstCustomer(p.wakes);
+  if (first !== undefined && firstInstant(p.wakes) <= upTo) {
     for (const wake of earliestWakes(p.wakes, upTo, 4 * limit)) {
       if (ids.size >= 2 * limit) break;
       if (!p.cache.has(wake.customer)) ids.add(wake.customer);
     }
     // The very next one must be among them, or nothing would move.
-    if (!p.cache.has(first.customer)) ids.add(first.customer);
+    if (!p.cache.has(first)) ids.add(first);
   }
   return [...ids];
 }
@@ -600,8 +601,7 @@ export function supply(p: Partition, id: string, stored: Uint8Array | null): voi
  * run (all that is due may be more than memory holds). `null`: from the beginning.
  */
 export function wantsWakes(p: Partition, upTo: number): Wake | null | undefined {
-  const first = firstWake(p.wakes);
-  if (coversInstant(p.wakes, upTo) || (first !== undefined && first.at <= upTo)) return undefined;
+  if (coversInstant(p.wakes, upTo) || firstInstant(p.wakes) <= upTo) return undefined;
   const { horizon } = p.wakes;
   return horizon === null || horizon.at === -Infinity ? null : horizon;
 }
@@ -617,13 +617,14 @@ export function supplyWakes(p: Partition, page: readonly Wake[], complete: boole
   const after = p.wakes.horizon;
   const within = (at: number): boolean => (before === null || at >= before.at) && (after === null || at <= after.at);
   for (const customer of p.cache.pinned(asked)) {
-    if (customer.indexed !== Infinity && within(customer.indexed)) addWake(p.wakes, { at: customer.indexed, customer: customer.id });
+    if (customer.indexed !== Infinity && within(customer.indexed)) addWake(p.wakes, customer.indexed, customer.id);
   }
 }
 
 /** The earliest instant at which a wake is, or behind what is in memory may be, due, or figures are drawn up; Infinity: none. */
 export function nextDue(p: Partition): number {
-  const wake = firstWake(p.wakes)?.at ?? p.wakes.horizon?.at ?? Infinity;
+  const first = firstInstant(p.wakes);
+  const wake = first < Infinity ? first : (p.wakes.horizon?.at ?? Infinity);
   return p.population?.ranks === true ? Math.min(wake, (p.population.midnight + 1) * DAY_MS) : wake;
 }
 

@@ -25,7 +25,7 @@ test("their partition stops", () => {
   const at = Date.parse("2026-03-02T11:00:00Z");
   Object.defineProperty(customer, "wake", { get: () => at, set: () => undefined });
   customer.indexed = at;
-  addWake(p.wakes, { at, customer: "c" });
+  addWake(p.wakes, at, "c");
   expect(() => take(p, visit("2", "2026-03-02T11:30:00Z"))).toThrow(EvaluationFailed);
   expect(() => take(withCustomer(), visit("2", "2026-03-02T13:00:00Z"))).not.toThrow();
 });

@@ -120,7 +120,7 @@ function wakeEverybody(p: Partition, at: number): void {
     lower(customer, at);
     if (customer.indexed <= at) continue;
     customer.indexed = at;
-    addWake(p.wakes, { at, customer: customer.id });
+    addWake(p.wakes, at, customer.id);
   }
 }
 

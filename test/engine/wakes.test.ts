@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Wake } from "../../engine/ports.js";
-import { addPage, addWake, allWakesInMemory, compareWakes, coversInstant, earliestWakes, firstWake, popWake, unreadWakes, type Wakes } from "../../engine/wakes.js";
+import { addPage, addWake, allWakesInMemory, compareWakes, coversInstant, dropFirst, earliestWakes, firstCustomer, firstInstant, unreadWakes, type Wakes } from "../../engine/wakes.js";
 
 const CUSTOMERS = ["a", "b", "aa", "", "\uffff", "\ud83d\ude42", "\ud83d\ude42x", "\ue000", "z", "Ä"];
 
@@ -11,9 +11,17 @@ const byBytes = (a: Wake, b: Wake): number => a.at - b.at || Buffer.compare(Buff
 
 const wakes: fc.Arbitrary<Wake> = fc.record({ at: fc.integer({ min: 0, max: 12 }), customer: fc.constantFrom(...CUSTOMERS) });
 
+function first(of: Wakes): Wake | undefined {
+  const customer = firstCustomer(of);
+  return customer === undefined ? undefined : { at: firstInstant(of), customer };
+}
+
 function drained(of: Wakes): Wake[] {
   const all: Wake[] = [];
-  for (let next = popWake(of); next !== undefined; next = popWake(of)) all.push(next);
+  for (let next = first(of); next !== undefined; next = first(of)) {
+    all.push(next);
+    dropFirst(of);
+  }
   return all;
 }
 
@@ -30,12 +38,12 @@ describe("wakes", () => {
       const model: Wake[] = [];
       for (const op of ops) {
         if (op !== null) {
-          addWake(window, op);
+          addWake(window, op.at, op.customer);
           model.push(op);
         } else {
           model.sort(byBytes);
-          expect(firstWake(window)).toEqual(model[0]);
-          expect(popWake(window)).toEqual(model.shift());
+          expect(first(window)).toEqual(model.shift());
+          dropFirst(window);
         }
       }
       expect(drained(window)).toEqual(model.sort(byBytes));
@@ -45,10 +53,10 @@ describe("wakes", () => {
   test("the earliest up to an instant are found in order, and the heap is left as it is", () => {
     fc.assert(fc.property(fc.array(wakes, { maxLength: 60 }), fc.integer({ min: -1, max: 13 }), fc.integer({ min: 0, max: 70 }), (list, upTo, most) => {
       const of = allWakesInMemory();
-      for (const wake of list) addWake(of, wake);
-      const before = [...of.heap];
+      for (const wake of list) addWake(of, wake.at, wake.customer);
+      const before = structuredClone(of);
       expect(earliestWakes(of, upTo, most)).toEqual(list.filter(({ at }) => at <= upTo).sort(byBytes).slice(0, most));
-      expect(of.heap).toEqual(before);
+      expect(of).toEqual(before);
     }), { seed: 20261122, numRuns: 500 });
   });
 
@@ -62,8 +70,8 @@ describe("wakes", () => {
       turn = (Math.imul(turn, 1103515245) + 12345) >>> 0;
       const wake = { at: turn % 1_000_000, customer: `c${i}` };
       all.push(wake);
-      addWake(window, wake);
-      largest = Math.max(largest, window.heap.length);
+      addWake(window, wake.at, wake.customer);
+      largest = Math.max(largest, window.instants.length);
     }
     expect(largest).toBeLessThanOrEqual(50_001);
     const { horizon } = window;
@@ -118,7 +126,7 @@ describe("wakes", () => {
           const after = window.horizon;
           for (const customer of pinned) {
             const at = meant.get(customer);
-            if (at !== undefined && (behind === null || at >= behind.at) && (after === null || at <= after.at)) addWake(window, { at, customer });
+            if (at !== undefined && (behind === null || at >= behind.at) && (after === null || at <= after.at)) addWake(window, at, customer);
           }
         }
       };
@@ -126,8 +134,8 @@ describe("wakes", () => {
         const due = [...meant].map(([customer, at]) => ({ customer, at })).filter(({ at }) => at <= to).sort(byBytes);
         read(to);
         const ran: Wake[] = [];
-        for (let next = firstWake(window); next !== undefined && next.at <= to; next = firstWake(window)) {
-          popWake(window);
+        for (let next = first(window); next !== undefined && next.at <= to; next = first(window)) {
+          dropFirst(window);
           if (meant.get(next.customer) !== next.at) continue; // overtaken
           meant.delete(next.customer);
           dirty.add(next.customer);
@@ -147,7 +155,7 @@ describe("wakes", () => {
           if (at >= (meant.get(op.customer) ?? Infinity)) continue;
           meant.set(op.customer, at);
           dirty.add(op.customer);
-          addWake(window, { at, customer: op.customer });
+          addWake(window, at, op.customer);
         }
       }
       forward(clock + 100);

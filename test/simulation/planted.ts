@@ -107,20 +107,20 @@ export const BUGS: readonly Bug[] = [
       },
     })),
   },
-  { name: "a cache that forgets changed customers", only: { subject: "nasty", rates: { lostRequest: 0.15 }, sizes: { commitCustomers: 400, batch: 512 } }, planted: {}, replaces: { cache: forgetful } },
+  { name: "a cache that forgets changed customers", only: { subject: "nasty", rates: { lostRequest: 0.15 }, sizes: { commitCustomers: 400, batch: 512, ahead: 1 } }, planted: {}, replaces: { cache: forgetful } },
   {
-    name: "a wake index that is trusted", only: { subject: "nasty", rates: { lostRequest: 0.1 }, sizes: { wakePage: 1, wakesInMemory: 2 } }, planted: {},
+    name: "a wake index that is trusted", only: { subject: "nasty", rates: { lostRequest: 0.1 }, sizes: { wakePage: 1, wakesInMemory: 2, ahead: 1 } }, planted: {},
     // The store does not know yet what is on its way to it.
     replaces: { supplyWakes: (p, page, complete) => addPage(p.wakes, page, complete) },
   },
   {
     name: "a wake index that was read before a commit and arrives after it", planted: {},
-    only: { subject: "nasty", isPooled: true, rates: { slow: 0.3 }, sizes: { wakePage: 1, wakesInMemory: 2, commitCustomers: 2 } },
+    only: { subject: "nasty", isPooled: true, rates: { slow: 0.3 }, sizes: { wakePage: 1, wakesInMemory: 2, commitCustomers: 2, ahead: 1 } },
     // The store does not know what was on its way to it then, and whose commit is acknowledged by now is not looked at.
     replaces: {
       supplyWakes(p, page, complete) {
         addPage(p.wakes, page, complete);
-        for (const { id, indexed } of p.cache.pinned()) if (indexed !== Infinity) addWake(p.wakes, { at: indexed, customer: id });
+        for (const { id, indexed } of p.cache.pinned()) if (indexed !== Infinity) addWake(p.wakes, indexed, id);
       },
     },
   },

@@ -107,7 +107,7 @@ const TIGHT: Partial<Sizes> = { batchBytes: 300, commitMost: 400, commitWakes: 2
 function someSmall(random: () => number): Sizes {
   const small = random();
   const entries = Object.entries(SMALL).map(([name, size]) => [name, random() < small ? size : SIZES[name as keyof Sizes]] as const);
-  return { ...SIZES, ...(small > 0.5 ? TIGHT : {}), ...(Object.fromEntries(entries) as Partial<Sizes>), leastCache: SMALL.leastCache, commitBytes: SMALL.commitBytes };
+  return { ...SIZES, ahead: small > 0.25 ? 1 : SIZES.ahead, ...(small > 0.5 ? TIGHT : {}), ...(Object.fromEntries(entries) as Partial<Sizes>), leastCache: SMALL.leastCache, commitBytes: SMALL.commitBytes };
 }
 
 /** When all that follows from a step without waiting has been done: promises come before the next tick of Node's. */
