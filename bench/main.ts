@@ -17,7 +17,8 @@ const HELP = `npm run bench [-- NAME …] [--json FILE] [--plots] [--scale 0.05]
                  of what throughput has just measured in the same run (it runs first where it was not asked for)
   core, by-hand, rules, growth, predicates, replay, memory, tests, check
                  without names all of the above run
-  --plots        draws throughput, workers, latency, rules, growth and predicates into docs/performance/
+                 memory [--customers 1000000] takes 10,000, 100,000 … up to that many (100,000 unless given)
+  --plots        draws throughput, workers, latency, rules, growth, predicates and memory into docs/performance/
   --scale        so many times the events and customers (and seconds of load): to try a bench out; the figures mean little
 Only when named:
   fuzz|simulate [--minutes 5] [--seed 1]
@@ -32,7 +33,7 @@ const { values, positionals: asked } = parseArgs({
   options: {
     help: { type: "boolean", default: false },
     json: { type: "string", default: "bench/out/figures.json" }, plots: { type: "boolean", default: false }, scale: { type: "string", default: "1" },
-    minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string", default: "1000000" }, rate: { type: "string" },
+    minutes: { type: "string" }, seed: { type: "string", default: "1" }, faults: { type: "string", default: "220" }, events: { type: "string", default: "100000" }, customers: { type: "string" }, rate: { type: "string" },
     between: { type: "string", default: "HEAD~1" }, and: { type: "string", default: "HEAD" }, rounds: { type: "string", default: "5" },
     engines: { type: "string", default: "1" }, fsync: { type: "string", default: "everysec" }, sync: { type: "boolean", default: false }, embedded: { type: "boolean", default: false }, only: { type: "string", multiple: true, default: [] },
   },
@@ -44,6 +45,7 @@ if (values.help) {
 const minutes = (unlessGiven: number): number => Number(values.minutes ?? unlessGiven);
 const scale = Number(values.scale);
 const scaled = (full: number): number => Math.max(1, Math.round(full * scale));
+const customers = (): number => Number(values.customers ?? 1_000_000);
 const figures: Record<string, unknown> = {};
 
 /** With --plots the figures go into docs/performance/ as pictures. */
@@ -76,7 +78,10 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
   },
   core: async () => (await import("./core.js")).core(scaled(400_000), scaled(100_000), scaled(300_000)),
   latency: measureLatency,
-  memory: async () => (await import("./memory.js")).memory(scaled(100_000), 5),
+  memory: async () => {
+    const { memory, plotMemory } = await import("./memory.js");
+    return plotted(memory(scaled(customers())), plotMemory);
+  },
   tests: async () => (await import("./tests.js")).tests(scaled(1000)),
   check: async () => (await import("./check.js")).check(scaled(10_000)),
   "by-hand": async () => (await import("./by-hand.js")).byHand(scaled(400_000), scaled(100_000), scaled(300_000), 3),
@@ -100,12 +105,12 @@ const ONLY_WHEN_NAMED: typeof BENCHES = {
   regression: async () => (await import("./regression.js")).regression({
     older: values.between, newer: values.and, benches: values.only.length > 0 ? values.only : ["core"], rounds: Number(values.rounds), scale,
   }),
-  pressure: async () => (await import("./pressure.js")).pressure(Number(values.customers), 200_000),
+  pressure: async () => (await import("./pressure.js")).pressure(customers(), 200_000),
   backfill: async () => {
     const [{ backfill }, { DEFAULT_FILL_RATE }] = [await import("./backfill.js"), await import("../cli/fill.js")];
-    return backfill(Number(values.customers), 10, 1000, DEFAULT_FILL_RATE);
+    return backfill(customers(), 10, 1000, DEFAULT_FILL_RATE);
   },
-  timers: async () => (await import("./timers.js")).timers(Number(values.customers)),
+  timers: async () => (await import("./timers.js")).timers(customers()),
   faults: async () => {
     const { embeddedFaults, faults } = await import("./faults.js");
     return values.embedded ? embeddedFaults({ seed: Number(values.seed), faults: Number(values.faults), only: values.only }) : faults({
