@@ -17,7 +17,7 @@ const HELP = `npm run bench [-- NAME …] [--json FILE] [--plots] [--scale 0.05]
                  of what throughput has just measured in the same run (it runs first where it was not asked for)
   core, by-hand, rules, growth, predicates, replay, memory, tests, check
                  without names all of the above run
-                 memory [--customers 1000000] takes 10,000, 100,000 … up to that many (100,000 unless given)
+                 memory [--customers 1000000] takes 10,000, 100,000 … up to that many (1,000,000 unless given)
   --plots        draws throughput, workers, latency, rules, growth, predicates and memory into docs/performance/
   --scale        so many times the events and customers (and seconds of load): to try a bench out; the figures mean little
 Only when named:

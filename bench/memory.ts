@@ -1,199 +1,134 @@
 /**
- * What customers with twenty aggregates, all with data, cost: bytes in the process (all of them in the cache) and in Redis, by kind
- * of key; and how long a new process needs on the same servers until it is ready, and until it has answered what came meanwhile.
+ * What customers with twenty aggregates, all with data, cost - bytes in the process (all of them in the cache) and in Redis, by kind
+ * of key - and how long an engine takes from its start until it is ready, and until it has answered events that waited
+ * for it (restart.ts), as customers become more.
  *
- * The log is filled first, the engine works through it, and stops. Then somebody new comes, whose third event makes them a member; `bin/eddy
- * run` is started, and that membership is the answer that is waited for.
- *
- *   node --expose-gc dist/bench/memory.js [customers=100000]
+ *   node --expose-gc dist/bench/memory.js [most customers=1000000]
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { engineEnvironment } from "../cli/environment.js";
-import { homeFile } from "../cli/home.js";
-import { compile } from "../engine/compile/compiled.js";
 import { compileProgram } from "../dsl/compile.js";
+import { compile } from "../engine/compile/compiled.js";
 import { startEngine } from "../engine/engine.js";
-import type { NewRecord } from "../engine/ports.js";
-import { engineStats, type EngineStats } from "../engine/stats.js";
-import { partition } from "../engine/subjects.js";
-import { startEngineProcess } from "../test/system/engine-process.js";
+import { engineStats } from "../engine/stats.js";
+import { engineEnvironment } from "../cli/environment.js";
 import { plotLines } from "./plot.js";
-import { PARTITIONS, startServers, type BenchServers } from "./servers.js";
-import { random } from "./shop-load.js";
+import { restart, type Restart } from "./restart.js";
+import { startServers } from "./servers.js";
+import { random, type Load } from "./shop-load.js";
 import { printTable } from "./table.js";
 import { quiet } from "./throughput.js";
 
+const RULES = "bench/rules/memory.eddy";
 const DAY_MS = 86_400_000;
 const START = Date.UTC(2026, 0, 1);
 const CATEGORIES = ["coffee", "tea", "cocoa"];
-const FILE = homeFile("bench/rules/memory.eddy");
-const NEWCOMER = "newcomer";
-/** A key's kind is the part of its name behind the partition. */
-const KINDS = ["customers", "wakes", "segment", "outbox", "meta"] as const;
-type Kind = (typeof KINDS)[number];
+/** With three events of a customer every aggregate has data, and they are in the segment. */
+const EACH = 3;
+const AT_ONCE = 2000;
+/** So long the engine has had nothing to do, ms, before what it holds is counted. */
+const SETTLED_MS = 500;
+
+/** Bytes a customer. */
+export interface RedisBytes {
+  readonly states: number;
+  readonly wakes: number;
+  readonly segments: number;
+  readonly outbox: number;
+  /** Of all that the server uses more than before. */
+  readonly all: number;
+}
 
 export interface MemoryRow {
   readonly customers: number;
-  /** Of each customer. */
-  readonly events: number;
-  /** Bytes a customer: heap and buffers; what the system counts (rss), with garbage that was never given back. */
+  /** Bytes a customer: heap and buffers. */
   readonly process: number;
-  readonly rss: number;
-  /** Bytes a customer: what Redis says it uses more than before. */
-  readonly redis: number;
-  /** Bytes a customer: MEMORY USAGE of all keys of a kind. */
-  readonly kinds: Readonly<Record<Kind, number>>;
-  /** From the start of the process. */
-  readonly readyMs: number;
-  readonly answerMs: number;
+  readonly redis: RedisBytes;
+  readonly restart: Restart;
 }
 
-/** As many events of each as make all aggregates and the segment; more where it is soon done. */
-const eventsOfEach = (customers: number): number => (customers > 200_000 ? 3 : 5);
-
-function bought(customer: string, id: string, atMs: number, next: () => number): NewRecord {
-  const data = { total: Math.floor(next() * 20_000) / 100, quantity: 1 + Math.floor(next() * 4), sku: `sku-${Math.floor(next() * 500)}`, category: CATEGORIES[Math.floor(next() * 3)] };
-  return { subject: `events.bought.${customer}`, body: JSON.stringify({ specversion: "1.0", id, source: "bench", type: "bought", subject: customer, time: new Date(atMs).toISOString(), data }) };
-}
-
-/** A round a week, each within a day and in order of time: the clock is the events' own. */
-async function fill(servers: BenchServers, customers: number, each: number): Promise<void> {
-  const ports = await servers.openPorts();
+/** An event of a customer in a round; a round a week, each within a day and in order of time: the clock is the events' own. */
+function events(customers: number): (customer: number, round: number) => Load {
   const next = random(3);
-  for (let round = 0; round < each; round++) {
-    for (let c = 0; c < customers; c += 2000) {
-      await ports.log.append(Array.from({ length: Math.min(2000, customers - c) }, (_, i) =>
-        bought(`customer-${c + i}`, `${round}-${c + i}`, START + round * 7 * DAY_MS + Math.floor(((c + i) / customers) * DAY_MS), next)));
-    }
-  }
-  await ports.close();
+  return (c, round) => {
+    const customer = `customer-${c}`;
+    const data = { total: Math.floor(next() * 20_000) / 100, quantity: 1 + Math.floor(next() * 4), sku: `sku-${Math.floor(next() * 500)}`, category: CATEGORIES[Math.floor(next() * 3)] };
+    const time = new Date(START + round * 7 * DAY_MS + Math.floor((c / customers) * DAY_MS)).toISOString();
+    return { subject: `events.bought.${customer}`, body: JSON.stringify({ specversion: "1.0", id: `${round}-${c}`, source: "bench", type: "bought", subject: customer, time, data }) };
+  };
 }
 
-async function untilTaken(stats: EngineStats, events: number): Promise<void> {
-  while ([...stats.partitions.values()].some(({ outboxPending }) => outboxPending > 0) || (stats.events.get("bought")?.processed ?? 0) < events) await delay(50);
-  await delay(500);
-}
-
-async function usedBytes(redis: Redis): Promise<number> {
-  return Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
-}
-
-async function bytesByKind(redis: Redis): Promise<Record<Kind, number>> {
-  const bytes: Record<Kind, number> = { customers: 0, wakes: 0, segment: 0, outbox: 0, meta: 0 };
+async function bytesIn(redis: Redis, customers: number, all: number): Promise<RedisBytes> {
+  const sums = { states: 0, wakes: 0, segments: 0, outbox: 0 };
+  const kinds = [["customers", "states"], ["wakes", "wakes"], ["segment", "segments"], ["outbox", "outbox"]] as const;
   for (const key of await redis.keys("eddy:{*}:*")) {
-    const kind = KINDS.find((each) => each === key.split(":")[2]);
-    if (kind !== undefined) bytes[kind] += (await redis.memory("USAGE", key, "SAMPLES", 0)) ?? 0;
+    const kind = kinds.find(([name]) => key.split(":")[2] === name)?.[1];
+    // Of a thousand elements: all of a million would take the server a while.
+    if (kind !== undefined) sums[kind] += Number(await redis.memory("USAGE", key, "SAMPLES", 1000)) / customers;
   }
-  return bytes;
+  return { ...sums, all: all / customers };
 }
 
-/** In this process, from an empty store to everybody known. */
-async function known(servers: BenchServers, redis: Redis, customers: number, each: number): Promise<Omit<MemoryRow, "readyMs" | "answerMs">> {
-  const { program } = compileProgram([{ file: FILE, text: readFileSync(FILE, "utf8") }]);
+function heldBytes(): number {
+  global.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+async function over(customers: number): Promise<MemoryRow> {
+  const { program } = compileProgram([{ file: RULES, text: readFileSync(join(import.meta.dirname, "../..", RULES), "utf8") }]);
   if (program === null) throw new Error("the bench's rules do not compile");
-  const ports = await servers.openPorts();
-  const redisBefore = await usedBytes(redis);
-  const stats = engineStats();
-  global.gc?.();
-  const before = process.memoryUsage();
-  const engine = startEngine(compile(program), ports, { cacheCustomers: customers * 4, limits: { maxOutbox: 50_000, keepPublished: 1000 } }, engineEnvironment({ now: () => Date.now() }, quiet), stats);
-  await untilTaken(stats, customers * each);
-  global.gc?.();
-  const after = process.memoryUsage();
-  if (stats.cachedCustomers < customers) throw new Error(`only ${stats.cachedCustomers} of ${customers} customers are in memory`);
-  const redisAfter = await usedBytes(redis);
-  const byKind = await bytesByKind(redis);
-  await engine.stop();
-  await ports.close();
-  return {
-    customers, events: each,
-    process: (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / customers,
-    rss: (after.rss - before.rss) / customers,
-    redis: (redisAfter - redisBefore) / customers,
-    kinds: { customers: byKind.customers / customers, wakes: byKind.wakes / customers, segment: byKind.segment / customers, outbox: byKind.outbox / customers, meta: byKind.meta / customers },
-  };
-}
-
-/** `eddy run` on what is there, while somebody's events wait. */
-async function restarted(servers: BenchServers, each: number): Promise<Pick<MemoryRow, "readyMs" | "answerMs">> {
-  const ports = await servers.openPorts();
-  const next = random(5);
-  const of = partition(NEWCOMER, PARTITIONS);
-  const lastBefore = await ports.outputs.last(of);
-  await ports.log.append([1, 2, 3].map((n) => bought(NEWCOMER, `new-${n}`, START + each * 7 * DAY_MS + n, next)));
-  const folder = mkdtempSync(join(tmpdir(), "eddy-memory-"));
-  const since = performance.now();
-  const engine = startEngineProcess({ rules: FILE, place: ["--nats", servers.nats.url, "--redis", servers.redis.url], folder });
-  const once = async (holds: () => Promise<boolean>): Promise<number> => {
-    while (!(await holds())) {
-      if (!engine.running) throw new Error(`the engine ended: ${JSON.stringify(engine.log.slice(-5))}`);
-      await delay(5);
-    }
-    return performance.now() - since;
-  };
-  try {
-    const http = await engine.http();
-    const [readyMs, answerMs] = await Promise.all([
-      once(async () => (await fetch(`${http}/readyz`)).ok),
-      once(async () => (await ports.outputs.last(of)) > lastBefore),
-    ]);
-    return { readyMs, answerMs };
-  } finally {
-    await engine.terminate();
-    await ports.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function measured(customers: number): Promise<MemoryRow> {
-  const each = eventsOfEach(customers);
   const servers = await startServers("event");
+  const ports = await servers.openPorts();
   const redis = new Redis(servers.redis.url);
-  try {
-    await fill(servers, customers, each);
-    return { ...(await known(servers, redis, customers, each)), ...(await restarted(servers, each)) };
-  } finally {
-    redis.disconnect();
-    await servers.dispose();
+  const used = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
+  const event = events(customers);
+  for (let round = 0; round < EACH; round++) {
+    for (let c = 0; c < customers; c += AT_ONCE) {
+      await ports.log.append(Array.from({ length: Math.min(AT_ONCE, customers - c) }, (_, i) => event(c + i, round)));
+    }
   }
+  const redisBefore = await used();
+  const stats = engineStats();
+  const before = heldBytes();
+  const engine = startEngine(compile(program), ports, { cacheCustomers: customers * 4, limits: { maxOutbox: 50_000, keepPublished: 1000 } }, engineEnvironment({ now: () => Date.now() }, quiet), stats);
+  const isDone = (): boolean => stats.events.get("bought")?.processed === EACH * customers && [...stats.partitions.values()].every((p) => p.outboxPending === 0);
+  while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+  if (stats.cachedCustomers < customers) throw new Error(`only ${stats.cachedCustomers} of ${customers} customers are in memory`);
+  const inProcess = (heldBytes() - before) / customers;
+  await engine.stop();
+  const inRedis = await bytesIn(redis, customers, (await used()) - redisBefore);
+  const took = await restart(servers, RULES, Array.from({ length: EACH }, (_, n) => event(customers, EACH + n)), "segments.*.good.entered");
+  redis.disconnect();
+  await ports.close();
+  await servers.dispose();
+  return { customers, process: inProcess, redis: inRedis, restart: took };
 }
 
-/** 10,000, 100,000 and 1,000,000 customers, as far as there are to be so many, and as many as there are to be. */
-export async function memory(most: number): Promise<{ readonly rows: readonly MemoryRow[] }> {
+export async function memory(most: number): Promise<MemoryRow[]> {
   const rows: MemoryRow[] = [];
-  for (const customers of [...[10_000, 100_000, 1_000_000].filter((size) => size < most), most]) {
-    rows.push(await measured(customers));
-    global.gc?.();
-  }
+  for (const customers of [10_000, 100_000, 1_000_000].filter((each) => each <= Math.max(most, 10_000))) rows.push(await over(customers));
   printTable(
-    "customers with 20 aggregates that have data: bytes a customer, and a restart",
-    ["customers", "events each", "process", "rss", "Redis", "states", "wakes", "segments", "outbox", "meta", "ready, ms", "first answer, ms"],
-    rows.map(({ customers, events, process, rss, redis, kinds, readyMs, answerMs }) => [customers.toLocaleString("en"), String(events), process, rss, redis, kinds.customers, kinds.wakes, kinds.segment, kinds.outbox, kinds.meta, readyMs, answerMs]),
+    `twenty aggregates with data, ${EACH} events a customer: bytes a customer, and the start of another engine on what is there`,
+    ["customers", "process", "Redis", "states", "wakes", "segments", "outbox", "ready after s", "first answer after s"],
+    rows.map(({ customers, process: inProcess, redis, restart: { ready, answered } }) =>
+      [customers.toLocaleString("en"), inProcess, redis.all, redis.states, redis.wakes, redis.segments, redis.outbox, ready, answered]),
   );
-  return { rows };
+  return rows;
 }
 
-/** docs/performance/memory.svg and start.svg */
-export function plotMemory({ rows }: Awaited<ReturnType<typeof memory>>): void {
-  if (rows.length < 2) return; // no line through one point
-  const series = (name: string, of: (row: MemoryRow) => number): { name: string; points: [number, number][] } => ({ name, points: rows.map((row) => [row.customers, of(row)]) });
+export function plotMemory(rows: readonly MemoryRow[]): void {
+  const points = (of: (row: MemoryRow) => number): [number, number][] => rows.map((row) => [row.customers, of(row)]);
   plotLines({
-    file: "memory.svg", title: "Bytes a customer, 20 aggregates with data", x: "customers", y: "bytes a customer", logarithmicX: true, logarithmicY: false,
-    series: [series("process", (row) => row.process), series("Redis", (row) => row.redis), series("Redis: states", (row) => row.kinds.customers), series("Redis: wakes", (row) => row.kinds.wakes), series("Redis: segments", (row) => row.kinds.segment)],
-    note: "Process: heap and buffers, everybody in the cache. Redis: used memory; a kind of key by MEMORY USAGE.",
-  });
-  plotLines({
-    file: "start.svg", title: "From the start of the process on", x: "customers", y: "ms", logarithmicX: true, logarithmicY: false,
-    series: [series("ready", (row) => row.readyMs), series("first answer", (row) => row.answerMs)],
-    note: "eddy run on servers that know all these customers; three events of somebody new wait in the log.",
+    file: "memory.svg", title: "Bytes a customer, twenty aggregates with data", x: "customers", y: "bytes", logarithmicX: true, logarithmicY: false,
+    series: [{ name: "process", points: points((row) => row.process) }, { name: "Redis", points: points((row) => row.redis.all) }],
+    note: "Process: heap and buffers, everybody in the cache. Redis: all that it uses more than before.",
   });
 }
 
 if (process.argv[1] === import.meta.filename) {
-  await memory(Number(process.argv[2] ?? 100_000));
+  await memory(Number(process.argv[2] ?? 1_000_000));
   process.exit(0);
 }
