@@ -15,6 +15,15 @@ const LONGEST_WAIT_MS = 1;
 /** So much is worth a call of its own. */
 const LARGE_BYTES = 16 * 1024;
 
+/** What `work` throws at once must not keep those behind it from beginning. */
+function begun<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
 /** `send` calls what it is given: all that it begins goes out at once. */
 export function together(send: (begin: () => void) => void): Together {
   let waiting: (() => void)[] = [];
@@ -52,13 +61,7 @@ export function together(send: (begin: () => void) => void): Together {
     run: (bytes, work) => new Promise((resolve, reject) => {
       waiting.push(() => {
         unanswered++;
-        work().then((answer) => {
-          answered();
-          resolve(answer);
-        }, (error: unknown) => {
-          answered();
-          reject(error as Error);
-        });
+        begun(work).finally(answered).then(resolve, reject);
       });
       waitingBytes += bytes;
       schedule();
