@@ -16,6 +16,8 @@ export interface Restart {
 
 const ASK_EVERY_MS = 5;
 const GIVE_UP_MS = 120_000;
+/** Of what an engine that failed has said. */
+const SHOWN_CHARACTERS = 2000;
 
 /** `answer`: the subject on which the last of the events is answered. */
 export async function restart(servers: BenchServers, rules: string, events: readonly Load[], answer: string): Promise<Restart> {
@@ -27,11 +29,13 @@ export async function restart(servers: BenchServers, rules: string, events: read
   await servers.link.nc.flush();
   await ports.log.append(events);
   const began = performance.now();
-  const engine = spawn(process.execPath, [join(root, "bin/eddy"), "run", join(root, rules), "--nats", servers.nats.url, "--redis", servers.redis.url, "--http", `127.0.0.1:${port}`], { stdio: ["ignore", "ignore", "inherit"] });
+  const engine = spawn(process.execPath, [join(root, "bin/eddy"), "run", join(root, rules), "--nats", servers.nats.url, "--redis", servers.redis.url, "--http", `127.0.0.1:${port}`], { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  engine.stderr.on("data", (chunk: Buffer) => { said = (said + chunk.toString()).slice(-SHOWN_CHARACTERS); });
   const ended = new Promise<void>((resolve) => { engine.once("exit", () => resolve()); });
   const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
     while (!(await holds())) {
-      if (engine.exitCode !== null || performance.now() - began > GIVE_UP_MS) throw new Error(`the engine did not become ${what}`);
+      if (engine.exitCode !== null || performance.now() - began > GIVE_UP_MS) throw new Error(`the engine did not become ${what}; it said: ${said}`);
       await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
     }
   };
