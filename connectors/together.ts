@@ -1,7 +1,7 @@
 /**
- * Nagle's algorithm (RFC 896) for requests: while some are unanswered, new ones wait and go out together; when nothing is
- * under way, one goes at the end of this turn of the event loop, with all that the turn still brings. Few requests wait for
- * nothing; of many, each batch costs one call into the kernel here, and one there, instead of one a request.
+ * Nagle's algorithm (RFC 896) for requests: while several are unanswered, new ones wait and go out together; else one goes at
+ * the end of this turn of the event loop, with all that the turn still brings. Few requests wait for nothing; of many, each
+ * group costs one call into the kernel here, and one there, instead of one a request.
  *
  * Nothing waits longer than a millisecond or two for the answers of others, and what is large goes at once.
  */
@@ -12,6 +12,8 @@ export interface Together {
 }
 
 const LONGEST_WAIT_MS = 1;
+/** With fewer unanswered, the machine has time for a call of its own. */
+const SEVERAL = 3;
 /** So much is worth a call of its own. */
 const LARGE_BYTES = 16 * 1024;
 
@@ -45,7 +47,7 @@ export function together(send: (begin: () => void) => void): Together {
 
   function schedule(): void {
     if (waitingBytes >= LARGE_BYTES) go();
-    else if (unanswered > 0) late ??= setTimeout(go, LONGEST_WAIT_MS);
+    else if (unanswered >= SEVERAL) late ??= setTimeout(go, LONGEST_WAIT_MS);
     else if (!atEndOfTurn) {
       atEndOfTurn = true;
       setImmediate(go);
@@ -54,7 +56,7 @@ export function together(send: (begin: () => void) => void): Together {
 
   function answered(): void {
     unanswered--;
-    if (unanswered === 0 && waiting.length > 0) schedule();
+    if (unanswered < SEVERAL && waiting.length > 0) schedule();
   }
 
   return {

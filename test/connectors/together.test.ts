@@ -34,6 +34,12 @@ describe("requests that go together", () => {
     return asked;
   }
 
+  /** So many under way that others gather. */
+  function busy(): Promise<unknown> {
+    for (const name of ["x", "y", "z"]) void ask(name);
+    return endOfTurn();
+  }
+
   const endOfTurn = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
   test("those of one turn go out as one, at its end", async () => {
@@ -46,37 +52,40 @@ describe("requests that go together", () => {
     expect(await Promise.all([a, b])).toEqual(["a", "b"]);
   });
 
-  test("while some are unanswered, others gather, and go when the last of them is answered", async () => {
+  test("with few under way, nobody waits for their answers", async () => {
+    void ask("a");
+    await endOfTurn();
+    void ask("b");
+    await endOfTurn();
+    expect(groups).toEqual([["a"], ["b"]]);
+  });
+
+  test("with several under way, others gather until there is room again", async () => {
+    await busy();
     void ask("a");
     void ask("b");
     await endOfTurn();
-    void ask("c");
-    void ask("d");
-    open.get("a")?.answer();
+    expect(groups).toEqual([["x", "y", "z"]]);
+    open.get("x")?.answer();
     await endOfTurn();
-    expect(groups).toEqual([["a", "b"]]);
-    open.get("b")?.answer();
-    await endOfTurn();
-    expect(groups).toEqual([["a", "b"], ["c", "d"]]);
+    expect(groups).toEqual([["x", "y", "z"], ["a", "b"]]);
   });
 
   test("nobody waits longer than a millisecond for the answers of others", async () => {
+    await busy();
     void ask("a");
-    await endOfTurn();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(groups).toEqual([["x", "y", "z"], ["a"]]);
     void ask("b");
     await vi.advanceTimersByTimeAsync(1);
-    expect(groups).toEqual([["a"], ["b"]]);
-    void ask("c");
-    await vi.advanceTimersByTimeAsync(1);
-    expect(groups).toEqual([["a"], ["b"], ["c"]]);
+    expect(groups).toEqual([["x", "y", "z"], ["a"], ["b"]]);
   });
 
   test("what is large goes at once, with all that waits", async () => {
+    await busy();
     void ask("a");
-    await endOfTurn();
-    void ask("b");
-    void ask("c", 20_000);
-    expect(groups).toEqual([["a"], ["b", "c"]]);
+    void ask("b", 20_000);
+    expect(groups).toEqual([["x", "y", "z"], ["a", "b"]]);
     await vi.advanceTimersByTimeAsync(10);
     expect(groups).toHaveLength(2);
   });
@@ -84,13 +93,17 @@ describe("requests that go together", () => {
   test("one that fails, at once or later, is an answer like any other", async () => {
     const thrown = requests.run(1, () => { throw new Error("at once"); });
     thrown.catch(() => undefined);
-    const later = ask("a");
+    const later = ask("x");
+    void ask("y");
+    void ask("z");
     await endOfTurn();
     await expect(thrown).rejects.toThrow("at once");
-    void ask("b");
-    open.get("a")?.fail();
-    await expect(later).rejects.toThrow("a");
+    void ask("a");
     await endOfTurn();
-    expect(groups).toEqual([["a"], ["b"]]);
+    expect(groups).toEqual([["x", "y", "z"]]);
+    open.get("x")?.fail();
+    await expect(later).rejects.toThrow("x");
+    await endOfTurn();
+    expect(groups).toEqual([["x", "y", "z"], ["a"]]);
   });
 });
