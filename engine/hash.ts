@@ -9,6 +9,14 @@ export interface Hash64 {
   low: number;
 }
 
+/** Mixes the two lanes once more, each with the other. */
+function finish(one: number, other: number, into: Hash64): void {
+  const low = Math.imul(one ^ (one >>> 16), 2246822507) ^ Math.imul(other ^ (other >>> 13), 3266489909);
+  const high = Math.imul(other ^ (other >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  into.high = high >>> 0;
+  into.low = low >>> 0;
+}
+
 /** Two unsigned 32-bit lanes of a text's hash; written into `into` so that the hot path allocates nothing. */
 export function hash64(text: string, seed: number, into: Hash64): void {
   let h1 = 0xdeadbeef ^ seed;
@@ -18,10 +26,7 @@ export function hash64(text: string, seed: number, into: Hash64): void {
     h1 = Math.imul(h1 ^ unit, 2654435761);
     h2 = Math.imul(h2 ^ unit, 1597334677);
   }
-  h1 = Math.imul(h1 ^ (h1 >>> 16), 2246822507) ^ Math.imul(h2 ^ (h2 >>> 13), 3266489909);
-  h2 = Math.imul(h2 ^ (h2 >>> 16), 2246822507) ^ Math.imul(h1 ^ (h1 >>> 13), 3266489909);
-  into.high = h2 >>> 0;
-  into.low = h1 >>> 0;
+  finish(h1, h2, into);
 }
 
 /** The same as the hash of `first`, a zero and `second` in one text, which need not be made for it. */
@@ -40,10 +45,7 @@ export function hash64OfPair(first: string, second: string, into: Hash64): void 
     h1 = Math.imul(h1 ^ unit, 2654435761);
     h2 = Math.imul(h2 ^ unit, 1597334677);
   }
-  h1 = Math.imul(h1 ^ (h1 >>> 16), 2246822507) ^ Math.imul(h2 ^ (h2 >>> 13), 3266489909);
-  h2 = Math.imul(h2 ^ (h2 >>> 16), 2246822507) ^ Math.imul(h1 ^ (h1 >>> 13), 3266489909);
-  into.high = h2 >>> 0;
-  into.low = h1 >>> 0;
+  finish(h1, h2, into);
 }
 
 const scratch: Hash64 = { high: 0, low: 0 };

@@ -2,7 +2,7 @@
  * One partition, in memory: its clock, its customers, its wakes, and what has been decided and not yet committed.
  *
  * It takes work in log order and turns it into the content of a commit. It does no I/O: a customer or a page of wakes
- * that it needs and does not have, it asks for (`wanted`, `wantsWakes`) and stops until it is given; so with the counts
+ * that it needs and does not have, it asks for (supplying.ts) and stops until it is given; so with the counts
  * that a midnight asks for (engine/population/). Whoever drives it (engine/worker.ts with a log, a store and an output
  * log; engine/replay.ts with a file) decides when to commit.
  *
@@ -30,13 +30,13 @@ import { both, say, sinkOf } from "./partition-sink.js";
 import {
   completes, createPopulation, drawUpInMemory, figuresOf, isStale, markSettled, receive, type CountsPending, type Population, type Tables,
 } from "./population/population.js";
-import type { ClockKind, MetaFields, Wake } from "./ports.js";
+import type { ClockKind, MetaFields } from "./ports.js";
 import type { Receipt } from "./receipt.js";
 import { SIZES, type Sizes } from "./sizes.js";
 import type { DeadReason, EngineStats, EventOutcome } from "./stats.js";
 import { POPULATION_TYPE, PROGRAM_TYPE, TICK_TYPE, eventSubject } from "./subjects.js";
 import { bury as buryCustomer, isLate, isRepeated, readTombstones, requestKey, tombstoneKey, type Tombstones } from "./tombstones.js";
-import { addPage, addWake, allWakesInMemory, coversInstant, dropFirst, earliestWakes, firstCustomer, firstInstant, unreadWakes, type Wakes } from "./wakes.js";
+import { addWake, allWakesInMemory, coversInstant, dropFirst, firstCustomer, firstInstant, unreadWakes, type Wakes } from "./wakes.js";
 import { DAY_MS } from "./zone.js";
 
 /** A customer's event or wake could not be evaluated: a fault in Eddy. Nothing of it is committed. */
@@ -472,7 +472,8 @@ export function reindex(p: Partition, customer: Customer): void {
 
 const nobodyYet = (compiled: Compiled, id: string): Customer => newCustomer(id, zoneOfProfile(compiled, {}));
 
-function admit(p: Partition, id: string): Customer {
+/** Somebody of whom nothing is known yet. */
+export function admit(p: Partition, id: string): Customer {
   const customer = nobodyYet(p.compiled, id);
   p.cache.put(customer);
   return customer;
@@ -563,70 +564,7 @@ export function sweepPage(p: Partition, { states, read, isAsStored }: SweepPage)
   p.cache.rest();
 }
 
-// ---------------------------------------------------------------------------------------------------- what it asks for
-
-/**
- * Customers that the next pieces of work will need and that are not in memory: those of the wakes that are due up to the
- * last stamp, and those of the events. At most `limit`.
- */
-export function wanted(p: Partition, works: readonly Work[], limit: number): string[] {
-  if (p.cache.complete) return [];
-  const ids = new Set<string>();
-  let upTo = p.clock;
-  for (const work of works) {
-    if (work.stamp > upTo) upTo = work.stamp;
-    if ((work.k === "event" || work.k === "word") && ids.size < limit && !p.cache.has(work.customer)) ids.add(work.customer);
-  }
-  const first = firstCustomer(p.wakes);
-  if (first !== undefined && firstInstant(p.wakes) <= upTo) {
-    for (const wake of earliestWakes(p.wakes, upTo, 4 * limit)) {
-      if (ids.size >= 2 * limit) break;
-      if (!p.cache.has(wake.customer)) ids.add(wake.customer);
-    }
-    // The very next one must be among them, or nothing would move.
-    if (!p.cache.has(first)) ids.add(first);
-  }
-  return [...ids];
-}
-
-/** A customer's bytes from the store; `null`: unknown there, a new one. One that is in memory already is left as they are. */
-export function supply(p: Partition, id: string, stored: Uint8Array | null): void {
-  if (p.cache.has(id)) return;
-  if (stored === null) admit(p, id);
-  else p.cache.keep(id, stored);
-}
-
-/**
- * Behind which entry the wake index is to be read on; undefined: no need, or not before what is due and in memory has
- * run (all that is due may be more than memory holds). `null`: from the beginning.
- */
-export function wantsWakes(p: Partition, upTo: number): Wake | null | undefined {
-  if (coversInstant(p.wakes, upTo) || firstInstant(p.wakes) <= upTo) return undefined;
-  const { horizon } = p.wakes;
-  return horizon === null || horizon.at === -Infinity ? null : horizon;
-}
-
-/**
- * A page of the wake index, as the store had it. Entries of customers with changes on their way are as memory has them,
- * not as the store does; those that lie within the page's reach are added. `asked`: what `cache.through` was when the page
- * was asked for, since a commit may be acknowledged while a page from before it is on its way.
- */
-export function supplyWakes(p: Partition, page: readonly Wake[], complete: boolean, asked = p.cache.through): void {
-  const before = p.wakes.horizon;
-  addPage(p.wakes, page, complete);
-  const after = p.wakes.horizon;
-  const within = (at: number): boolean => (before === null || at >= before.at) && (after === null || at <= after.at);
-  for (const customer of p.cache.pinned(asked)) {
-    if (customer.indexed !== Infinity && within(customer.indexed)) addWake(p.wakes, customer.indexed, customer.id);
-  }
-}
-
-/** The earliest instant at which a wake is, or behind what is in memory may be, due, or figures are drawn up; Infinity: none. */
-export function nextDue(p: Partition): number {
-  const first = firstInstant(p.wakes);
-  const wake = first < Infinity ? first : (p.wakes.horizon?.at ?? Infinity);
-  return p.population?.ranks === true ? Math.min(wake, (p.population.midnight + 1) * DAY_MS) : wake;
-}
+// ---------------------------------------------------------------------------------------------------- what is pending
 
 /**
  * Puts new lists in the place of empty ones, when a batch begins. Lists that have waited for it are in the old generation of

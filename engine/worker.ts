@@ -1,38 +1,35 @@
 /**
  * Drives one partition: records in, commits out, outputs published.
  *
- * Three loops. The first takes what has gathered in the queue, loads what it needs, evaluates and commits; while one
- * commit is on its way at most one further batch is evaluated. In between it settles everybody under new tables of
- * percentiles, a page of customers at a time. The second publishes committed outputs in a chain. The third appends to
- * the event log what the partition says about its customers (engine/population/), once it is committed.
+ * Five loops. The first takes what has gathered in the queue, loads what it needs, evaluates and commits (committing.ts); while one
+ * commit is on its way at most one further batch is evaluated, and none that is small. In between it settles everybody under new tables of
+ * percentiles, a page of customers at a time. The second publishes committed outputs in a chain (publishing.ts). The others append to
+ * the event log, once it is committed, what the partition says about its customers (population/) and to those of other partitions
+ * (merge/saying.ts), and clear what the outbox keeps of who was erased (withdrawing.ts).
  *
  * A commit is sent again, byte for byte, until it is answered. Outputs leave only after their commit. When the store
  * says that another writer owns the partition, or that it went back, nothing in memory counts any more: OwnershipLost
  * and StoreMoved end the worker, and engine/engine.ts decides what follows.
  */
 import type { Change } from "./change/change.js";
-import { endAt, type End, type EndsAt } from "./change/end-at.js";
+import { commit, compareStore, positionOf, prepare, type Committing } from "./committing.js";
+import { endAt, type EndsAt } from "./change/end-at.js";
 import type { Marker } from "./change/marker.js";
-import { notesForgotten, takeLoaded } from "./change/pass.js";
+import { takeLoaded } from "./change/pass.js";
 import type { Compiled } from "./compile/compiled.js";
-import { writer, type Writer as BytesWriter } from "./codec.js";
-import { buildCommit } from "./commit.js";
-import { logFault } from "./continuity.js";
+import { writer } from "./codec.js";
 import { decode, type Work } from "./decode.js";
 import { bell, insist, type Bell, type Environment } from "./environment.js";
-import { beganField, writeMeta, type Anchor, type Meta } from "./meta.js";
-import { OwnershipLost, StoreMoved, ownCommits, passes, takenOver } from "./ownership.js";
-import { MAX_AHEAD_MS, comeTo, nextDue, renewPending, supplyWakes, take, takePending, wanted, wantsWakes, type Partition, type Pending, type Progress } from "./partition.js";
-import { speakLoop, type Speaking } from "./merge/saying.js";
-import { takeUtterances, takeWordFields, type Utterance } from "./merge/words.js";
-import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep, type Keeping } from "./population/keeping.js";
-import type { Piece } from "./population/piece.js";
-import { takeFields } from "./population/population.js";
-import { LogChanged, LogUnavailable, type ClockKind, type Commit, type EventLog, type LogRecord, type MetaFields, type Output, type OutputLog, type StateStore, type Writer } from "./ports.js";
-import { publishLoop, type Publishing } from "./publishing.js";
+import { beganField, type Anchor, type Meta } from "./meta.js";
+import { OwnershipLost, StoreMoved, ownCommits, passes } from "./ownership.js";
+import { MAX_AHEAD_MS, comeTo, renewPending, take, type Partition, type Progress } from "./partition.js";
+import { nextDue, supplyWakes, wanted, wantsWakes } from "./supplying.js";
+import { speakLoop } from "./merge/saying.js";
+import { drawUpFigures, firstFields, isSweeping, sayLoop, sweep } from "./population/keeping.js";
+import type { ClockKind, EventLog, LogRecord, MetaFields, OutputLog, StateStore, Writer } from "./ports.js";
+import { publishLoop } from "./publishing.js";
 import type { OutputPlan } from "./output-plan.js";
-import { takeTombstoneFields } from "./tombstones.js";
-import { asItMayGo, hasFound, scrubField, scrubLoop, startWithdrawing, withdraw, withdrawn, type Withdrawing } from "./withdrawing.js";
+import { asItMayGo, hasFound, scrubLoop, startWithdrawing } from "./withdrawing.js";
 import type { Layouts } from "./recovery.js";
 import { tellOf } from "./reporting.js";
 import type { Sizes } from "./sizes.js";
@@ -133,7 +130,7 @@ const RECORD_BYTES = 512;
 const CLOCK_EVERY = 8;
 const HEAVY_BYTES = 16 * 1024;
 
-interface State extends Publishing, Keeping, Speaking, Withdrawing {
+interface State extends Committing {
   /** Null: taken. */
   readonly queue: (LogRecord | null)[];
   /** Records of the queue before this place are taken. */
@@ -143,26 +140,15 @@ interface State extends Publishing, Keeping, Speaking, Withdrawing {
   /** About how many bytes of records they are. */
   worksBytes: number;
   readonly work: Bell;
-  number: number;
-  nextOutput: number;
-  suppress: ReadonlySet<string>;
-  surplus: Meta["surplus"];
-  anchors: readonly Anchor[];
-  /** The last record taken. */
   last: Anchor;
-  committed: number;
   /** What the first commit sets beside its own. */
   fieldsPending: MetaFields;
-  /** Rankings whose counts the first commit begins anew. */
-  countsAnew: readonly string[];
-  commitOnItsWay: Promise<void> | null;
   commitFailed: boolean;
   /** The commit on its way, or the last one, holds no records: nobody waits for it. */
   commitIsSweep: boolean;
   inBatch: boolean;
   /** What the work that comes next must have before it can be done. */
   wants: "counts" | "sweep" | "change" | null;
-  readonly end: End;
   /** The last marker in the log that does not count here. */
   passedOver: number;
   switching: Switch | null;
@@ -176,8 +162,6 @@ interface State extends Publishing, Keeping, Speaking, Withdrawing {
   settling: boolean;
   /** The store may have gone back while nothing was written to it. */
   storeInDoubt: boolean;
-  /** The states of the commit on its way: a new buffer for each would keep the garbage collector busy. */
-  readonly bytes: readonly BytesWriter[];
 }
 
 export function startWorker(parts: WorkerParts): Worker {
@@ -481,149 +465,4 @@ async function loadCustomers(s: State): Promise<void> {
   stats.cacheMisses += ids.length;
   const states = await insist(environment, signal, "loading customers", passes, () => store.load(partition.options.index, ids));
   await takeLoaded(s, ids, states);
-}
-
-// ---------------------------------------------------------------------------------------------------- commit
-
-/**
- * The log may have become another one between its comparison, when the partition was opened, and the opening of a reader. What
- * a limit has removed by now was read.
- */
-async function compareLog({ anchors, parts: { log, logIdentity, environment, signal } }: State): Promise<void> {
-  const [newest] = anchors;
-  if (newest === undefined) return;
-  const fault = await insist(environment, signal, "comparing the event log", (error) => error instanceof LogUnavailable, async () => {
-    const info = await log.info();
-    return logFault({ log: logIdentity, offset: newest.sequence, anchors }, { ...info, first: Math.min(info.first, newest.sequence + 1) }, log);
-  });
-  if (fault !== null) throw new LogChanged(fault.what);
-}
-
-/** A worker without work would not notice that the store went back: nothing that it commits is refused. */
-async function compareStore(s: State): Promise<void> {
-  await s.commitOnItsWay;
-  await compareLog(s);
-  const { index } = s.parts.partition.options;
-  const number = await ownCommits(s.parts);
-  if (number !== s.number) throw new StoreMoved(`partition ${index}: the store is at commit ${number}, not ${s.number}`);
-}
-
-type Said = Pick<Pending, "arrivals" | "messages">;
-
-/** A commit that is built and not sent yet. */
-interface Prepared {
-  readonly built: Commit;
-  /** Its new outputs. */
-  readonly outputs: readonly Output[];
-  /** What of the pending is needed once it is answered; its customers are bytes by now. */
-  readonly said: Said;
-  readonly through: Anchor;
-  readonly clock: number;
-  /** What the partition has to say about its customers, once this is committed. */
-  readonly toSay: readonly Piece[];
-  /** What it says to other partitions' customers. */
-  readonly utterances: readonly Utterance[];
-}
-
-function prepare(s: State): Prepared {
-  const { parts } = s;
-  const { partition } = parts;
-  const number = ++s.number;
-  const through = reached(s);
-  const pending = takePending(partition, number);
-  const anchors = s.anchors[0]?.sequence === through.sequence || through.stamp === UNKNOWN_STAMP ? s.anchors : [through, ...s.anchors].slice(0, 3);
-  // What a sweep brings about has no place of its own in the log: it may come again later than it came first.
-  const surplus = partition.offset >= parts.outputPlan.surplusEnds && !isSweeping(s) ? null : s.surplus;
-  const { population } = partition;
-  const toSay = population?.prepared ?? [];
-  const forget = Math.max(0, s.publishedUpTo - parts.limits.keepPublished);
-  const replaced = withdraw(s, pending, number, forget);
-  const { outputs, ...built } = buildCommit(parts.compiled, pending, {
-    partition: partition.options.index, writer: parts.writer, number, cache: partition.cache, layout: parts.layouts.present, notesForgotten: notesForgotten(partition),
-    nextOutput: s.nextOutput, forget, suppress: s.suppress, quiet: parts.outputPlan.quiet, anew: s.countsAnew,
-  }, s.bytes[number % 2] as BytesWriter, (next) => ({
-    ...writeMeta({
-      offset: through.sequence, clock: partition.clock, log: parts.logIdentity, anchors, next, surplus, outputs: parts.outputPlan.identity, published: s.publishedUpTo,
-      program: parts.compiled.program.hash,
-    }),
-    ...s.fieldsPending,
-    ...s.end.fields(through.sequence),
-    ...(population === null ? {} : takeFields(population)),
-    ...takeWordFields(partition.words),
-    ...takeTombstoneFields(partition.tombstones, partition.clock, s.nextOutput),
-    ...scrubField(s, pending),
-  }));
-  s.nextOutput += outputs.length;
-  // Not before: this commit itself may have held the last that were to be suppressed.
-  if (surplus === null && s.surplus !== null) {
-    s.surplus = null;
-    s.suppress = new Set();
-  }
-  s.fieldsPending = {};
-  s.countsAnew = [];
-  s.anchors = anchors;
-  return { built: { ...built, outputs: replaced.length === 0 ? outputs : [...replaced, ...outputs] }, outputs, said: { arrivals: pending.arrivals, messages: pending.messages }, through, clock: partition.clock, toSay, utterances: takeUtterances(partition.words) };
-}
-
-async function commit(s: State, { built, outputs, said, through, clock, toSay, utterances }: Prepared): Promise<void> {
-  const { partition, environment, stats, store, signal, unread } = s.parts;
-  const { number } = built;
-  const started = environment.seconds();
-  const answer = await insist(environment, signal, "committing", passes, () => store.commit(built));
-  if (answer === "lost") throw takenOver(partition.options.index);
-  if (answer === "moved") throw new StoreMoved(`partition ${partition.options.index}: the store went back behind commit ${number - 1}`);
-  observe(stats.stageSeconds.commit, environment.seconds() - started);
-  observe(stats.commitCustomers, built.states.length);
-  stats.commits++;
-  s.committed = through.sequence;
-  s.stats.offset = through.sequence;
-  s.stats.clock = clock;
-  s.stats.lag = unread() + s.queue.length - s.head + s.works.length;
-  partition.cache.acknowledged(number);
-  measure(s, said);
-  s.onItsWay = [];
-  announce(s, said, outputs);
-  withdrawn(s, number, built.meta);
-  if (toSay.length > 0 && toSay === partition.population?.prepared) {
-    s.toSay = toSay;
-    s.saying.ring();
-  }
-  if (utterances.length > 0) {
-    s.utterances.push(...utterances);
-    s.speaking.ring();
-  }
-  s.commitOnItsWay = null;
-}
-
-/** Of a record that this process has not seen. It says nothing of the log. */
-const UNKNOWN_STAMP = 0;
-
-/** Most often there is an anchor; a person who decides to go on elsewhere leaves none. */
-const positionOf = ({ offset, anchors: [newest] }: Meta): Anchor => (newest?.sequence === offset ? newest : { sequence: offset, stamp: UNKNOWN_STAMP });
-
-/** How far the partition has come: with nothing left to do, as far as anybody's records were handed out. */
-function reached(s: State): Anchor {
-  const seen = s.parts.seen();
-  return !s.dropped && s.works.length === 0 && s.queue.length === s.head && seen.sequence > s.last.sequence ? seen : s.last;
-}
-
-function measure(s: State, said: Said): void {
-  const now = s.parts.environment.now();
-  for (const arrived of said.arrivals) observe(s.parts.stats.eventSeconds, Math.max(0, now - arrived) / 1000);
-}
-
-function announce(s: State, said: Said, outputs: readonly Output[]): void {
-  if (outputs.length === 0) return;
-  // The outputs are the messages in their order, without those that had been published before.
-  if (s.outgoing.length === 0) s.outgoing = []; // a young list: see renewPending
-  let n = 0;
-  for (const { message, stamp, isAction } of said.messages) {
-    const output = outputs[n];
-    if (output?.id !== message.id) continue;
-    s.outgoing.push({ output, arrived: stamp, isAction });
-    s.outgoingWeight += output.body.length;
-    n++;
-  }
-  s.stats.outboxPending = s.outgoing.length;
-  s.toPublish.ring();
 }

@@ -1,7 +1,7 @@
 /** The simulation can fail: with a fault planted in the engine or its servers (planted.ts) it does, within a few seeds. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type * as CacheModule from "../../engine/cache.js";
-import type * as PartitionModule from "../../engine/partition.js";
+import type * as SupplyingModule from "../../engine/supplying.js";
 import type * as SharingModule from "../../engine/sharing.js";
 import { BUGS, NOTHING_REPLACED, replaced } from "./planted.js";
 import { simulate } from "./run.js";
@@ -11,8 +11,8 @@ vi.mock("../../engine/cache.js", async (original) => {
   const real = await original<typeof CacheModule>();
   return { ...real, customerCache: (...given: Parameters<typeof real.customerCache>) => (replaced.cache ?? real.customerCache)(...given) };
 });
-vi.mock("../../engine/partition.js", async (original) => {
-  const real = await original<typeof PartitionModule>();
+vi.mock("../../engine/supplying.js", async (original) => {
+  const real = await original<typeof SupplyingModule>();
   return { ...real, supplyWakes: (...given: Parameters<typeof real.supplyWakes>) => (replaced.supplyWakes ?? real.supplyWakes)(...given) };
 });
 vi.mock("../../engine/sharing.js", async (original) => {

@@ -8,14 +8,14 @@ import type { Customer } from "../../engine/customer.js";
 import type { CustomerCache, Unpack } from "../../engine/cache.js";
 import type * as SharingModule from "../../engine/sharing.js";
 import { addPage, addWake } from "../../engine/wakes.js";
-import type * as PartitionModule from "../../engine/partition.js";
+import type * as SupplyingModule from "../../engine/supplying.js";
 import type { Client } from "./network.js";
 import type { Only, Planted } from "./run.js";
 
 /** What stands in the place of parts of the engine, while it is planted. */
 export interface Replaced {
   cache: ((capacity: number, unpack?: Unpack) => CustomerCache) | null;
-  supplyWakes: (typeof PartitionModule)["supplyWakes"] | null;
+  supplyWakes: (typeof SupplyingModule)["supplyWakes"] | null;
   shares: (typeof SharingModule)["shares"] | null;
 }
 export const NOTHING_REPLACED: Replaced = { cache: null, supplyWakes: null, shares: null };

@@ -82,7 +82,8 @@ async function expectOneAfterTheOther(versions: readonly string[]): Promise<void
   }
 }
 
-describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]] as const)("%s", (_, make) => {
+/** A place and a folder of rules for each test, and nobody left behind. */
+function atPlace(make: typeof serversPlace | typeof embeddedPlace): void {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "eddy-apply-"));
     engines = [];
@@ -96,6 +97,10 @@ describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]]
     await place.dispose();
     rmSync(folder, { recursive: true, force: true });
   });
+}
+
+describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]] as const)("%s", (_, make) => {
+  atPlace(make);
 
   test("eddy apply while events flow: every event is the old rules' or the new ones', in order", async () => {
     const engine = start();
@@ -238,19 +243,7 @@ describe("embedded, once more", () => {
 });
 
 describe("on NATS and Redis, once more", () => {
-  beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), "eddy-apply-"));
-    engines = [];
-    events = 0;
-    place = await serversPlace({ partitions: PARTITIONS, clock: "broker" });
-    write(version("one"));
-  }, 60_000);
-  afterEach(async () => {
-    await stopped().catch(() => undefined);
-    for (const engine of engines) await engine.kill();
-    await place.dispose();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  atPlace(serversPlace);
 
   test("two processes, one of them with worker threads, take the change together; one that starts with other rules runs those in force", async () => {
     const both = [start("--workers", "2"), start()];
