@@ -116,7 +116,7 @@ export async function latencies(sustained: number, seconds: number, warmUp = WAR
   const rows: LatencyAt[] = [];
   for (const share of [0.1, 0.5, 0.8]) {
     const perSecond = Math.round(sustained * share);
-    rows.push({ share, perSecond, ...(await latency(perSecond, seconds)) });
+    rows.push({ share, perSecond, ...(await latency(perSecond, seconds, warmUp)) });
   }
   return rows;
 }
