@@ -127,13 +127,14 @@ describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]]
     await engine.said("partitions taken");
     await caughtUp();
     write("rules.eddy", NEW);
-    const first = startEngineProcess({ rules: "rules.eddy", place: place.flags, folder, command: "apply", more: ["--fill-rate", "150"] });
-    engines.push(first);
-    await until("some of it is filled", async () => ((await fillProgress(place.ports.store))?.done ?? 0) > 30, 30_000, 20);
-    const { code, stderr } = await apply();
-    expect({ code, stderr }).toMatchObject({ code: 0 });
-    expect(stderr).toMatch(/another process reads history for this change/);
-    expect(stderr).toMatch(/is in force on all 4 partitions/);
+    // Begun at the same moment and at work for six seconds: on a busy machine too the later one comes while the earlier one reads.
+    const [one, other] = await Promise.all([apply("--fill-rate", "50"), apply("--fill-rate", "50")]);
+    for (const { code, stderr } of [one, other]) {
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(stderr).toMatch(/is in force on all 4 partitions/);
+    }
+    const followed = [one, other].filter(({ stderr }) => /another process reads history for this change/.test(stderr));
+    expect(followed, `${one.stderr}\n${other.stderr}`).toHaveLength(1);
     expect(await members("spender")).toEqual(spenders());
   }, 180_000);
 
