@@ -120,7 +120,7 @@ export async function backfill(customers: number, eventsEach: number, perSecond:
   const ports = await servers.openPorts();
   const scope = await openRedisStore({ url: servers.redis.url }, null, FILL_SCOPE);
   const filler = startFill({
-    change: { id: "bench" }, compiled, log: ports.log, history: null, scope: scope.store, drop: () => scope.drop(null), main: ports.store,
+    change: { id: "bench" }, compiled, log: ports.log, history: null, scope: scope.store, empty: () => scope.empty(), main: ports.store,
     environment: engineEnvironment({ now }, quiet), isUnderWay: () => Promise.resolve(true), rate: () => rate, cacheCustomers: 200_000,
   });
   let isLoaded = false;

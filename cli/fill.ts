@@ -70,7 +70,7 @@ export async function startFilling(parts: FillingParts): Promise<Filling> {
     const filler = startFill({
       change, compiled, rate: () => rate, cacheCustomers, environment: engineEnvironment(io, quieter(log)), identity: processIdentity(),
       log: history === null ? scope.log : historyLog(history, scope.log), history,
-      scope: scope.store, drop: () => scope.drop(null), main: main.store,
+      scope: scope.store, empty: () => scope.empty(), main: main.store,
       isUnderWay: async () => (await changeUnderWay(main.store))?.id === change.id,
     });
     return filling(parts, scope, filler);

@@ -38,6 +38,8 @@ export interface OpenedPorts extends OpenedLog {
 export interface OpenedScope extends OpenedPorts {
   /** Removes a partition of it with all that is known, or (null) all of it. */
   drop(partition: number | null): Promise<void>;
+  /** Removes all that it holds, but not who works there. */
+  empty(): Promise<void>;
 }
 
 export interface OpenOptions {
@@ -68,7 +70,7 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
   ]);
   const opened = await openNats(place, "reads");
   try {
-    const { store, partitions, warnings, clear, drop } = await openRedisStore(place.redis, options.engine === true ? options.now : null, options.scope);
+    const { store, partitions, warnings, clear, drop, empty } = await openRedisStore(place.redis, options.engine === true ? options.now : null, options.scope);
     const outputs = options.scope === undefined ? natsOutputLog(opened.link) : nowhere(store);
     const close = async (): Promise<void> => {
       await outputs.close();
@@ -80,7 +82,7 @@ export async function openPorts(place: Place, options: OpenOptions): Promise<Ope
       if (partitions !== info.partitions) throw apart(opened.where, info, partitions);
       const weak = options.engine === true ? await brokerWeaknesses(opened.link, options.now) : [];
       const purge = (unhurried: () => Promise<void>): Purge => natsPurge(opened.link, unhurried);
-      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], isEngineAtWork: () => othersAtWork(store), clear, drop, purge, close };
+      return { log: opened.log, where: opened.where, store, outputs, partitions, warnings: [...weak, ...warnings], isEngineAtWork: () => othersAtWork(store), clear, drop, empty, purge, close };
     } catch (error) {
       await outputs.close();
       await store.close();
@@ -103,9 +105,9 @@ function apart(where: string, { partitions, last }: LogInfo, found: number | nul
 
 async function openFolder(folder: string, { now, create = false, engine = false, takeOver = false, scope }: OpenOptions): Promise<OpenedScope> {
   const { openEmbedded } = await import("../connectors/embedded/open.js");
-  const { log, store, outputs, isEngineAtWork, clear, drop, purge, close } = await openEmbedded(folder, { create, now, engine, takeOver, ...(scope === undefined ? {} : { scope }) });
+  const { log, store, outputs, isEngineAtWork, clear, drop, empty, purge, close } = await openEmbedded(folder, { create, now, engine, takeOver, ...(scope === undefined ? {} : { scope }) });
   const { partitions } = await log.info();
-  return { log, store, outputs: scope === undefined ? outputs : nowhere(store), partitions, warnings: [], isEngineAtWork: async () => isEngineAtWork(), clear, drop, purge: () => purge, where: folder, close };
+  return { log, store, outputs: scope === undefined ? outputs : nowhere(store), partitions, warnings: [], isEngineAtWork: async () => isEngineAtWork(), clear, drop, empty, purge: () => purge, where: folder, close };
 }
 
 /** A beat that ends at once is nobody's, and is answered like any other. */

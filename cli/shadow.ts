@@ -44,7 +44,7 @@ export async function startShadowBeside({ place, program, live, ports, stats, ra
   const scope = await openPorts(place, { now: io.now, engine: true, takeOver, scope: SHADOW_SCOPE });
   const own = log.with({ shadow: program.hash });
   const shadow = startShadow({
-    compiled: compile(program), live: compile(live), log: scope.log, store: ports.store, scope: scope.store, drop: () => scope.drop(null),
+    compiled: compile(program), live: compile(live), log: scope.log, store: ports.store, scope: scope.store, empty: () => scope.empty(), drop: () => scope.drop(null),
     environment: engineEnvironment(io, own), stats, rate, cacheCustomers, identity: processIdentity(),
   });
   const tell = (): void => {

@@ -36,3 +36,16 @@ export function dropPartition(folder: Folder, partition: number): void {
     throw storeFailure(error, folder.dir);
   }
 }
+
+/** Removes all that a scope's folder holds, in one transaction; what it was set up with and whose it is stay. */
+export function emptyFolder(folder: Folder): void {
+  const { meta, ...others } = folder.tables;
+  try {
+    folder.write(() => {
+      for (const table of Object.values(others)) table.clearSync();
+      for (let partition = 0; partition < folder.format.partitions; partition++) removeRow(meta, partition);
+    });
+  } catch (error) {
+    throw storeFailure(error, folder.dir);
+  }
+}

@@ -78,6 +78,8 @@ export interface Embedded {
   isEngineAtWork(): boolean;
   /** Removes a partition of the scope with all that is known of it, or (null) the scope; refused for the main store. */
   drop(partition: number | null): Promise<void>;
+  /** Removes all that the scope holds, but not who works there; refused for the main store. */
+  empty(): Promise<void>;
   /** Removes what log and outputs hold of one customer. */
   readonly purge: Purge;
   /** Resolves when all that was written up to now is on the disk and survives a power cut. */
@@ -132,6 +134,10 @@ export async function openEmbedded(dir: string, options: EmbeddedOptions): Promi
       async drop(partition) {
         if (scope === null) throw new StoreRefused("the main store is never dropped, only a scope");
         await scope.drop(partition);
+      },
+      async empty() {
+        if (scope === null) throw new StoreRefused("the main store is never emptied, only a scope");
+        await scope.empty();
       },
       purge: embeddedPurge(folder),
       settled: () => folder.settled(),

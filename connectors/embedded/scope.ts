@@ -9,11 +9,11 @@
  * by is on the disk first: what the scope holds, before its partitions' fields say anything of it that they share (that it is filled,
  * say); and what the main folder has made of it, before any of it is removed.
  */
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { StateStore, Writer } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
-import { clearPartition, dropPartition } from "./clear.js";
+import { clearPartition, dropPartition, emptyFolder } from "./clear.js";
 import { lockForEngine } from "./engine-lock.js";
 import { storeFlushFailure } from "./failures.js";
 import { DATA_FILE, openFolder, type Folder, type FolderOptions } from "./folder.js";
@@ -34,6 +34,8 @@ export interface ScopeStore {
   clear(partition: number, writer: Writer): Promise<boolean>;
   /** Removes a partition with all that is known of it, or (null) the scope. */
   drop(partition: number | null): Promise<void>;
+  /** Removes all that it holds; this process goes on filling it. */
+  empty(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,8 @@ function unknown(customer: string): null {
 }
 
 const NAME = /^[a-z]{1,20}$/;
+/** Behind the name of one that is being removed. */
+const GONE = ".gone-";
 
 interface Opened {
   readonly folder: Folder;
@@ -135,10 +139,40 @@ export function openScope(main: Folder, scope: string, options: ScopeOptions): S
         return;
       }
       await shut();
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
+    },
+    async empty() {
+      if (!existsSync(join(dir, DATA_FILE))) return;
+      await onDisk(main);
+      emptyFolder(present().folder);
     },
     close: shut,
   };
+}
+
+/**
+ * In one step for everybody else: whoever opens it meanwhile makes a new one, into which no file of the old one gets. What somebody who
+ * was killed in between has left goes too.
+ */
+function removeFolder(dir: string): void {
+  const gone = `${dir}${GONE}${process.pid}`;
+  rmSync(gone, { recursive: true, force: true });
+  if (existsSync(dir)) {
+    try {
+      renameSync(dir, gone);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error; // another process was first
+    }
+    rmSync(gone, { recursive: true, force: true });
+  }
+  const parent = dirname(dir);
+  for (const left of readdirSync(parent).filter((name) => name.startsWith(`${basename(dir)}${GONE}`))) {
+    try {
+      rmSync(join(parent, left), { recursive: true, force: true });
+    } catch {
+      // whoever lives removes it at this moment
+    }
+  }
 }
 
 /** The scopes that there are. */

@@ -36,15 +36,28 @@ export async function clearPartition(connection: RedisConnection, partition: num
  * to repeat.
  */
 export async function dropScope(connection: RedisConnection, keys: Keys, partition: number | null): Promise<void> {
-  const remove = (key: string): Promise<number> => connection.ask((client) => client.unlink(key));
+  await removePartitions(connection, partition === null ? keys.everyPartition : keys.pattern(partition));
+  if (partition === null) for (const key of [keys.members, keys.shared]) await remove(connection, key);
+}
+
+/** Removes a scope but who works there. Safe to repeat. */
+export async function emptyScope(connection: RedisConnection, keys: Keys): Promise<void> {
+  await removePartitions(connection, keys.everyPartition);
+  await remove(connection, keys.shared);
+}
+
+async function removePartitions(connection: RedisConnection, pattern: string): Promise<void> {
   await connection.onEachServer(async (server) => {
     let cursor = "0";
     do {
-      const [next, found] = await server.scan(cursor, "MATCH", partition === null ? keys.everyPartition : keys.pattern(partition), "COUNT", KEYS_PER_PAGE);
+      const [next, found] = await server.scan(cursor, "MATCH", pattern, "COUNT", KEYS_PER_PAGE);
       // One by one: those of different partitions may lie in different slots.
-      await Promise.all(found.map(remove));
+      await Promise.all(found.map((key) => remove(connection, key)));
       cursor = next;
     } while (cursor !== "0");
   });
-  if (partition === null) await Promise.all([keys.members, keys.shared].map(remove));
+}
+
+async function remove(connection: RedisConnection, key: string): Promise<void> {
+  await connection.ask((client) => client.unlink(key));
 }

@@ -15,7 +15,7 @@ import { Cluster } from "ioredis";
 import type { Claim, Commit, CommitAnswer, Member, Output, StateStore, Wake, Writer } from "../../engine/ports.js";
 import { StoreRefused } from "../../engine/ports.js";
 import { together } from "../together.js";
-import { clearPartition, dropScope } from "./clear.js";
+import { clearPartition, dropScope, emptyScope } from "./clear.js";
 import { writeCommit } from "./commit-command.js";
 import type { ConnectionOptions, RedisClient, RedisConnection } from "./connection.js";
 import { connectRedis } from "./connection.js";
@@ -39,6 +39,8 @@ export interface OpenedStore {
   clear(partition: number, writer: Writer): Promise<boolean>;
   /** Removes a partition of the scope with all that is known of it, or (null) the scope; refused for the main store. */
   drop(partition: number | null): Promise<void>;
+  /** Removes all that the scope holds, but not who works there; refused for the main store. */
+  empty(): Promise<void>;
 }
 
 /** Connects, checks the server, loads the functions. Throws StoreUnavailable or StoreRefused, and then keeps nothing open. With the wall clock, the server's is held against it. */
@@ -57,6 +59,10 @@ export async function openRedisStore(options: ConnectionOptions, now: (() => num
       async drop(partition) {
         if (scope === "") throw new StoreRefused("the main store is never dropped, only a scope");
         await dropScope(connection, keys, partition);
+      },
+      async empty() {
+        if (scope === "") throw new StoreRefused("the main store is never emptied, only a scope");
+        await emptyScope(connection, keys);
       },
     };
   } catch (error) {

@@ -6,6 +6,7 @@ import type { Identity } from "../membership.js";
 import type { Member, MetaFields, StateStore } from "../ports.js";
 import type { FillStanding } from "./fill-log.js";
 import type { FillWords } from "./fill-words.js";
+import type { Reservation } from "./reservation.js";
 import { readEnded } from "./filled.js";
 
 /** Another process fills the change already. */
@@ -17,6 +18,8 @@ export class FillOver extends Error { override readonly name = "FillOver"; }
 export interface FillStoreParts {
   readonly store: StateStore;
   readonly identity: Identity | undefined;
+  /** Is given up once the engine is a member. */
+  readonly reserved: Reservation;
   readonly isUnderWay: () => Promise<boolean>;
   readonly words: FillWords;
   /** Is brought up to date. */
@@ -29,7 +32,7 @@ export interface FillStoreParts {
 /** No output is ever committed: what every record causes counts as said. */
 const SAID = { quiet: String(Number.MAX_SAFE_INTEGER) };
 
-export function fillStore({ store, identity, isUnderWay, words, standing, change, partitions }: FillStoreParts): StateStore {
+export function fillStore({ store, identity, reserved, isUnderWay, words, standing, change, partitions }: FillStoreParts): StateStore {
   const ended = new Set<number>();
   const note = (partition: number, fields: MetaFields): void => {
     if (change !== null && readEnded(fields)?.change === change) ended.add(partition);
@@ -40,13 +43,13 @@ export function fillStore({ store, identity, isUnderWay, words, standing, change
     if (leaseMs === 0) return [];
     const others: Member[] = [];
     for (const other of living) {
-      if (other.id === member) continue;
+      if (other.id === member || other.id === reserved.id) continue;
       if (identity?.isGone(other.id) === true) await store.beat(other.id, [], 0);
       else others.push(other);
     }
-    // Of two that begin at once one goes on. Whoever is at work stays; claims would keep them apart in any case.
-    const [yields] = others.filter(({ id, holds: theirs }) => holds.length === 0 && (theirs.length > 0 || id < member));
-    if (yields !== undefined) {
+    await reserved.release();
+    // Whoever slept for so long that somebody else took its place: who is at work stays, and of two at work one. Claims keep them apart in any case.
+    if (others.some(({ id, holds: theirs }) => theirs.length > 0 && (holds.length === 0 || id < member))) {
       await store.beat(member, [], 0);
       throw busy();
     }

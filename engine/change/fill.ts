@@ -11,7 +11,7 @@
 import type { Compiled } from "../compile/compiled.js";
 import { startEngine } from "../engine.js";
 import type { Environment } from "../environment.js";
-import { SHARING, type Identity, type Sharing } from "../membership.js";
+import type { Identity, Sharing } from "../membership.js";
 import { insist } from "../environment.js";
 import { logFault } from "../continuity.js";
 import { readMeta } from "../meta.js";
@@ -22,11 +22,12 @@ import { engineStats, type EngineStats } from "../stats.js";
 import { programSubject } from "../subjects.js";
 import type { Change } from "./change.js";
 import { fillLog, type FillLog, type FillStanding } from "./fill-log.js";
-import { busy, fillStore } from "./fill-store.js";
+import { fillStore } from "./fill-store.js";
 import { fillWords } from "./fill-words.js";
 import { FILLED_FIELD, isFilled, readEnded } from "./filled.js";
 import { nowhere } from "./nowhere.js";
 import { PROGRESS_FIELD, writeProgress, type FillProgress } from "./progress.js";
+import { reservation, type Reservation } from "./reservation.js";
 
 /** It was ended before it was done: whoever fills next goes on from there. */
 export class FillStopped extends Error { override readonly name = "FillStopped"; }
@@ -41,9 +42,9 @@ export interface FillParts {
   readonly log: EventLog;
   /** What tells one file of history from another, and how many places of `log` it takes; null: the stream alone. */
   readonly history: { readonly mark: string; readonly places: number } | null;
-  /** The scope, and how all of it is dropped. */
+  /** The scope, and what removes all that it holds but who works there. */
   readonly scope: StateStore;
-  readonly drop: () => Promise<void>;
+  readonly empty: () => Promise<void>;
   /** The main store: it is told of the progress, and says where the partitions stand that are to go over. */
   readonly main: Pick<StateStore, "share" | "meta">;
   readonly environment: Environment;
@@ -95,6 +96,7 @@ interface State {
   /** Of the last commit of each partition, as the store has said. */
   readonly numbers: Map<number, number>;
   readonly ending: AbortController;
+  readonly reserved: Reservation;
   partitions: number;
   /** Of the log, by now. */
   first: number;
@@ -109,10 +111,12 @@ interface State {
 
 export function startFill(parts: FillParts): Filler {
   const stats = engineStats();
+  const ending = new AbortController();
+  const { scope, environment, identity, sharing } = parts;
   const s: State = {
-    parts, stats, since: parts.environment.now(), filled: new Set(), numbers: new Map(), ending: new AbortController(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false, log: null, behind: new Map(),
+    parts, stats, ending, reserved: reservation({ scope, environment, identity, sharing, signal: ending.signal }), since: environment.now(), filled: new Set(), numbers: new Map(), partitions: 0, first: 1, last: 0, rate: 0, isOpen: false, isDone: false, log: null, behind: new Map(),
   };
-  const filled = run(s);
+  const filled = run(s).finally(() => s.reserved.release());
   filled.catch(() => undefined); // whoever awaits it sees it
   return {
     stats, filled,
@@ -144,7 +148,7 @@ async function run(s: State): Promise<void> {
   const standing: FillStanding = { begun: 0, hasEnded: false };
   const log = fillLog({ log: s.parts.log, rate, words, standing, environment });
   s.log = log;
-  const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, isUnderWay, words, standing, change: change.id, partitions: s.partitions }), outputs: nowhere(scope) }, {
+  const engine = startEngine(compiled, { log, store: fillStore({ store: scope, identity, reserved: s.reserved, isUnderWay, words, standing, change: change.id, partitions: s.partitions }), outputs: nowhere(scope) }, {
     cacheCustomers, limits: LIMITS, partitions: s.partitions, sizes: s.parts.sizes ?? FILL_SIZES,
     endsAt: { change: change.id, shift: s.parts.history?.places ?? 0, passedOver: s.behind },
     ...(identity === undefined ? {} : { identity }), ...(sharing === undefined ? {} : { sharing }),
@@ -175,7 +179,7 @@ function allFilled(s: State): void {
 
 /** What the scope holds must be of this very program, log and history. */
 async function prepare(s: State): Promise<void> {
-  const { change, compiled, log, history, scope, drop, environment } = s.parts;
+  const { change, compiled, log, history, scope, empty, environment } = s.parts;
   const info = await log.info();
   s.partitions = info.partitions;
   s.first = info.first;
@@ -188,18 +192,20 @@ async function prepare(s: State): Promise<void> {
     return;
   }
   const source = JSON.stringify({ program: compiled.program.hash, log: info.identity, history: history?.mark ?? null });
+  const isPrepared = async (): Promise<boolean> => (await scope.shared([SOURCE_FIELD]))[0] === source;
+  // Whoever fills the same from the same is not waited for, but followed.
+  await s.reserved.take(async () => isOfUse && await isPrepared());
   const [before] = await scope.shared([SOURCE_FIELD]);
   if (before !== source || !isOfUse) {
     const earlier = before === null || before === undefined ? null : (JSON.parse(before) as { readonly program: string; readonly history: string | null });
     if (history === null && earlier?.program === compiled.program.hash && earlier.history !== null) {
       throw new FillFailed("this change is being filled from a file of history: give the same file again with --history, or cancel the change and apply the rules anew");
     }
-    await needsNobody(s);
     if (!isOfUse) {
       environment.log("warn", "what was filled from history does not end where the partitions go over to the new rules: history is read anew", { change: change.id });
       await untilJoined(s);
     }
-    await drop();
+    await empty();
     await scope.share({}, { [SOURCE_FIELD]: source });
   }
 }
@@ -249,20 +255,6 @@ async function untilJoined({ parts: { main, compiled, environment }, partitions,
     if (!metas.some(({ meta }) => isJoining(meta))) return;
     if (signal.aborted) throw new FillStopped("filling from history was ended before it was done; it goes on from there");
     await environment.pause(LOOK_FOR_JOINED_MS, signal);
-  }
-}
-
-const ATTEMPTS = 7;
-
-/** Nobody's work is dropped: whoever fills another program, or from another file, has gone. A lease of who was killed runs out meanwhile. */
-async function needsNobody({ parts: { scope, environment, identity, sharing = SHARING }, ending: { signal } }: State): Promise<void> {
-  const id = `${identity?.name ?? "-"} ${environment.token()} -`;
-  for (let attempt = 1; ; attempt++) {
-    const living = await scope.beat(id, [], sharing.leaseMs);
-    await scope.beat(id, [], 0);
-    if (living.every((member) => member.id === id || identity?.isGone(member.id) === true)) return;
-    if (attempt === ATTEMPTS || signal.aborted) throw busy();
-    await environment.pause(sharing.leaseMs / (ATTEMPTS - 2), signal);
   }
 }
 

@@ -10,6 +10,7 @@ import { fillLog, type FillStanding } from "../change/fill-log.js";
 import { FillBusy, fillStore } from "../change/fill-store.js";
 import { fillWords } from "../change/fill-words.js";
 import { nowhere } from "../change/nowhere.js";
+import { reservation } from "../change/reservation.js";
 import type { Compiled } from "../compile/compiled.js";
 import { startEngine } from "../engine.js";
 import { insist, type Environment } from "../environment.js";
@@ -32,8 +33,9 @@ export interface ShadowParts {
   readonly log: EventLog;
   /** The live engine's store. */
   readonly store: StateStore;
-  /** The scope, and how all of it is dropped. */
+  /** The scope, what removes all that it holds but who works there, and what removes all of it. */
   readonly scope: StateStore;
+  readonly empty: () => Promise<void>;
   readonly drop: () => Promise<void>;
   readonly environment: Environment;
   /** What the live engine counts. */
@@ -80,8 +82,9 @@ export function startShadow(parts: ShadowParts): Shadow {
   let hasCaughtUp = false;
   let partitions = 0;
   let failure: string | null = null;
+  const reserved = reservation({ scope, environment, identity: parts.identity, signal: ending.signal });
 
-  const ended = run().catch((error: Error) => {
+  const ended = run().finally(() => reserved.release()).catch((error: Error) => {
     failure = error instanceof FillBusy ? "another process has a shadow on this store already: one at a time" : error.message;
     environment.log("error", "the shadow has ended; the engine works on without it", { reason: failure });
   });
@@ -92,7 +95,7 @@ export function startShadow(parts: ShadowParts): Shadow {
     const standing: FillStanding = { begun: 0, hasEnded: false };
     const log = fillLog({ log: parts.log, rate: () => (hasCaughtUp ? Infinity : parts.rate), words, standing, environment });
     const engine = startEngine(compiled, {
-      log, outputs: nowhere(scope), store: comparison.hear("new", fillStore({ store: scope, identity: parts.identity, isUnderWay: () => Promise.resolve(true), words, standing, change: null, partitions })),
+      log, outputs: nowhere(scope), store: comparison.hear("new", fillStore({ store: scope, identity: parts.identity, reserved, isUnderWay: () => Promise.resolve(true), words, standing, change: null, partitions })),
     }, {
       cacheCustomers: parts.cacheCustomers, limits: LIMITS, partitions, sizes: { ...SIZES, idleAhead: 0 }, watch: comparison.watch("new"),
       ...(parts.identity === undefined ? {} : { identity: parts.identity }),
@@ -112,9 +115,11 @@ export function startShadow(parts: ShadowParts): Shadow {
     const info = await parts.log.info();
     partitions = info.partitions;
     const source = JSON.stringify({ program: compiled.program.hash, log: info.identity });
+    // Those of a restart come back at once: who was killed is waited for.
+    await reserved.take(() => Promise.resolve(false));
     const [before] = await scope.shared([SOURCE_FIELD]);
     if (before !== source) {
-      await parts.drop();
+      await parts.empty();
       await scope.share({}, { [SOURCE_FIELD]: source });
     }
     environment.log("info", before === source ? "the shadow goes on where it was" : "the shadow begins with the oldest event", {

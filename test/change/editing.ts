@@ -139,7 +139,7 @@ async function applied(e: Editing, wanted: Change, to: Program): Promise<ApplyEn
       const ports = opened(scope, accidents, () => PAGE);
       filler = startFill({
         change, compiled: to.compiled, log: ports.log, history: null, scope: ports.store, main: besides(world, NEVER).store, isUnderWay: () => Promise.resolve(true), rate: () => Infinity, cacheCustomers: 500,
-        drop() {
+        empty() {
           scope.stores.forEach((_, partition) => dropPartition(e, partition));
           scope.shared.clear();
           return Promise.resolve();

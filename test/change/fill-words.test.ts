@@ -42,7 +42,7 @@ function fill(main: World, scope: World, program: Compiled, accidents: Accidents
   const ports = opened(scope, accidents, () => 20);
   return startFill({
     change: CHANGE, compiled: program, log: ports.log, history: null, scope: ports.store, main: opened(main, () => "none", () => 10).store, isUnderWay: () => Promise.resolve(true), rate: () => Infinity,
-    cacheCustomers: 10, drop: () => Promise.resolve(), environment: { ...simulatedEnvironment(scope), token: () => `${name}.${++tokens}` }, sizes: { ...FILL_SIZES, batch: 7, commitCustomers: 3, queue: 20 },
+    cacheCustomers: 10, empty: () => Promise.resolve(), environment: { ...simulatedEnvironment(scope), token: () => `${name}.${++tokens}` }, sizes: { ...FILL_SIZES, batch: 7, commitCustomers: 3, queue: 20 },
   });
 }
 

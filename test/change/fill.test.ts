@@ -82,7 +82,7 @@ function fill(main: World, scope: World, accidents: Accidents = () => "none", pa
   const ports = opened(scope, accidents, () => 10);
   return startFill({
     change: CHANGE, compiled: PROGRAM, log: ports.log, history: null, scope: ports.store, main: live.store, isUnderWay: () => Promise.resolve(true), rate: () => Infinity, cacheCustomers: 10,
-    async drop() {
+    async empty() {
       scope.stores.splice(0, PARTITIONS, ...newWorld(PARTITIONS).stores);
       scope.shared.clear();
     },

@@ -7,6 +7,7 @@ export interface OpenedStore {
   readonly store: StateStore;
   clear(partition: number, writer: Writer): Promise<boolean>;
   drop(partition: number | null): Promise<void>;
+  empty(): Promise<void>;
 }
 
 export interface ScopeFixture {
@@ -111,6 +112,23 @@ export function scopeSuite(name: string, fixture: () => Promise<ScopeFixture>): 
       expect(await seen(scope.store, P)).toEqual(full("again"));
     }));
 
+    test("it is emptied, and can be filled again; who works there stays known, and whose a partition was writes nothing into it", () => using(async ({ main, scope, other }) => {
+      await fill(main.store, P, "live");
+      await scope.empty();
+      const writer = await fill(scope.store, P, "filled");
+      await fill(scope.store, Q, "filled");
+      await scope.store.share({}, { source: "file" });
+      await scope.store.beat("filler", [], 60_000);
+      await scope.empty();
+      for (const { store } of [scope, other]) for (const partition of [P, Q]) expect(await seen(store, partition)).toEqual(NOTHING);
+      expect(await other.store.shared(["source"])).toEqual([null]);
+      expect((await scope.store.beat("another", [], 60_000)).map(({ id }) => id)).toEqual(["another", "filler"]);
+      expect(await scope.store.commit(commitOf(writer, 2))).toBe("moved");
+      await fill(scope.store, P, "again");
+      expect(await seen(other.store, P)).toEqual(full("again"));
+      expect(await seen(main.store, P)).toEqual(full("live"));
+    }));
+
     test("goes with a partition of the main store that is rebuilt; the other partitions stay", () => using(async ({ main, scope }) => {
       const writer = await fill(main.store, P, "live");
       for (const partition of [P, Q]) await fill(scope.store, partition, "filled");
@@ -127,6 +145,7 @@ export function scopeSuite(name: string, fixture: () => Promise<ScopeFixture>): 
       await fill(main.store, P, "live");
       await expect(main.drop(null)).rejects.toThrow(/only a scope/);
       await expect(main.drop(P)).rejects.toThrow(/only a scope/);
+      await expect(main.empty()).rejects.toThrow(/only a scope/);
       expect(await seen(main.store, P)).toEqual(full("live"));
     }));
   });

@@ -1,5 +1,5 @@
 /** Scopes on a real Redis, a cluster, and embedded. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
@@ -67,8 +67,12 @@ test("embedded: reading makes no scope, dropping leaves none; one process at a t
   await expect(openEmbedded(dir, { create: false, now: Date.now, engine: true, scope: "fill" })).rejects.toThrow(/in use by an engine/);
   await engine.log.append([{ subject: "events.login.ann", body: "{}" }]);
   expect((await filler.log.info()).last).toBe(1);
+  await filler.empty();
+  await expect(openEmbedded(dir, { create: false, now: Date.now, engine: true, scope: "fill" })).rejects.toThrow(/in use by an engine/);
+  // As whoever was killed while it removed a scope leaves it.
+  mkdirSync(join(dir, "fill.gone-0"));
   await filler.drop(null);
-  expect(existsSync(folder)).toBe(false);
+  expect(readdirSync(dir).filter((name) => name.startsWith("fill"))).toEqual([]);
   for (const one of [engine, filler]) await one.close();
   const again = await openEmbedded(dir, { create: false, now: Date.now, engine: true, scope: "fill" });
   await again.close();

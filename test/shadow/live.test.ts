@@ -53,12 +53,12 @@ async function stage(old: Compiled, now: Compiled, history: readonly Happened[])
   const startShadowNow = (): void => {
     const ports = opened(scope, () => "none", () => 10);
     const { log, store } = opened(world, () => "none", () => 10);
-    const drop = (): Promise<void> => {
+    const empty = (): Promise<void> => {
       scope.shared.clear();
       scope.stores.splice(0, PARTITIONS, ...newWorld(PARTITIONS).stores);
       return Promise.resolve();
     };
-    shadow = startShadow({ compiled: shadowed, live: old, log, store, scope: ports.store, drop, environment, stats, rate: Infinity, cacheCustomers: 100 });
+    shadow = startShadow({ compiled: shadowed, live: old, log, store, scope: ports.store, empty, drop: empty, environment, stats, rate: Infinity, cacheCustomers: 100 });
   };
   const startLive = (): void => {
     const ports = opened(world, () => "none", () => 10);
