@@ -96,6 +96,7 @@ export function openFolder(dir: string, options: FolderOptions): Folder {
   }
   const made = !existsSync(path);
   if (!made) prepare(path, () => {
+    untilMade(path);
     if (options.boot !== null) restoreCheckpoint(dir, path, options.boot);
     checkHead(path);
   });
@@ -167,6 +168,15 @@ function makeDirectory(dir: string): void {
   } catch (error) {
     throw new FolderRefused(`${dir} cannot be made: ${String(error)}`, { cause: error });
   }
+}
+
+const MADE_WITHIN_MS = 1000;
+const LOOK_EVERY_MS = 5;
+
+/** Another process may be making it at this moment: its file is there, and has no head yet. What stays like that is left to `checkHead`. */
+function untilMade(path: string): void {
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; waited < MADE_WITHIN_MS && statSync(path).size === 0; waited += LOOK_EVERY_MS) Atomics.wait(nobody, 0, 0, LOOK_EVERY_MS);
 }
 
 /** LMDB brings the whole process down over a file that is none of its own. */

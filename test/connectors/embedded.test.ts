@@ -346,6 +346,20 @@ describe("opening", () => {
     await expect(open({}, file)).rejects.toThrow(FolderRefused);
   });
 
+  test("is waited for while another process makes it; a file that stays empty is refused", async () => {
+    const one = await open();
+    const { identity } = await one.log.info();
+    await one.close();
+    const [path, whole] = [join(dir, "eddy.mdb"), join(dirname(dir), "whole")];
+    copyFileSync(path, whole);
+    writeFileSync(path, "");
+    await expect(open()).rejects.toThrow("is not a file of Eddy's");
+    const maker = spawn(process.execPath, ["-e", `const fs = require("fs"); console.log(); setTimeout(() => fs.copyFileSync(${JSON.stringify(whole)}, ${JSON.stringify(path)}), 50)`]);
+    children.push(maker);
+    await new Promise((resolve) => maker.stdout.once("data", resolve));
+    expect((await (await open()).log.info()).identity).toBe(identity);
+  });
+
   test("other files in the folder do not matter", async () => {
     mkdirSync(dir);
     writeFileSync(join(dir, "README"), "mine");
