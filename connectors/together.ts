@@ -26,9 +26,15 @@ function begun<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `send` calls what it is given: all that it begins goes out at once. */
+interface Waiting {
+  readonly begin: () => void;
+  /** For what cannot begin. */
+  readonly refuse: (error: unknown) => void;
+}
+
+/** `send` calls what it is given: all that it begins goes out at once. Where `send` throws, those that have not begun fail with that. */
 export function together(send: (begin: () => void) => void): Together {
-  let waiting: (() => void)[] = [];
+  let waiting: Waiting[] = [];
   let waitingBytes = 0;
   let unanswered = 0;
   let atEndOfTurn = false;
@@ -42,7 +48,15 @@ export function together(send: (begin: () => void) => void): Together {
     if (group.length === 0) return;
     waiting = [];
     waitingBytes = 0;
-    send(() => { for (const begin of group) begin(); });
+    let begunOf = 0;
+    const beginAll = (): void => {
+      while (begunOf < group.length) group[begunOf++]?.begin();
+    };
+    try {
+      send(beginAll);
+    } catch (error) {
+      for (const { refuse } of group.splice(begunOf)) refuse(error);
+    }
   }
 
   function schedule(): void {
@@ -61,9 +75,12 @@ export function together(send: (begin: () => void) => void): Together {
 
   return {
     run: (bytes, work) => new Promise((resolve, reject) => {
-      waiting.push(() => {
-        unanswered++;
-        begun(work).finally(answered).then(resolve, reject);
+      waiting.push({
+        begin() {
+          unanswered++;
+          begun(work).finally(answered).then(resolve, reject);
+        },
+        refuse: reject,
       });
       waitingBytes += bytes;
       schedule();

@@ -106,4 +106,32 @@ describe("requests that go together", () => {
     await endOfTurn();
     expect(groups).toEqual([["x", "y", "z"], ["a"]]);
   });
+
+  test("where what sends them throws, those that have not begun fail with that, and whoever comes later goes as ever", async () => {
+    let broken: "before" | "after" | null = "before";
+    const sent: string[] = [];
+    requests = together((begin) => {
+      const how = broken;
+      broken = null;
+      if (how === "before") throw new Error("not sent");
+      begin();
+      if (how === "after") throw new Error("sent all the same");
+    });
+    const say = (name: string): Promise<string> => requests.run(1, () => {
+      sent.push(name);
+      return Promise.resolve(name);
+    });
+    const refused = Promise.allSettled([say("a"), say("b")]);
+    await endOfTurn();
+    expect((await refused).map((one) => one.status === "rejected" ? String(one.reason) : one.value)).toEqual(["Error: not sent", "Error: not sent"]);
+    broken = "after";
+    const begun = Promise.all([say("c"), say("d")]);
+    await endOfTurn();
+    expect(await begun).toEqual(["c", "d"]);
+    // None of them counts as under way: else these would wait.
+    const later = ["e", "f"].map(say);
+    await endOfTurn();
+    expect(await Promise.all(later)).toEqual(["e", "f"]);
+    expect(sent).toEqual(["c", "d", "e", "f"]);
+  });
 });
