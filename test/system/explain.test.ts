@@ -167,15 +167,15 @@ test("a log that forgot, and an engine that stands still", async () => {
 }, 120_000);
 
 test("rules that are younger than the events: what they would have done, and what was really sent", async () => {
-  const where = (place = await embeddedPlace({ partitions: 1, clock: "event" }));
+  const where = (place = await serversPlace({ partitions: 1, clock: "event" }));
   const old = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on seen  emit "old" }\nsegment big when count(seen) >= 1\nsegment huge when count(seen) >= 3\n' });
   const young = folderWith({ "rules/shop.eddy": 'event seen\nrule hello { on seen  emit "hello" }\nrule daily { on every month on 1 at 09:00  emit "monthly" }\nsegment big when count(seen) >= 4\nsegment huge when count(seen) >= 2\n' });
   const append = (id: string, time: string, who = "ola"): Promise<unknown> =>
     where.ports.log.append([{ subject: eventSubject("seen", who), body: JSON.stringify({ id, source: "shop", type: "seen", subject: who, time, data: {} }) }]);
-  const ask = async (rules: { readonly path: string }, name: string): Promise<string> => (await eddy(["explain", "ola", name, ...where.flags, "--rules", `${rules.path}/rules`], { folder: rules.path })).stdout;
+  const ask = async (rules: { readonly path: string }, name: string): Promise<string> => (await eddyHere(["explain", "ola", name, ...where.flags, "--rules", `${rules.path}/rules`], { folder: rules.path })).stdout;
   const run = async (rules: { readonly path: string }, upTo: string): Promise<void> => {
     engine = startEngineProcess({ rules: `${rules.path}/rules`, place: where.flags, folder: rules.path });
-    await until("the events are in the store, and the engine has come to everybody under these rules", async () => await isCaughtUp(where) && !await isJoining() && isUnder(await ask(rules, "hello"), upTo), 60_000, 300);
+    await until("the events are in the store, and the engine has come to everybody under these rules", async () => await isCaughtUp(where) && !await isJoining() && isUnder(await ask(rules, "hello"), upTo), 60_000, 100);
     expect((await engine.terminate()).code).toBe(0);
   };
   const isUnder = (text: string, upTo: string): boolean => text.includes(`as of ${upTo} (UTC)`) && !text.includes("no engine runs these rules yet");
@@ -203,7 +203,7 @@ what happened
     expect(await ask(other, "big")).toContain("\n! no engine runs these rules yet: ");
     await append("j2", "2026-02-15T13:00:00Z", "jan");
     engine = startEngineProcess({ rules: `${other.path}/rules`, place: where.flags, folder: other.path });
-    await until("the events are in the store", async () => await isCaughtUp(where) && !await isJoining() && isUnder(await ask(other, "big"), "2026-02-15 13:00"), 60_000, 300);
+    await until("the events are in the store", async () => await isCaughtUp(where) && !await isJoining() && isUnder(await ask(other, "big"), "2026-02-15 13:00"), 60_000, 100);
     expect((await engine.terminate()).code).toBe(0);
     expect(await ask(other, "big")).toMatch(/^ola is in big, as of 2026-02-15 13:00 \(UTC\)\n[^!]*$/);
     other.remove();

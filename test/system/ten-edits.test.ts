@@ -15,7 +15,7 @@ import { compile } from "../../engine/compile/compiled.js";
 import type { LogRecord } from "../../engine/ports.js";
 import { expectAll, expectDemanded, madeUp, recordsOf, type Seen } from "../change/demanded.js";
 import { tenEdits, type Edit } from "../change/ten-edits.js";
-import { eddy } from "../cli/eddy.js";
+import { eddyHere } from "../cli/eddy-here.js";
 import { randomOf } from "../retail/random.js";
 import { startEngineProcess, type EngineProcess } from "./engine-process.js";
 import { serversPlace, type Place } from "./places.js";
@@ -69,7 +69,7 @@ describe("a program edited ten times, on NATS and Redis", () => {
       await engine?.kill();
       engine = startEngineProcess({ rules: "shop.eddy", place: place.flags, folder });
     };
-    const apply = (finish: Edit["finish"]): ReturnType<typeof eddy> => eddy(["apply", "shop.eddy", ...place.flags, ...(finish.length === 0 ? [] : ["--finish", finish.join(",")])], { folder });
+    const apply = (finish: Edit["finish"]): ReturnType<typeof eddyHere> => eddyHere(["apply", "shop.eddy", ...place.flags, ...(finish.length === 0 ? [] : ["--finish", finish.join(",")])], { folder });
     try {
       for (const [number, edit] of edits.entries()) {
         const now = recordsOf(orders.slice(number * share, (number + 1) * share));
