@@ -52,7 +52,7 @@ async function timed(events: number, work: () => Promise<void>): Promise<Rate> {
 /** Answers what it has read of every line, so that nothing is left out. */
 async function parseAlone(file: string): Promise<number> {
   let customers = 0;
-  for await (const batch of (await readLines(file, { stdin: process.stdin })).batches) {
+  for await (const batch of (await readLines(file, { stdin: process.stdin, folder: process.cwd() })).batches) {
     for (const { bytes } of batch) if (bytes !== null) customers += (JSON.parse(bytes.toString("utf8")) as { subject: string }).subject.length;
   }
   return customers;
@@ -65,7 +65,7 @@ async function replayFile(compiled: Compiled, file: string): Promise<{ lines: nu
     outputs++;
     characters += body.length;
   });
-  for await (const batch of (await readLines(file, { stdin: process.stdin })).batches) {
+  for await (const batch of (await readLines(file, { stdin: process.stdin, folder: process.cwd() })).batches) {
     for (const { number, bytes } of batch) replay.line(bytes === null ? null : bytes.toString("utf8"), number);
   }
   return { lines: replay.lines, outputs, characters };

@@ -1,11 +1,13 @@
 /**
- * Files of one record a line, in and out: `-` is standard input or output, a name that ends in `.gz` means gzip.
+ * Files of one record a line, in and out: `-` is standard input or output, a name that ends in `.gz` means gzip, a relative
+ * one starts at the command's folder.
  *
  * Reading gives the lines of a chunk at a time with their numbers; a line longer than the bound is given without its
  * bytes, so that one bad line neither fills the memory nor ends the work. Empty lines are passed over.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
@@ -33,10 +35,13 @@ export const LONGEST_LINE_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
 /** Throws the system's error where the file cannot be opened. */
-export async function readLines(place: string, io: Pick<Io, "stdin">, longest = LONGEST_LINE_BYTES): Promise<LineSource> {
+export async function readLines(place: string, io: Pick<Io, "stdin" | "folder">, longest = LONGEST_LINE_BYTES): Promise<LineSource> {
   if (place === "-") return { batches: linesOf(io.stdin, "standard input", longest), progress: () => null };
-  const { size } = await stat(place);
-  const file = createReadStream(place, { highWaterMark: CHUNK_BYTES });
+  const path = resolve(io.folder, place);
+  const { size } = await stat(path).catch((error: Error) => {
+    throw Object.assign(error, { path: place }); // as it was typed
+  });
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
   const content = place.endsWith(".gz") ? unzip(file) : file;
   return { batches: linesOf(content, place, longest), progress: () => (size === 0 ? 1 : file.bytesRead / size) };
 }
@@ -113,8 +118,8 @@ export interface LineSink {
 
 const FLUSH_LENGTH = 64 * 1024;
 
-export function writeLines(place: string, io: Pick<Io, "stdout">): LineSink {
-  const target = place === "-" ? io.stdout : createWriteStream(place);
+export function writeLines(place: string, io: Pick<Io, "stdout" | "folder">): LineSink {
+  const target = place === "-" ? io.stdout : createWriteStream(resolve(io.folder, place));
   const zipped = place.endsWith(".gz") ? createGzip() : null;
   if (zipped !== null) zipped.pipe(target);
   const into: Writable = zipped ?? target;

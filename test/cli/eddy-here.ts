@@ -3,37 +3,19 @@
  * that a process of its own costs. For commands that end by themselves and whose process is not what the test is about;
  * not for the embedded store while the test has it open, since LMDB wants a file open once in a process.
  *
- * The process is in the command's folder meanwhile, as files are found from there: commands at the same time share one.
+ * The process stays where it is: a path that the command looks for anywhere but in its own folder is a defect that shows.
  */
 import { PassThrough, Readable } from "node:stream";
 import { main } from "../../cli/main.js";
 import type { Ran, RunOptions } from "./eddy.js";
 
-const within = { folder: "", before: "", commands: 0 };
-
 export async function eddyHere(args: readonly string[], { folder, input = "", environment = {} }: RunOptions): Promise<Ran> {
-  enter(folder);
-  try {
-    const [out, err] = [heard(), heard()];
-    const code = await main(args, {
-      stdin: Readable.from(input === "" ? [] : [Buffer.from(input)]), stdout: out.stream, stderr: err.stream, environment, folder, terminal: false,
-      now: Date.now, interrupted: () => new Promise(() => undefined),
-    });
-    return { code, stdout: out.text(), stderr: err.text() };
-  } finally {
-    leave();
-  }
-}
-
-function enter(folder: string): void {
-  if (within.commands > 0 && within.folder !== folder) throw new Error(`a command is under way in ${within.folder}: let it end before the one in ${folder}`);
-  if (within.commands++ > 0) return;
-  Object.assign(within, { folder, before: process.cwd() });
-  process.chdir(folder);
-}
-
-function leave(): void {
-  if (--within.commands === 0) process.chdir(within.before);
+  const [out, err] = [heard(), heard()];
+  const code = await main(args, {
+    stdin: Readable.from(input === "" ? [] : [Buffer.from(input)]), stdout: out.stream, stderr: err.stream, environment, folder, terminal: false,
+    now: Date.now, interrupted: () => new Promise(() => undefined),
+  });
+  return { code, stdout: out.text(), stderr: err.text() };
 }
 
 function heard(): { readonly stream: PassThrough; text(): string } {

@@ -12,7 +12,7 @@ const folder = folderWith({ "plain.txt": "one\n\ntwo\r\nthree", "zipped.txt.gz":
 afterAll(() => folder.remove());
 
 const path = (name: string): string => join(folder.path, name);
-const nothing = { stdin: Readable.from([]) };
+const nothing = { stdin: Readable.from([]), folder: folder.path };
 
 async function lines(source: { readonly batches: AsyncIterable<readonly Line[]> }): Promise<(string | null)[][]> {
   const found: (string | null)[][] = [];
@@ -39,13 +39,13 @@ describe("reading", () => {
     const bytes = Buffer.from(text);
     for (const size of [1, 2, 3, 7, 100]) {
       const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
-      expect(await lines(await readLines("-", { stdin: Readable.from(pieces) }))).toEqual([["1", "α"], ["2", "beta"], ["4", "γδ"]]);
+      expect(await lines(await readLines("-", { ...nothing, stdin: Readable.from(pieces) }))).toEqual([["1", "α"], ["2", "beta"], ["4", "γδ"]]);
     }
   });
 
   test("a line beyond the bound comes without its bytes, and the next one is whole", async () => {
     const stdin = Readable.from([Buffer.from("x".repeat(11)), Buffer.from("x\nshort\n1234567890\n")]);
-    expect(await lines(await readLines("-", { stdin }, 10))).toEqual([["1", null], ["2", "short"], ["3", "1234567890"]]);
+    expect(await lines(await readLines("-", { ...nothing, stdin }, 10))).toEqual([["1", null], ["2", "short"], ["3", "1234567890"]]);
   });
 
   test("a file that is not there is the system's error", async () => {
@@ -57,7 +57,7 @@ describe("writing", () => {
   const many = Array.from({ length: 50_000 }, (_, i) => `line ${i}`);
 
   test.each(["out.txt", "out.txt.gz"])("%s", async (name) => {
-    const sink = writeLines(path(name), { stdout: new PassThrough() });
+    const sink = writeLines(path(name), { stdout: new PassThrough(), folder: folder.path });
     for (const line of many) await sink.write(line);
     await sink.close();
     const bytes = readFileSync(path(name));
@@ -75,7 +75,7 @@ describe("writing", () => {
         setImmediate(done);
       },
     });
-    const sink = writeLines("-", { stdout: slow });
+    const sink = writeLines("-", { stdout: slow, folder: folder.path });
     for (const line of many) await sink.write(line);
     await sink.close();
     expect(taken.join("")).toBe(`${many.join("\n")}\n`);
@@ -84,13 +84,21 @@ describe("writing", () => {
   });
 
   test("a place that cannot be written fails, at the latest when closing", async () => {
-    const sink = writeLines(path("no/such/folder.txt"), { stdout: new PassThrough() });
+    const sink = writeLines(path("no/such/folder.txt"), { stdout: new PassThrough(), folder: folder.path });
     await expect((async () => {
       for (const line of many) await sink.write(line);
       await sink.close();
     })()).rejects.toMatchObject({ code: "ENOENT" });
-    const quiet = writeLines(path("no/such/other.txt"), { stdout: new PassThrough() });
+    const quiet = writeLines(path("no/such/other.txt"), { stdout: new PassThrough(), folder: folder.path });
     await expect(quiet.close()).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  test("a relative name starts at the command's folder", async () => {
+    const sink = writeLines("near.txt", { stdout: new PassThrough(), folder: folder.path });
+    await sink.write("one");
+    await sink.close();
+    expect(readFileSync(path("near.txt"), "utf8")).toBe("one\n");
+    expect(await lines(await readLines("near.txt", nothing))).toEqual([["1", "one"]]);
   });
 
   test("two outputs cannot share standard output", () => {
