@@ -57,7 +57,7 @@ export function sameJob(events: number, customers: number, days: number): Readon
   return kinds;
 }
 
-const PROGRAMS = { eddy: partitionTaker, byHand: shopByHand } as const;
+const PROGRAMS = { eddy: partitionTaker, byHand: () => shopByHand() } as const;
 type Name = keyof typeof PROGRAMS;
 
 interface Alone {

@@ -7,6 +7,7 @@
  * It knows what its rules never use: nobody updates a profile here (everybody consents), and stamps never go back.
  */
 import type { Message } from "../engine/outputs.js";
+import { encodeToken, partition } from "../engine/subjects.js";
 import type { Taker } from "./in-memory.js";
 
 const HOUR = 3_600_000;
@@ -35,6 +36,8 @@ export interface ShopEvent {
 
 interface Shopper {
   readonly id: string;
+  /** In whose output stream the messages go. */
+  readonly partition: number;
   /** Ids of the newest events, a ring. */
   seen: string[];
   seenNext: number;
@@ -77,8 +80,8 @@ interface Shopper {
   queued: number;
 }
 
-const newShopper = (id: string): Shopper => ({
-  id, seen: [], seenNext: 0, orders: 0, largest: -Infinity, orderTimes: [], orderCents: [], orderHead: 0, yearCents: 0, lastOrder: -Infinity,
+const newShopper = (id: string, partition: number): Shopper => ({
+  id, partition, seen: [], seenNext: 0, orders: 0, largest: -Infinity, orderTimes: [], orderCents: [], orderHead: 0, yearCents: 0, lastOrder: -Infinity,
   coffeeTimes: [], viewTimes: [], viewSkus: [], viewHead: 0, skus: null, lastView: -Infinity, visitTimes: [], device: "", member: 0,
   wakeUpAt: Infinity, wakeUpCause: "", cartAt: Infinity, cartStage: 0, cartId: "", cartValue: 0, cartCause: "", cartCounted: -Infinity,
   nudged: -Infinity, tablet: -Infinity, reviewAt: Infinity, reviewOrder: "", reviewCause: "", coffeeAt: Infinity, coffeeCause: "",
@@ -99,7 +102,7 @@ function trim(times: number[], since: number): void {
   if (gone > 0) times.splice(0, gone);
 }
 
-export function shopByHand(): Taker & { takeOne(event: ShopEvent): void } {
+export function shopByHand(partitions = 1): Taker & { takeOne(event: ShopEvent): void } {
   const shoppers = new Map<string, Shopper>();
   const heapAt: number[] = [];
   const heapWho: Shopper[] = [];
@@ -120,7 +123,7 @@ export function shopByHand(): Taker & { takeOne(event: ShopEvent): void } {
   function act(who: Shopper, at: number, rule: string, channel: string, template: string, start: string, cause: string, payload: object | null): void {
     const id = `${who.id}/${rule}/${start}/${template}`;
     said.push({
-      subject: `actions.0.${channel}.${template}`, id,
+      subject: `actions.${who.partition}.${channel}.${template}`, id,
       body: `{"specversion":"1.0","id":${JSON.stringify(id)},"source":"shop","type":"${channel}.${template}","subject":${JSON.stringify(who.id)},"time":"${timeText(at)}",` +
         `"rule":"${rule}","cause":${JSON.stringify(cause)},"data":${payload === null ? "{}" : JSON.stringify(payload)}}`,
     });
@@ -132,7 +135,7 @@ export function shopByHand(): Taker & { takeOne(event: ShopEvent): void } {
     const name = NAMES.get(segment) as string;
     const id = `${who.id}/${name}/${kind}/${cause}/${at}`;
     said.push({
-      subject: `segments.0.${name}.${kind}`, id,
+      subject: `segments.${who.partition}.${name}.${kind}`, id,
       body: `{"specversion":"1.0","id":${JSON.stringify(id)},"source":"shop","type":"segment.${kind}","subject":${JSON.stringify(who.id)},"time":"${timeText(at)}",` +
         `"cause":${JSON.stringify(cause)},"data":{"segment":"${name}"}}`,
     });
@@ -402,7 +405,7 @@ export function shopByHand(): Taker & { takeOne(event: ShopEvent): void } {
   function takeOne({ customer, stamp, plan, data, id, source }: ShopEvent): void {
     wakeUpTo(stamp);
     let who = shoppers.get(customer);
-    if (who === undefined) shoppers.set(customer, (who = newShopper(customer)));
+    if (who === undefined) shoppers.set(customer, (who = newShopper(customer, partition(encodeToken(customer), partitions))));
     const start = `${source}/${id}`;
     if (isRepeated(who, start)) return;
     switch (plan.name) {
