@@ -107,7 +107,7 @@ async function expectTheSame(where: Place, expected: Replayed): Promise<void> {
 
 describe("SIGTERM in the middle: what is evaluated is committed and published, soon, and the next one goes on", () => {
   test.each([["embedded", embeddedPlace], ["NATS and Redis", serversPlace]] as const)("%s", async (_title, open) => {
-    const { lines, end } = collisions(6, 100);
+    const { lines, end } = collisions(6, 60);
     const expected = replayed(retailProgram(), lines, end);
     const where: Place = (place = await open(SETTINGS));
     const fed = begun(feed(where, lines, end));
@@ -158,7 +158,7 @@ describe("what the engine stands on goes away while it runs", () => {
   test("nats-server is killed and comes back", async () => {
     const where = await open();
     // It forgets what it took in its last moments (it does not wait for the disk), so the events are all there before.
-    const process = await through(collisions(8, 200), where, where.flags, 3, async () => {
+    const process = await through(collisions(8, 120), where, where.flags, 3, async () => {
       await where.nats.kill();
       await where.nats.start();
     }, appendHistory);
@@ -252,7 +252,7 @@ test("the broker lost the end of an output stream: it is published again, even w
 }, 120_000);
 
 test("engine, store and broker are killed at the same moment, three times", async () => {
-  const { lines, end } = collisions(13, 200);
+  const { lines, end } = collisions(13, 120);
   const expected = replayed(retailProgram(), lines, end);
   const where = await serversPlace({ ...SETTINGS, redis: { appendfsync: "always" } });
   place = where;
@@ -271,10 +271,10 @@ test("engine, store and broker are killed at the same moment, three times", asyn
 
 describe("the engine is killed again and again", () => {
   const cases: readonly { readonly title: string; readonly times: number; readonly open: () => Promise<Place>; readonly history: () => History; readonly append: typeof feed; readonly skip: boolean }[] = [
-    { title: "embedded, instants that collide, events as they come", times: 5, open: () => embeddedPlace(SETTINGS), history: () => collisions(4, 100), append: feed, skip: false },
-    { title: "NATS and Redis, instants that collide, events as they come", times: 5, open: () => serversPlace(SETTINGS), history: () => collisions(5, 100), append: feed, skip: false },
-    { title: "embedded, 3,000 real orders, as they come", times: 5, open: () => embeddedPlace(SETTINGS), history: () => realHistory(3_000), append: feed, skip: !retailEventsPresent },
-    { title: "NATS and Redis, 6,000 real orders, waiting", times: 5, open: () => serversPlace(SETTINGS), history: () => realHistory(6_000), append: appendHistory, skip: !retailEventsPresent },
+    { title: "embedded, instants that collide, events as they come", times: 4, open: () => embeddedPlace(SETTINGS), history: () => collisions(4, 80), append: feed, skip: false },
+    { title: "NATS and Redis, instants that collide, events as they come", times: 4, open: () => serversPlace(SETTINGS), history: () => collisions(5, 80), append: feed, skip: false },
+    { title: "embedded, 1,500 real orders, as they come", times: 4, open: () => embeddedPlace(SETTINGS), history: () => realHistory(1_500), append: feed, skip: !retailEventsPresent },
+    { title: "NATS and Redis, 3,000 real orders, waiting", times: 4, open: () => serversPlace(SETTINGS), history: () => realHistory(3_000), append: appendHistory, skip: !retailEventsPresent },
   ];
   for (const { title, times, open, history, append, skip } of cases) {
     test.skipIf(skip)(skip ? `${title} (skipped: the shared data is not here)` : title, async () => {
