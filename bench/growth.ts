@@ -125,7 +125,7 @@ export function plotGrowth({ rows }: ReturnType<typeof growth>): void {
   plotPanels({
     file: "growth.svg", title: "What an event costs as things grow", y: "CPU µs an event",
     panels: kinds.map(([of, x]) => ({ x, points: rows.filter((row) => row.of === of).map((row) => [row.size, row.micros] as const) })).filter(({ points }) => points.length > 0),
-    note: "The engine's core in memory. Customers and partitions: the shop's twenty rules; the others: five declarations over one type of event. For processes see workers.svg.",
+    note: "The engine's core in memory. Customers and partitions: the shop's twenty rules; the others: five declarations over one type of event. Sizes stand a step apart, whatever lies between. For processes see workers.svg.",
   });
 }
 

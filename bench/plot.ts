@@ -240,7 +240,7 @@ export interface Panels {
   readonly file: string;
   readonly title: string;
   readonly y: string;
-  /** Each with an axis of its own, logarithmic; all with the same one upwards, from 0. */
+  /** Each with its own sizes across, a step apart whatever they are; all with the same axis upwards, from 0. */
   readonly panels: readonly { readonly x: string; readonly points: readonly (readonly [x: number, y: number])[] }[];
   readonly note: string;
 }
@@ -255,18 +255,17 @@ export function plotPanels({ file, title, y, panels, note }: Panels): void {
   panels.forEach(({ x, points }, i) => {
     const [left, top] = [30 + (i % COLUMNS) * wide + 30, 62 + Math.floor(i / COLUMNS) * (PANEL_HEIGHT + 64)];
     const [right, bottom] = [left + wide - 62, top + PANEL_HEIGHT];
-    const xs = points.map(([of]) => of);
-    const across = logarithmicScale(Math.min(...xs), Math.max(...xs), left + 8, right);
+    const step = (right - left) / Math.max(1, points.length);
+    const across = (at: number): number => left + (at + 0.5) * step;
     const up = linearScale(high * 1.08, bottom, top);
-    for (const tick of across.ticks) parts.push(line(across.at(tick), top, across.at(tick), bottom, "grid"), text(across.at(tick), bottom + 18, tickText(tick), 'text-anchor="middle"'));
+    points.forEach(([px], at) => parts.push(line(across(at), top, across(at), bottom, "grid"), text(across(at), bottom + 18, tickText(px), 'text-anchor="middle"')));
     for (const tick of up.ticks) parts.push(line(left, up.at(tick), right, up.at(tick), "grid"), text(left - 8, up.at(tick) + 4, tickText(tick), 'text-anchor="end"'));
     parts.push(line(left, bottom, right, bottom, "axis"), line(left, top, left, bottom, "axis"));
     const colour = COLOURS[0] as string;
-    parts.push(`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${points.map(([px, py]) => `${n(across.at(px))},${n(up.at(py))}`).join(" ")}"/>`);
-    points.forEach(([px, py], at) => {
-      parts.push(`<circle cx="${n(across.at(px))}" cy="${n(up.at(py))}" r="3.5" fill="${colour}"/>`);
-      const edge = at === points.length - 1 ? "end" : at === 0 ? "start" : "middle";
-      parts.push(text(across.at(px), up.at(py) - 9, figure(py), `text-anchor="${edge}" style="font-size:12px"`));
+    parts.push(`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${points.map(([, py], at) => `${n(across(at))},${n(up.at(py))}`).join(" ")}"/>`);
+    points.forEach(([, py], at) => {
+      parts.push(`<circle cx="${n(across(at))}" cy="${n(up.at(py))}" r="3.5" fill="${colour}"/>`);
+      parts.push(text(across(at), up.at(py) - 9, figure(py), 'text-anchor="middle" style="font-size:12px"'));
     });
     parts.push(text((left + right) / 2, bottom + 38, x, 'text-anchor="middle"'));
   });
