@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openEmbedded } from "../../connectors/embedded/open.js";
 import { eddy, PROJECT, type Ran } from "../cli/eddy.js";
 
-const EVENTS = 6_000;
+const EVENTS = 3_000;
 
 let parent = "";
 beforeAll(() => { parent = mkdtempSync(join(tmpdir(), "eddy-demo-")); });
@@ -62,7 +62,7 @@ describe("once, with a summary", () => {
   test("it ends well, without a word on stderr or a control sequence", () => {
     expect(first).toMatchObject({ code: 0, stderr: "" });
     expect(first.stdout).not.toContain("\x1b");
-    expect(first.stdout).toMatch(/^6,000 events of \d+ customers in \d+:\d\d/m);
+    expect(first.stdout).toMatch(/^3,000 events of \d+ customers in \d+:\d\d/m);
     expect(first.stdout).toMatch(/^[\d,]+ actions, 0 dead letters; the simulated clock: \w+ \d+ Jan 2018/m);
     expect(first.stdout).toMatch(/^From log to commit: p50 [\d.]+ m?s, p99 [\d.]+ m?s, max [\d.]+ m?s\.$/m);
   });

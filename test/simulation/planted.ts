@@ -92,7 +92,7 @@ export const BUGS: readonly Bug[] = [
   { name: "words to other partitions that are forgotten with the process that said them", only: { subject: "merging", faults: ["crash"], rates: { slow: 0.3 } }, planted: without("word:") },
   { name: "words that are heard again when they are said again", only: { subject: "merging", faults: ["store goes back", "crash"], rates: { twice: 0.2, lostAnswer: 0.1 } }, planted: without("heard:") },
   { name: "joins that are asked for and forgotten", only: { subject: "merging", faults: ["crash", "zombie", "connection with the broker"] }, planted: without("asked:"), from: 251 },
-  { name: "a commit without the fence", only: { subject: "nasty", faults: ["zombie", "second process", "crash"] }, planted: { weaknesses: { noFence: true } } },
+  { name: "a commit without the fence", only: { subject: "nasty", faults: ["zombie", "second process", "crash"] }, planted: { weaknesses: { noFence: true } }, from: 50 },
   { name: "a commit without its number", only: { subject: "nasty" }, planted: { weaknesses: { noNumber: true } } },
   { name: "publishing without the chain", only: { subject: "nasty" }, planted: { weaknesses: { noChain: true } } },
   {
