@@ -102,9 +102,14 @@ const BENCHES: Readonly<Record<string, () => unknown>> = {
 const ONLY_WHEN_NAMED: typeof BENCHES = {
   fuzz: async () => (await import("./fuzz.js")).fuzz(minutes(5), Number(values.seed)),
   simulate: async () => (await import("./simulate.js")).simulate(minutes(5), Number(values.seed)),
-  regression: async () => (await import("./regression.js")).regression({
-    older: values.between, newer: values.and, benches: values.only.length > 0 ? values.only : ["core"], rounds: Number(values.rounds), scale,
-  }),
+  regression: async () => {
+    const { NotComparable, regression } = await import("./regression.js");
+    return regression({ older: values.between, newer: values.and, benches: values.only.length > 0 ? values.only : ["core"], rounds: Number(values.rounds), scale }).catch((error: unknown) => {
+      if (!(error instanceof NotComparable)) throw error;
+      console.error(error.message);
+      process.exit(1);
+    });
+  },
   pressure: async () => (await import("./pressure.js")).pressure(customers(), 200_000),
   backfill: async () => {
     const [{ backfill }, { DEFAULT_FILL_RATE }] = [await import("./backfill.js"), await import("../cli/fill.js")];

@@ -113,10 +113,37 @@ async function build(commit: string, folder: string, benches: string | null): Pr
   ready.build(folder);
 }
 
+/** The benches are the newer commit's, and the older one has not all that they use. */
+export class NotComparable extends Error { override readonly name = "NotComparable"; }
+
+class BenchFailed extends Error {
+  override readonly name = "BenchFailed";
+  constructor(message: string, readonly stderr: string) { super(message); }
+}
+
+/** What a process that has failed says of it in one line, without the folder it ran in. */
+export function failureIn(stderr: string, folder: string): string {
+  const line = /^(?:\w*Error)\b[^:\n]*: (.+)$/m.exec(stderr)?.[1] ?? stderr.trim().split("\n").at(-1) ?? "";
+  return line.replaceAll(`${folder}/`, "");
+}
+
 function run(folder: string, benches: readonly string[], scale: number): Figures {
   const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", join(folder, "dist/bench/main.js"), ...benches, "--scale", String(scale)], { cwd: folder, encoding: "utf8" });
-  if (status !== 0) throw new Error(`the benches ${benches.join(", ")} do not run in ${folder}:\n${stderr}`);
+  if (status !== 0) throw new BenchFailed(`the benches ${benches.join(", ")} do not run in ${folder}:\n${stderr}`, stderr);
   return figuresOf(JSON.parse(readFileSync(join(folder, "bench/out/figures.json"), "utf8")));
+}
+
+/** Also warms the machine up. */
+function tryOut(folder: string, older: string, benches: readonly string[], scale: number): void {
+  try {
+    run(folder, benches, scale);
+  } catch (error) {
+    if (!(error instanceof BenchFailed)) throw error;
+    throw new NotComparable(
+      `the newer commit's bench ${benches.join(", ")} does not run on ${older}: ${failureIn(error.stderr, folder)}\n` +
+      "Name a later commit with --between, or with --only a bench that uses what both commits have, such as check",
+    );
+  }
 }
 
 /** Of fewer rounds chance decides what is news. */
@@ -132,7 +159,7 @@ export async function regression({ older, newer, benches, rounds, scale }: Regre
     await build(b, second, null);
     await build(a, first, join(second, "bench"));
     await build(a, again, join(second, "bench"));
-    run(first, benches, scale); // warms the machine up
+    tryOut(first, older, benches, scale);
     // Who goes first takes turns.
     const inTurn = (other: string): Round[] => Array.from({ length: rounds }, (_, i): Round => {
       console.log(`${other === again ? "A/A" : "A/B"}, round ${i + 1} of ${rounds}`);

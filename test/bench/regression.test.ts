@@ -1,6 +1,6 @@
 /** What the comparison of two commits calls news. */
 import { expect, test } from "vitest";
-import { figuresOf, verdicts } from "../../bench/regression.js";
+import { failureIn, figuresOf, verdicts } from "../../bench/regression.js";
 
 const rounds = (pairs: readonly (readonly [number, number])[], figure = "core.take"): readonly (readonly [ReadonlyMap<string, number>, ReadonlyMap<string, number>])[] =>
   pairs.map(([one, other]) => [new Map([[figure, one]]), new Map([[figure, other]])]);
@@ -26,4 +26,12 @@ test("figures that only one of them has are left out", () => {
 test("figures go by their path, rows by what stands in them; counts are none", () => {
   const figures = { machine: { cpus: 2 }, core: { take: 7.5, outputs: 0.3 }, rules: { rows: [{ by: "value", rules: 20, micros: 8, outputs: 1 }] } };
   expect([...figuresOf(figures)]).toEqual([["core.take", 7.5], ["rules.rows.value 20.micros", 8]]);
+});
+
+test.each([
+  ["node:internal\n    throw new ERR(\n\nError [ERR_MODULE_NOT_FOUND]: Cannot find module '/f/a/dist/x.js' imported from /f/a/dist/y.js\n    at z\n\nNode.js v20\n", "Cannot find module 'dist/x.js' imported from dist/y.js"],
+  ["file:///f/a/dist/y.js:3\n  read();\n\nTypeError: read is not a function\n    at z\n", "read is not a function"],
+  ["there is no bench core\n", "there is no bench core"],
+])("a bench that the older commit cannot run says in a line what it lacks", (stderr, said) => {
+  expect(failureIn(stderr, "/f/a")).toBe(said);
 });
