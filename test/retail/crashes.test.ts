@@ -273,8 +273,7 @@ describe("the engine is killed again and again", () => {
   const cases: readonly { readonly title: string; readonly times: number; readonly open: () => Promise<Place>; readonly history: () => History; readonly append: typeof feed; readonly skip: boolean }[] = [
     { title: "embedded, instants that collide, events as they come", times: 4, open: () => embeddedPlace(SETTINGS), history: () => collisions(4, 80), append: feed, skip: false },
     { title: "NATS and Redis, instants that collide, events as they come", times: 4, open: () => serversPlace(SETTINGS), history: () => collisions(5, 80), append: feed, skip: false },
-    { title: "embedded, 1,500 real orders, as they come", times: 4, open: () => embeddedPlace(SETTINGS), history: () => realHistory(1_500), append: feed, skip: !retailEventsPresent },
-    { title: "NATS and Redis, 3,000 real orders, waiting", times: 4, open: () => serversPlace(SETTINGS), history: () => realHistory(3_000), append: appendHistory, skip: !retailEventsPresent },
+    { title: "NATS and Redis, 2,000 real orders, waiting", times: 4, open: () => serversPlace(SETTINGS), history: () => realHistory(2_000), append: appendHistory, skip: !retailEventsPresent },
   ];
   for (const { title, times, open, history, append, skip } of cases) {
     test.skipIf(skip)(skip ? `${title} (skipped: the shared data is not here)` : title, async () => {
