@@ -1,7 +1,7 @@
 /** `count(E …)`: how many events are in the window. */
 import type { Value } from "../../dsl/program.js";
 import { readUint, writeUint } from "../codec.js";
-import { MAX_ENTRIES, dropLeft, firstLeave, interleaved, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { MAX_ENTRIES, dropLeft, firstLeave, interleaved, leaves, placeOf, readTimes, takeOut, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 import { mergeOldest } from "./merge.js";
 
 export interface CountSlot {
@@ -17,8 +17,8 @@ export interface CountSlot {
 function expire(slot: CountSlot, span: Span, frame: Frame): void {
   if (slot.times.length === 0) return;
   dropLeft(slot.times, span, frame, (i) => {
-    slot.times.splice(i, 1);
-    slot.n -= slot.weights === null ? 1 : (slot.weights.splice(i, 1)[0] as number);
+    takeOut(slot.times, i);
+    slot.n -= slot.weights === null ? 1 : takeOut(slot.weights, i);
   });
   if (slot.times.length > 0) return;
   slot.weights = null;
@@ -101,12 +101,16 @@ export const count: Kind<CountSlot> = {
  */
 export function nextBelow(slot: CountSlot, limit: number, span: Span, frame: Frame): number {
   expire(slot, span, frame);
-  if (slot.n < limit || span.k === "life") return Infinity;
+  if (slot.n < limit || limit <= 0 || span.k === "life") return Infinity;
   if (span.k === "months") return firstLeave(slot.times, span, frame);
-  let left = slot.n;
-  for (let i = 0; i < slot.times.length; i++) {
-    left -= slot.weights === null ? 1 : (slot.weights[i] as number);
-    if (left < limit) return leaves(span, frame.zone, slot.times[i] as number);
-  }
-  return Infinity;
+  return leaves(span, frame.zone, slot.times[lastNeeded(slot, limit)] as number);
+}
+
+/** The place of the entry without which, and without all older ones, there are fewer than `limit`. */
+function lastNeeded({ times, weights }: CountSlot, limit: number): number {
+  if (weights === null) return Math.min(times.length - 1, times.length - Math.ceil(limit));
+  let i = times.length - 1;
+  // From the newest: limits are mostly small, and windows may hold hundreds.
+  for (let newer = weights[i] as number; newer < limit && i > 0; newer += weights[i] as number) i--;
+  return i;
 }

@@ -5,7 +5,7 @@
 import type { Value } from "../../dsl/program.js";
 import { StateCorrupt, readUint, readValue, writeUint, writeValue, type Reader } from "../codec.js";
 import { isLong, told } from "./told.js";
-import { DISORDER_MS, MAX_ENTRIES, dropLeft, firstLeave, leaves, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { DISORDER_MS, MAX_ENTRIES, dropLeft, firstLeave, leaves, readTimes, takeOut, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 
 type Scalar = string | number | boolean;
 
@@ -161,8 +161,8 @@ export interface TopSlot {
 
 function drop(slot: TopSlot, span: Span, frame: Frame): void {
   dropLeft(slot.times, span, frame, (i) => {
-    slot.times.splice(i, 1);
-    slot.values.splice(i, 1);
+    takeOut(slot.times, i);
+    takeOut(slot.values, i);
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Value } from "../../dsl/program.js";
 import { readUint, readValue, writeUint, writeValue } from "../codec.js";
-import { MAX_ENTRIES, dropLeft, firstLeave, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { MAX_ENTRIES, dropLeft, firstLeave, leaves, placeOf, readTimes, takeOut, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 
 export interface ExtremeSlot {
   times: number[];
@@ -15,8 +15,8 @@ type Better = (a: number | string, b: number | string) => boolean;
 
 function expire(slot: ExtremeSlot, span: Span, frame: Frame): void {
   dropLeft(slot.times, span, frame, (i) => {
-    slot.times.splice(i, 1);
-    slot.values.splice(i, 1);
+    takeOut(slot.times, i);
+    takeOut(slot.values, i);
   });
 }
 
@@ -97,8 +97,8 @@ export interface EndSlot {
 
 function end(last: boolean): Kind<EndSlot> {
   const drop = (slot: EndSlot, span: Span, frame: Frame): void => dropLeft(slot.times, span, frame, (i) => {
-    slot.times.splice(i, 1);
-    slot.values.splice(i, 1);
+    takeOut(slot.times, i);
+    takeOut(slot.values, i);
   });
   const kind: Kind<EndSlot> = {
     empty: () => ({ times: [], values: [] }),

@@ -78,6 +78,11 @@ export function dropLeft(times: readonly number[], span: Span, frame: Frame, dro
   for (let i = n - 1; i >= 0; i--) drop(i);
 }
 
+/** Takes one entry out of a list. Most often it is the first: that needs no list of what was taken out. */
+export function takeOut<T>(list: T[], i: number): T {
+  return (i === 0 ? list.shift() : list.splice(i, 1)[0]) as T;
+}
+
 /** The first instant at which an entry leaves, given that all that left have been dropped. */
 export function firstLeave(times: readonly number[], span: Span, frame: Frame): number {
   if (times.length === 0 || span.k === "life") return Infinity;

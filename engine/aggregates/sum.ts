@@ -2,7 +2,7 @@
 import type { Value } from "../../dsl/program.js";
 import { readNumber, readUint, writeNumber, writeUint, type Reader, type Writer } from "../codec.js";
 import { LARGEST_ADDEND, addExactly, rounded, type ExactSum } from "./exact-sum.js";
-import { MAX_ENTRIES, dropLeft, firstLeave, interleaved, leaves, placeOf, readTimes, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
+import { MAX_ENTRIES, dropLeft, firstLeave, interleaved, leaves, placeOf, readTimes, takeOut, writeTimes, type Frame, type Kind, type Span } from "./kind.js";
 import { mergeOldest } from "./merge.js";
 
 export interface SumSlot {
@@ -11,6 +11,8 @@ export interface SumSlot {
   values: number[];
   weights: number[] | null;
   n: number;
+  /** How many of the values are negative. */
+  negatives: number;
   /** Null: not yet summed since the slot was read from the store. */
   parts: ExactSum | null;
   room: number;
@@ -27,10 +29,11 @@ function parts(slot: SumSlot): ExactSum {
 function expire(slot: SumSlot, span: Span, frame: Frame): void {
   if (slot.times.length === 0) return;
   dropLeft(slot.times, span, frame, (i) => {
-    slot.times.splice(i, 1);
-    const value = slot.values.splice(i, 1)[0] as number;
+    takeOut(slot.times, i);
+    const value = takeOut(slot.values, i);
+    if (value < 0) slot.negatives--;
     if (slot.parts !== null) addExactly(slot.parts, -value);
-    slot.n -= slot.weights === null ? 1 : (slot.weights.splice(i, 1)[0] as number);
+    slot.n -= slot.weights === null ? 1 : takeOut(slot.weights, i);
   });
   if (slot.times.length > 0) return;
   slot.weights = null;
@@ -57,6 +60,7 @@ function add(slot: SumSlot, t: number, value: Value, span: Span, frame: Frame): 
   }
   slot.weights?.splice(at, 0, 1);
   slot.n++;
+  if (value < 0) slot.negatives++;
   makeRoom(slot, frame);
   return true;
 }
@@ -68,6 +72,7 @@ function makeRoom(slot: SumSlot, frame: Frame): void {
   slot.times = entries.times;
   slot.values = entries.values;
   slot.weights = entries.weights;
+  slot.negatives = negativesIn(slot.values);
   // What was merged was rounded; the sum must be that of the entries as they now stand.
   slot.parts = null;
   slot.room = slot.times.length + MAX_ENTRIES / 4;
@@ -88,11 +93,14 @@ function join(slot: SumSlot, other: SumSlot, span: Span, frame: Frame): void {
   slot.times = order.map(({ isOther, at }) => (isOther ? other : slot).times[at] as number);
   slot.values = values;
   slot.weights = weights;
+  slot.negatives += other.negatives;
   slot.n += other.n;
   slot.parts = null;
   slot.room = Math.max(slot.room, other.room);
   makeRoom(slot, frame);
 }
+
+const negativesIn = (values: readonly number[]): number => values.reduce((n, value) => (value < 0 ? n + 1 : n), 0);
 
 function next(slot: SumSlot, span: Span, frame: Frame): number {
   expire(slot, span, frame);
@@ -120,16 +128,16 @@ const codec = {
       const room = readUint(r);
       const weights = room === 0 ? null : times.map(() => readUint(r));
       const n = weights === null ? times.length : weights.reduce((total, weight) => total + weight, 0);
-      return { times, values, weights, n, parts: null, room: room === 0 ? MAX_ENTRIES : room };
+      return { times, values, weights, n, negatives: negativesIn(values), parts: null, room: room === 0 ? MAX_ENTRIES : room };
     }
     const n = readUint(r);
     const sum: ExactSum = [];
     for (let left = readUint(r); left > 0; left--) sum.push(readNumber(r));
-    return { times, values: [], weights: null, n, parts: sum, room: MAX_ENTRIES };
+    return { times, values: [], weights: null, n, negatives: 0, parts: sum, room: MAX_ENTRIES };
   },
 };
 
-const empty = (): SumSlot => ({ times: [], values: [], weights: null, n: 0, parts: [], room: MAX_ENTRIES });
+const empty = (): SumSlot => ({ times: [], values: [], weights: null, n: 0, negatives: 0, parts: [], room: MAX_ENTRIES });
 
 export const sum: Kind<SumSlot> = {
   empty, add, join, next, codec,
@@ -156,16 +164,23 @@ export const avg: Kind<SumSlot> = {
 export function nextBelow(slot: SumSlot, limit: number, span: Span, frame: Frame): number {
   expire(slot, span, frame);
   if (span.k === "life" || slot.times.length === 0) return Infinity;
-  for (const value of slot.values) if (value < 0) return firstLeave(slot.times, span, frame);
+  if (slot.negatives > 0) return firstLeave(slot.times, span, frame);
   const total = rounded(parts(slot));
   if (total < limit) return Infinity;
   if (span.k === "months") return firstLeave(slot.times, span, frame);
   // The running difference is rounded more than once: a little margin makes it early, never late.
   const margin = limit + Math.abs(total) * 1e-9;
-  let left = total;
-  for (let i = 0; i < slot.times.length; i++) {
-    left -= slot.values[i] as number;
-    if (left < margin) return leaves(span, frame.zone, slot.times[i] as number);
+  return margin <= 0 ? Infinity : leaves(span, frame.zone, slot.times[lastNeeded(slot, total, margin)] as number);
+}
+
+/** The place of the entry without which, and without all older ones, the sum is below `limit`; none is negative. From whichever end is nearer. */
+function lastNeeded({ values }: SumSlot, total: number, limit: number): number {
+  if (limit > total / 2) {
+    let i = 0;
+    for (let left = total - (values[0] as number); left >= limit && i < values.length - 1; left -= values[i] as number) i++;
+    return i;
   }
-  return Infinity;
+  let i = values.length - 1;
+  for (let newer = values[i] as number; newer < limit && i > 0; newer += values[i] as number) i--;
+  return i;
 }
