@@ -5,10 +5,9 @@ const REPLACING = ["test/simulation/planted.test.ts"];
 
 // A worker keeps what it has loaded, and compiled, from one file to the next: half of the time of most files was that. So
 // no test file changes a module's state, the environment or a global for good.
-// Three of them also on two processors: many files wait for leases, timers and servers for a part of their time.
 export default defineConfig({
   test: {
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       { extends: true, test: { name: "kept", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, ...REPLACING], isolate: false } },
       { extends: true, test: { name: "apart", include: REPLACING, isolate: true } },

@@ -184,30 +184,37 @@ async function prepare(s: State): Promise<void> {
   s.partitions = info.partitions;
   s.first = info.first;
   s.last = info.last;
-  const isDone = await isFilled(scope, change.id);
-  await lookAtMain(s);
-  const isOfUse = await stands(s, isDone);
-  if (isDone && isOfUse) {
-    s.isDone = true;
-    return;
-  }
+  const isOfUse = await isStillOfUse(s);
+  if (s.isDone) return;
   const source = JSON.stringify({ program: compiled.program.hash, log: info.identity, history: history?.mark ?? null });
   const isPrepared = async (): Promise<boolean> => (await scope.shared([SOURCE_FIELD]))[0] === source;
   // Whoever fills the same from the same is not waited for, but followed.
   await s.reserved.take(async () => isOfUse && await isPrepared());
+  // Whoever was waited for may have done it.
+  const isNowOfUse = await isStillOfUse(s);
+  if (s.isDone) return;
   const [before] = await scope.shared([SOURCE_FIELD]);
-  if (before !== source || !isOfUse) {
+  if (before !== source || !isNowOfUse) {
     const earlier = before === null || before === undefined ? null : (JSON.parse(before) as { readonly program: string; readonly history: string | null });
     if (history === null && earlier?.program === compiled.program.hash && earlier.history !== null) {
       throw new FillFailed("this change is being filled from a file of history: give the same file again with --history, or cancel the change and apply the rules anew");
     }
-    if (!isOfUse) {
+    if (!isNowOfUse) {
       environment.log("warn", "what was filled from history does not end where the partitions go over to the new rules: history is read anew", { change: change.id });
       await untilJoined(s);
     }
     await empty();
     await scope.share({}, { [SOURCE_FIELD]: source });
   }
+}
+
+/** Whether what is filled is of use; notes whether all is. */
+async function isStillOfUse(s: State): Promise<boolean> {
+  const isDone = await isFilled(s.parts.scope, s.parts.change.id);
+  await lookAtMain(s);
+  const isOfUse = await stands(s, isDone);
+  s.isDone = isDone && isOfUse;
+  return isOfUse;
 }
 
 /** Where the live partitions are that have not gone over yet. */

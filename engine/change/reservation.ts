@@ -54,10 +54,23 @@ export function reservation({ scope, environment, identity, sharing = SHARING, s
     }
   }
 
+  async function release(): Promise<void> {
+    const before = kept;
+    kept = null;
+    if (before === null) return;
+    before.ending.abort();
+    await before.ended.catch(() => undefined);
+    await scope.beat(id, [], 0).catch(() => undefined);
+  }
+
   return {
     id,
     async take(isSettled) {
-      if (kept !== null) return;
+      if (kept !== null) {
+        // The store may have been away for longer than the lease, and somebody else may have come meanwhile.
+        if (isAlone(await scope.beat(id, [], leaseMs))) return;
+        await release();
+      }
       for (let attempt = 1; !await isTaken(); attempt++) {
         if (attempt === ATTEMPTS || signal.aborted || await isSettled()) throw busy();
         await environment.pause(leaseMs / (ATTEMPTS - 2), signal);
@@ -67,13 +80,6 @@ export function reservation({ scope, environment, identity, sharing = SHARING, s
       ended.catch(() => undefined); // the store refuses: whoever works on it hears so too
       kept = { ending, ended };
     },
-    async release() {
-      const before = kept;
-      kept = null;
-      if (before === null) return;
-      before.ending.abort();
-      await before.ended.catch(() => undefined);
-      await scope.beat(id, [], 0).catch(() => undefined);
-    },
+    release,
   };
 }

@@ -270,6 +270,34 @@ describe("what is filled ends at a marker that is of no use, and history is read
     const ends = main.records.length;
     for (let partition = 0; partition < PARTITIONS; partition++) expect(stateOf(scope, partition)).toEqual(stateOf(await fromTheFirst(main, ends - PARTITIONS + 1 + partition), partition));
   });
+
+  test("somebody else reads it anew while this one waits for them: that stands, and is not removed", async () => {
+    const { main, scope } = filling();
+    expect(await outcome(fill(main, scope), scope)).toBeNull();
+    liveAt(main, main.records.length);
+    mark(main);
+    const { store } = opened(scope, () => "none", () => 10);
+    let [leave, emptied] = [(): void => undefined, 0];
+    const left = new Promise<void>((resolve) => { leave = resolve; });
+    let isThere = true;
+    const waiting = fill(main, scope, () => "none", {
+      scope: {
+        ...store,
+        async beat(id, holds, leaseMs) {
+          if (!isThere) return store.beat(id, holds, leaseMs);
+          await left;
+          isThere = false;
+          return [{ id: "another", holds: [0] }];
+        },
+      },
+      empty: () => { emptied++; return Promise.resolve(); },
+    });
+    expect((await outcome(waiting, scope))?.message).toBe("it waits for more");
+    expect(await outcome(fill(main, scope), scope)).toBeNull();
+    leave();
+    expect(await outcome(waiting, scope)).toBeNull();
+    expect(emptied).toBe(0);
+  });
 });
 
 test("what the scope holds of another program or another file is dropped first; what it holds of this one is gone on from", async () => {

@@ -112,6 +112,25 @@ test("it is kept for as long as it takes, also while the store does not answer f
   expect(of.store.members.size).toBe(0);
 });
 
+test("the store was away for longer than the lease: whoever has come meanwhile is seen, and left alone", async () => {
+  const of = shop(1);
+  let isAway = false;
+  const first = reserve(of, { isAway: () => isAway });
+  void first.take(never);
+  await run(of, 20_000);
+  isAway = true;
+  await run(of, 30_000);
+  const outcomes: string[] = [];
+  const note = (took: Promise<void>): void => void took.then(() => outcomes.push("took it"), (error: Error) => outcomes.push(error.name));
+  note(reserve(of).take(never));
+  await run(of, 31_000);
+  isAway = false;
+  note(first.take(never));
+  await run(of, 60_000);
+  expect(outcomes).toEqual(["took it", "FillBusy"]);
+  expect(of.store.members.size).toBe(1);
+});
+
 test("somebody at work: it looks again while there is hope, and not at all where waiting is of no use, or when it is ended", async () => {
   const of = shop(2);
   beat(of.store, "engine", [0], 1_000_000, 0);
