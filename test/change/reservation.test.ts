@@ -94,15 +94,21 @@ test("never two at once, and each in the end, whenever they begin", async () => 
   }
 });
 
-test("it is kept for as long as it takes, also while the store does not answer for a while", async () => {
+/** Reserved for twenty seconds, when the store goes away from whoever reserved it; `back`: it answers again. */
+async function cutOff(): Promise<{ readonly of: Shop; readonly first: Reservation; back(): void }> {
   const of = shop(1);
   let isAway = false;
   const first = reserve(of, { isAway: () => isAway });
   void first.take(never);
   await run(of, 20_000);
   isAway = true;
+  return { of, first, back: () => { isAway = false; } };
+}
+
+test("it is kept for as long as it takes, also while the store does not answer for a while", async () => {
+  const { of, first, back } = await cutOff();
   await run(of, 22_500);
-  isAway = false;
+  back();
   let outcome = "waits";
   reserve(of).take(never).then(() => { outcome = "took it"; }, (error: Error) => { outcome = error.name; });
   await run(of, 40_000);
@@ -113,18 +119,13 @@ test("it is kept for as long as it takes, also while the store does not answer f
 });
 
 test("the store was away for longer than the lease: whoever has come meanwhile is seen, and left alone", async () => {
-  const of = shop(1);
-  let isAway = false;
-  const first = reserve(of, { isAway: () => isAway });
-  void first.take(never);
-  await run(of, 20_000);
-  isAway = true;
+  const { of, first, back } = await cutOff();
   await run(of, 30_000);
   const outcomes: string[] = [];
   const note = (took: Promise<void>): void => void took.then(() => outcomes.push("took it"), (error: Error) => outcomes.push(error.name));
   note(reserve(of).take(never));
   await run(of, 31_000);
-  isAway = false;
+  back();
   note(first.take(never));
   await run(of, 60_000);
   expect(outcomes).toEqual(["took it", "FillBusy"]);

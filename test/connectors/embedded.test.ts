@@ -354,7 +354,7 @@ describe("opening", () => {
     copyFileSync(path, whole);
     writeFileSync(path, "");
     await expect(open()).rejects.toThrow("is not a file of Eddy's");
-    const maker = spawn(process.execPath, ["-e", `const fs = require("fs"); console.log(); setTimeout(() => fs.copyFileSync(${JSON.stringify(whole)}, ${JSON.stringify(path)}), 50)`]);
+    const maker = spawn(process.execPath, ["-e", `const fs = require("fs"); console.log(); setTimeout(() => fs.renameSync(${JSON.stringify(whole)}, ${JSON.stringify(path)}), 50)`]);
     children.push(maker);
     await new Promise((resolve) => maker.stdout.once("data", resolve));
     expect((await (await open()).log.info()).identity).toBe(identity);
