@@ -97,7 +97,7 @@ function run(fn: AggregateFn, window: Span, zone: string, start: number, ops: re
     soon(fn, next, frame.now, leavings(entries, window, zone, frame), (now) => JSON.stringify(wanted(now)));
     const below = { count: counts.nextBelow, sum: sums.nextBelow, distinct: distincts.nextBelow }[fn as "count"];
     if (below === undefined) continue;
-    for (const bound of [0, 1, 2, Math.round(got as number), got as number]) {
+    for (const bound of [0, 1, 2, (got as number) * 0.3, (got as number) * 0.45, Math.round((got as number) * 0.8), Math.round(got as number), got as number]) {
       soon(`${fn} < ${bound}`, below(slot as never, bound, window, frame), frame.now, leavings(entries, window, zone, frame), (now) => String((wanted(now) as number) < bound));
     }
   }
@@ -271,6 +271,28 @@ describe("more than 256 entries", () => {
     expect(distincts.top.value(slot, { k: "life" }, frame)).toBe("often");
     expect(slot.totals.size).toBeLessThanOrEqual(MAX_ENTRIES);
     expect(frame.overflows).toBeGreaterThan(1000);
+  });
+
+  test("when a count or a sum of them falls below a bound is known to the instant", () => {
+    const window: Span = { k: "sliding", ms: 365 * DAY };
+    for (const [fn, nextBelow] of [["count", counts.nextBelow], ["sum", sums.nextBelow]] as const) {
+      const kind = kindOf(fn);
+      const frame: Frame = { now: START, zone: zoneOf("UTC"), firstSeen: START, overflows: 0 };
+      const slot = kind.empty();
+      for (let i = 0; i < 2000; i++) {
+        frame.now += HOUR;
+        kind.add(slot, frame.now, fn === "sum" ? 1 + (i % 5) : true, window, frame, MAX_ENTRIES);
+      }
+      expect(frame.overflows).toBeGreaterThan(0);
+      for (const share of [0.9, 0.6, 0.4, 0.2, 0.05]) {
+        // Between two sums: where one is just the bound, the margin for rounding makes it an entry early.
+        const bound = Math.floor((kind.value(slot, window, frame) as number) * share) + 0.5;
+        const at = nextBelow(slot as never, bound, window, frame);
+        const later = again(kind, slot, START);
+        expect({ fn, share, just: (kind.value(later, window, { ...frame, now: at - 1 }) as number) >= bound, then: (kind.value(later, window, { ...frame, now: at }) as number) < bound })
+          .toEqual({ fn, share, just: true, then: true });
+      }
+    }
   });
 
   test("memory is bounded whatever comes", () => {
