@@ -17,7 +17,7 @@ import { encodeToken, tickSubject } from "../../engine/subjects.js";
 import { engineEnvironment } from "../../cli/environment.js";
 import type { Log } from "../../cli/logging.js";
 import type { Place } from "../system/places.js";
-import { settled, slowest, until } from "../system/progress.js";
+import { processed, settled, until } from "../system/progress.js";
 import { differences } from "./canonical.js";
 import { outputStreams, type Replayed, type Said } from "./replayed.js";
 
@@ -74,7 +74,7 @@ export async function feed(place: Place, lines: readonly string[], end: number):
   const history = historyRecords(place.partitions, lines, end);
   let last = 0;
   for (let from = 0; from < history.length; from += FED_AT_ONCE) {
-    await until("the engine comes near the end of the log", async () => last - (await slowest(place)) < FED_AHEAD, 60_000, 10);
+    await until("the engine comes near the end of the log", () => processed(place, last - FED_AHEAD), 60_000, 10);
     const appended = await place.ports.log.append(history.slice(from, from + FED_AT_ONCE));
     last = appended.at(-1)?.sequence ?? last;
   }

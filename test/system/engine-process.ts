@@ -52,7 +52,8 @@ export interface StartOptions {
 }
 
 const PROGRAM = join(PROJECT, "bin/eddy");
-const SAID_WITHIN_MS = 30_000;
+/** Longer than anything takes, also where the machine has much else to do. */
+const SAID_WITHIN_MS = 60_000;
 
 export function startEngineProcess({ rules, place, folder, more = [], keepLines = Infinity, onLine, onOutput, under, command = "run" }: StartOptions): EngineProcess {
   const [program, ...before] = under ?? [process.execPath];

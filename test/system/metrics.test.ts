@@ -28,6 +28,14 @@ let outside: Listener;
 let http: string;
 let before: Metrics;
 let after: Metrics;
+let seconds: number;
+
+/** So many events are processed and committed, beside ticks, and all that they brought about is published. */
+function isWorked(metrics: Metrics, events: number): boolean {
+  const records = metrics.value("eddy_events_total") ?? NaN;
+  return records - (metrics.value("eddy_events_total", { type: "eddy_tick" }) ?? NaN) === events && metrics.value("eddy_event_duration_seconds_count") === records &&
+    metrics.value("eddy_outbox_pending") === 0 && metrics.value("eddy_partition_lag_events") === 0;
+}
 
 beforeAll(async () => {
   place = await serversPlace({ partitions: 2, clock: "broker" });
@@ -40,7 +48,8 @@ beforeAll(async () => {
   const event = (type: string, customer: string, id: string, total: unknown) =>
     ({ subject: eventSubject(type, customer), body: JSON.stringify({ id, type, subject: customer, data: { total } }) });
   const customers = Array.from({ length: CUSTOMERS }, (_, i) => `c${i}`);
-  await place.ports.log.append([
+  const since = performance.now();
+  const appended = await place.ports.log.append([
     ...customers.map((customer) => event("order_placed", customer, "1", 10)),
     ...customers.slice(0, 10).map((customer) => event("order_returned", customer, "2", 10)),
     event("profile_updated", "c20", "3", 0), // without consent, as below
@@ -52,9 +61,9 @@ beforeAll(async () => {
     event("order_placed", "c24", "8", 1_000),
   ]);
   await outside.message("what follows a second later", ({ event: { type } }) => type === "email.later");
-  await until("everything is published", async () => (await scrape(http)).value("eddy_outbox_pending") === 0);
-  after = await scrape(http);
-}, 60_000);
+  await until("everything is processed and published", async () => isWorked((after = await scrape(http)), appended.length));
+  seconds = (performance.now() - since) / 1000;
+});
 afterAll(async () => {
   await engine?.kill();
   await place?.dispose();
@@ -122,12 +131,11 @@ describe("after a run", () => {
     expect(after.value("eddy_event_duration_seconds_count")).toBe(records);
     expect(after.value("eddy_action_duration_seconds_count")).toBe(after.value("eddy_actions_total"));
     expect(after.value("eddy_timer_lateness_seconds_count")).toBe(1);
-    // A second at the most, each, on a machine that is not asleep.
-    for (const name of ["eddy_event_duration_seconds", "eddy_timer_lateness_seconds"]) {
-      const mean = (after.value(`${name}_sum`) ?? NaN) / (after.value(`${name}_count`) ?? NaN);
-      expect(mean).toBeGreaterThan(0);
-      expect(mean).toBeLessThan(5);
-    }
+    // None took longer than all together; stamps and instants are in milliseconds.
+    const mean = (name: string): number => (after.value(`${name}_sum`) ?? NaN) / (after.value(`${name}_count`) ?? NaN);
+    expect(mean("eddy_event_duration_seconds")).toBeGreaterThan(0);
+    expect(mean("eddy_timer_lateness_seconds")).toBeGreaterThanOrEqual(0);
+    for (const name of ["eddy_event_duration_seconds", "eddy_timer_lateness_seconds"]) expect(mean(name)).toBeLessThan(seconds + 0.1);
     for (const stage of ["decode", "load", "evaluate", "commit", "publish"]) {
       expect(after.value("eddy_stage_duration_seconds_count", { stage })).toBeGreaterThan(0);
       expect(after.value("eddy_stage_duration_seconds_bucket", { stage, le: "+Inf" })).toBe(after.value("eddy_stage_duration_seconds_count", { stage }));
@@ -145,6 +153,7 @@ describe("after a run", () => {
 
   test("/livez and /readyz", async () => {
     expect(await (await fetch(`${http}/livez`)).json()).toEqual({ status: "live" });
+    await until("it is ready", async () => (await fetch(`${http}/readyz`)).status === 200);
     const readyz = await fetch(`${http}/readyz`);
     expect([readyz.status, await readyz.json()]).toEqual([200, { status: "ready" }]);
   });
