@@ -57,7 +57,7 @@ const figure = (text: string, name: string): number => Number(new RegExp(`^  ${n
 
 describe("once, with a summary", () => {
   let first: Demonstration;
-  beforeAll(async () => { first = await once("first", "--seed", "7"); }, 60_000);
+  beforeAll(async () => { first = await once("first", "--seed", "7"); });
 
   test("it ends well, without a word on stderr or a control sequence", () => {
     expect(first).toMatchObject({ code: 0, stderr: "" });
@@ -91,7 +91,7 @@ describe("once, with a summary", () => {
     expect(withoutOrder(await outputsOf(second.store))).toEqual(withoutOrder(await outputsOf(first.store)));
     const other = await once("other", "--seed", "8");
     expect(result(other)).not.toBe(result(first));
-  }, 120_000);
+  });
 
   test("the commands that it names do what they say", async () => {
     const commands = [...first.stdout.matchAll(/^ {4}bin\/eddy (.*)$/gm)].map(([, line]) => (line ?? "").split(" "));
@@ -101,7 +101,7 @@ describe("once, with a summary", () => {
     expect(inspect?.stdout.split(",")[0]).toBe(commands[0]?.[1]);
     expect(inspect?.stdout).toMatch(/last actions, newest first\n {2}2018-01-/);
     expect(check?.code).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe("until told to end", () => {
@@ -123,7 +123,7 @@ describe("until told to end", () => {
     expect(resolve(PROJECT, stays ?? "")).toBe(store);
     const published = (await outputsOf(store)).flat() as { subject: string }[];
     expect(Number(/^([\d,]+) actions/m.exec(stdout)?.[1])).toBe(published.filter(({ subject }) => subject.startsWith("actions.")).length);
-  }, 60_000);
+  });
 });
 
 test("a mistake on the command line is told, and nothing is started", async () => {

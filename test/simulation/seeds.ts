@@ -21,6 +21,9 @@ function commit(): string {
 /** Kinds of faults that so many seeds must have had, or the world has become too friendly. */
 const KINDS = 24;
 
+/** So many are gone through on a slow machine too: among fewer, a kind of fault may be missing by chance. */
+const ENOUGH = 120;
+
 /** `from` to `to`, or as many as the processor's time allows; whatever of it is gone through must come out well. */
 export async function allIsWell(from: number, to: number, cpuSeconds: number): Promise<void> {
   const started = process.cpuUsage();
@@ -34,11 +37,10 @@ export async function allIsWell(from: number, to: number, cpuSeconds: number): P
     outputs += story.outputs;
     for (const [name, times] of story.faults) faults.set(name, (faults.get(name) ?? 0) + times);
     const { user, system } = process.cpuUsage(started);
-    if (user + system > cpuSeconds * 1e6) break;
+    if (user + system > cpuSeconds * 1e6 && seeds >= ENOUGH) break;
     // The runner has things to say to its parent.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  expect(seeds).toBeGreaterThan(50);
   expect(outputs).toBeGreaterThan(seeds);
   expect([...faults.values()].reduce((sum, times) => sum + times, 0)).toBeGreaterThan(10 * seeds);
   expect(faults.get("partition stood still") ?? 0).toBeGreaterThan(0);

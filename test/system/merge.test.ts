@@ -79,7 +79,7 @@ beforeAll(async () => {
   if (program === null) throw new Error("the rules are wrong");
   rules = compile(program);
   place = await serversPlace({ partitions: 4, clock: "event" });
-}, 60_000);
+});
 afterAll(async () => {
   for (const engine of engines) await engine.kill();
   await place?.dispose();

@@ -79,7 +79,7 @@ describe.each(["accept-data-loss", "rebuild"] as const)("%s leads on", (choice) 
     expect(shop.engine.notReady()).toEqual([]);
     expect(await shop.said(0)).toEqual(choice === "rebuild" ? rebuilt : accepted);
     expect((await shop.examined(0)).meta.fields["recovered"]).toContain(choice);
-  }, 60_000);
+  });
 });
 
 test("the position is where no decision was asked for: nothing to decide, and looking changes nothing", async () => {
@@ -107,7 +107,7 @@ test("all of NATS as it was earlier: EVENTS is shorter, and the output streams a
   await shop.start();
   await shop.worked(await shop.orders(1));
   expect(await shop.said(0)).toEqual([...BEFORE, "o-11:6"]);
-}, 60_000);
+});
 
 test("a partition without events of its own records every ten minutes how far it has seen: what is removed meanwhile is no gap to it", async () => {
   let later = 0;
@@ -135,7 +135,7 @@ describe("while running", () => {
     await shop.start();
     await shop.worked(await shop.orders(1));
     expect(await shop.said(0)).toEqual([...BEFORE, "o-11:6"]);
-  }, 60_000);
+  });
 
   test("EVENTS comes back from a backup while nats-server was away", async () => {
     await shop.orders(2);
@@ -145,7 +145,7 @@ describe("while running", () => {
     await restore();
     await shop.stoodStill(0, 1);
     expect(shop.engine.stopped(0)).toMatch(/is shorter than it was/);
-  }, 60_000);
+  });
 
   test("EVENTS comes back from a backup and grows beyond the position before the engine sees it", async () => {
     await shop.orders(2);
@@ -156,14 +156,14 @@ describe("while running", () => {
     await restore();
     await Promise.all([shop.orders(4), shop.stoodStill(0, 1)]);
     expect(shop.engine.stopped(0)).toMatch(/is shorter than it was|grew again/);
-  }, 60_000);
+  });
 
   test("EVENTS is deleted: the engine ends and says that it is missing", async () => {
     const running = await shop.start();
     await shop.worked(await shop.orders(1));
     await (await shop.place.link.nc.jetstreamManager()).streams.delete("EVENTS");
     expect((await running.ended)?.message).toMatch(/no stream EVENTS; run 'eddy setup/);
-  }, 60_000);
+  });
 
   test("EVENTS is purged of what was processed, and single events are deleted: nothing happens", async () => {
     const running = await shop.start();
@@ -180,7 +180,7 @@ describe("while running", () => {
     await shop.worked(await shop.orders(1));
     expect([again.stopped(0), again.stopped(1)]).toEqual([null, null]);
     expect((await shop.said(0)).slice(-4)).toEqual(["o-11:6", "o-13:7", "o-15:8", "o-16:9"]);
-  }, 60_000);
+  });
 
   test("a log of another number of partitions: the engine ends and says so", async () => {
     const running = await shop.start();
@@ -188,5 +188,5 @@ describe("while running", () => {
     await (await shop.place.link.nc.jetstreamManager()).streams.delete("EVENTS");
     await setupStreams(shop.place.link, { ...SETTINGS, partitions: 3 });
     expect((await running.ended)?.message).toMatch(/one of 3 partitions, the store one of 2: they do not belong together/);
-  }, 60_000);
+  });
 });

@@ -87,7 +87,7 @@ test("the output stream is deleted while running: the partition says so; set-up 
   await shop.start();
   await shop.worked(await shop.orders(1));
   expect((await shop.said(0)).slice(-2)).toEqual(["o-5:3", "o-7:4"]);
-}, 60_000);
+});
 
 describe("the output stream is as it was earlier", () => {
   test.each(["at the start", "while running"])("%s: what the outbox keeps is published again, with the same ids", async (when) => {
@@ -153,7 +153,7 @@ describe("somebody else publishes into the output stream", () => {
     expect(shop.engine.said.join("\n")).toMatch(/OUT_0 holds other outputs than were committed from number 2 on; 3 are published behind them/);
     const kept = await shop.place.ports.store.outbox(0, 1, 100);
     expect(kept.map(({ number, id }) => [number, id])).toEqual((await shop.place.outputs(0)).map(({ number, id }) => [number, id]));
-  }, 60_000);
+  });
 
   test("nothing in the stream is the partition's own: it stands still", async () => {
     await shop.start({ keepPublished: 1 });
@@ -173,7 +173,7 @@ describe("somebody else publishes into the output stream", () => {
     await shop.start();
     await shop.worked(await shop.orders(1));
     expect((await shop.said(0)).at(-1)).toBe("o-9:5");
-  }, 60_000);
+  });
 });
 
 test("neither customer is the other's", () => expect(ANN).not.toBe(BEN));

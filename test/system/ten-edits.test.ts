@@ -103,8 +103,7 @@ describe("a program edited ten times, on NATS and Redis", () => {
         await log.append(now.slice(half));
       }
       await restart();
-      const { last } = await log.info();
-      await until("all is done", () => settled(place, last), 60_000);
+      await until("all is done", async () => settled(place, (await log.info()).last), 60_000);
       const hash = await currentProgram(store);
       const bundle = await storedBundle(store, hash ?? "");
       if (bundle === null) throw new Error("the program in force is not in the store");
@@ -117,5 +116,5 @@ describe("a program edited ten times, on NATS and Redis", () => {
       await place.dispose();
       rmSync(folder, { recursive: true, force: true });
     }
-  }, 240_000);
+  }, 600_000);
 });

@@ -29,7 +29,7 @@ beforeAll(async () => {
   place = await serversPlace(SETTINGS);
   outside = listen(place.link, "actions.>", "segments.>", "events.eddy_tick.*");
   await start().said("running");
-}, 60_000);
+});
 afterAll(async () => {
   await engine?.kill();
   await place?.dispose();
@@ -46,6 +46,19 @@ async function happens(type: string, customer: string, data: object = {}): Promi
 
 const of = (customer: string, type: string) => ({ event }: Listener["heard"][number]): boolean => event.subject === customer && event.type === type;
 const times = (customer: string, type: string): number => outside.heard.filter(of(customer, type)).length;
+
+/** On a busy machine what is to be done within the second may take longer: then it is tried again, with somebody else. */
+async function withinTheSecond(name: string, undone: () => Promise<unknown>, work: (customer: string) => Promise<unknown>): Promise<{ readonly customer: string; readonly stamp: number }> {
+  for (let attempt = 1; attempt <= 10; attempt++) {
+    const customer = `${name} ${attempt}`;
+    const stamp = await happens("visited", customer);
+    await work(customer);
+    if (Date.now() < stamp + 1_000) return { customer, stamp };
+    await undone();
+    await outside.message("the second one", of(customer, "emit.second"));
+  }
+  throw new Error("ten attempts, and none took less than a second");
+}
 
 test("a wait of a second: at that very instant on the customer's clock, once, because of a tick of the log", async () => {
   const stamp = await happens("visited", "ann");
@@ -72,17 +85,18 @@ test("silence of a second: entered at that very instant, and the rule with it; a
 });
 
 test("the engine was dead over a deadline: it happens once when the engine is back, at its own instant, and the lateness is counted", async () => {
-  const stamp = await happens("visited", "dora");
-  await until("the event is committed", async () => (await place.ports.store.load(0, ["dora"]))[0] != null || (await place.ports.store.load(1, ["dora"]))[0] != null);
-  await engine.kill();
+  const { customer: dora, stamp } = await withinTheSecond("dora", () => start().said("running"), async (customer) => {
+    await until("the event is committed", async () => (await place.ports.store.load(0, [customer]))[0] != null || (await place.ports.store.load(1, [customer]))[0] != null);
+    await engine.kill();
+  });
   // The instant must pass while nobody is there; it is the broker's, so there is nothing to turn.
   await delay(Math.max(0, stamp + 1_100 - Date.now()));
-  expect(times("dora", "emit.reminder")).toBe(0);
+  expect(times(dora, "emit.reminder")).toBe(0);
   await start().said("running");
-  const { event } = await outside.message("the reminder", of("dora", "emit.reminder"));
+  const { event } = await outside.message("the reminder", of(dora, "emit.reminder"));
   expect(Date.parse(event.time)).toBe(stamp + 1_000);
-  await outside.message("the second one", of("dora", "emit.second"));
-  expect(times("dora", "emit.reminder")).toBe(1);
+  await outside.message("the second one", of(dora, "emit.second"));
+  expect(times(dora, "emit.reminder")).toBe(1);
   const metrics = await scrape(await engine.http());
   expect(metrics.value("eddy_timer_lateness_seconds_count")).toBeGreaterThanOrEqual(2);
   expect(metrics.value("eddy_timer_lateness_seconds_sum")).toBeGreaterThan(0.1);
@@ -90,15 +104,17 @@ test("the engine was dead over a deadline: it happens once when the engine is ba
 });
 
 test("the stream of events is full: the timer waits for room and says so, the engine goes on", async () => {
-  await happens("visited", "emil");
-  const { bytes } = (await (await place.link.nc.jetstreamManager()).streams.info("EVENTS")).state;
-  // No room for a tick.
-  await setupStreams(place.link, { ...SETTINGS, maxBytes: bytes + 10 });
+  let bytes = 0;
+  const roomFor = (more: number): Promise<unknown> => setupStreams(place.link, { ...SETTINGS, maxBytes: bytes + more });
+  const { customer: emil } = await withinTheSecond("emil", () => roomFor(1_000_000), async () => {
+    ({ bytes } = (await (await place.link.nc.jetstreamManager()).streams.info("EVENTS")).state);
+    await roomFor(10); // too little for a tick
+  });
   await engine.said(/tick could not be appended/);
-  expect(times("emil", "emit.reminder")).toBe(0);
+  expect(times(emil, "emit.reminder")).toBe(0);
   expect(engine.running).toBe(true);
-  await setupStreams(place.link, { ...SETTINGS, maxBytes: bytes + 1_000_000 });
-  await outside.message("the reminder", of("emil", "emit.reminder"));
-  await outside.message("the second one", of("emil", "emit.second"));
-  expect(times("emil", "emit.reminder")).toBe(1);
+  await roomFor(1_000_000);
+  await outside.message("the reminder", of(emil, "emit.reminder"));
+  await outside.message("the second one", of(emil, "emit.second"));
+  expect(times(emil, "emit.reminder")).toBe(1);
 });
