@@ -35,7 +35,7 @@ async function firstCommit(goesWrong: () => CommitAnswer): Promise<void> {
 
 test("the store went back: the engine begins again, and the event is processed, though no other comes", async () => {
   await firstCommit(() => "moved");
-  await until("the action is published", async () => (await place.outputs(0)).length === 1, 5_000);
+  await until("the action is published", async () => (await place.outputs(0)).length === 1);
 });
 
 test("the store refuses for good: the engine ends with its reason, though no other event comes", async () => {
