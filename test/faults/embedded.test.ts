@@ -9,4 +9,4 @@ test(canFillDisk() ? title : `${title} (without a full disk, which needs Linux a
   expect(faults.length).toBe(8);
   expect(sent).toBeGreaterThan(500);
   expect(truth?.outputs).toBeGreaterThan(sent);
-}, 300_000);
+}, 600_000);

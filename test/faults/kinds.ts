@@ -3,7 +3,8 @@
  * outside the engines stands in their way any more (`mended`, once): from then on it is measured how long they need.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { streamInfo, updateStream } from "../../connectors/nats/api.js";
+import { ApiRefused, api, deleteConsumer, streamInfo, updateStream } from "../../connectors/nats/api.js";
+import { LogUnavailable } from "../../engine/ports.js";
 import type { FaultyProxy, Lost } from "../servers/faulty-proxy.js";
 import type { Engines, Seat } from "./engines.js";
 import type { Sender } from "./sender.js";
@@ -208,19 +209,38 @@ async function connectionRefused(scene: Scene, mended: () => void): Promise<void
 async function outputRefused(scene: Scene, mended: () => void): Promise<void> {
   const { stage: { eyes: { link }, options }, sender, random } = scene;
   const stream = `OUT_${Math.floor(random() * options.partitions)}`;
-  const { config } = await streamInfo(link, stream);
+  const { config } = await insistently(() => streamInfo(link, stream));
   // Most are between 250 and 450 bytes, with their headers.
-  await updateStream(link, { ...config, max_msg_size: 250 + Math.floor(random() * 200) });
+  const size = 250 + Math.floor(random() * 200);
+  await insistently(() => updateStream(link, { ...config, max_msg_size: size }));
   sender.burst(300);
   await delay(span(scene, 300, 2_000));
-  await updateStream(link, { ...config, max_msg_size: -1 });
+  await insistently(() => updateStream(link, { ...config, max_msg_size: -1 }));
   mended();
+}
+
+const ANSWERS_WITHIN_MS = 30_000;
+
+/** A fault of before may still keep the broker busy. */
+async function insistently<T>(ask: () => Promise<T>): Promise<T> {
+  for (const until = now() + ANSWERS_WITHIN_MS; ; await delay(50)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof LogUnavailable) || now() > until) throw error;
+    }
+  }
 }
 
 async function consumersDeleted(scene: Scene, mended: () => void): Promise<void> {
   const { link } = scene.stage.eyes;
-  const manager = await link.nc.jetstreamManager();
-  for await (const { name } of manager.consumers.list("EVENTS")) await manager.consumers.delete("EVENTS", name);
+  interface Names { readonly consumers: readonly string[] | null }
+  const { consumers } = await insistently(() => api<Names>(link, "CONSUMER.NAMES.EVENTS", { offset: 0 }));
+  for (const name of consumers ?? []) {
+    await insistently(() => deleteConsumer(link, "EVENTS", name)).catch((error: unknown) => {
+      if (!(error instanceof ApiRefused)) throw error; // its reader has let go of it meanwhile
+    });
+  }
   mended();
 }
 
