@@ -23,7 +23,7 @@ const run = (args: readonly string[], input = "", environment: Record<string, st
 const here = (args: readonly string[], input = "", environment: Record<string, string> = {}): Promise<Ran> => eddyHere(args, { folder: folder.path, input, environment });
 
 // The first call builds.
-beforeAll(() => run(["--version"]), 120_000);
+beforeAll(() => run(["--version"]));
 
 describe("the program", () => {
   test("--version, --help and help of a command: on stdout, exit 0", async () => {

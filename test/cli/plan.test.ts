@@ -94,7 +94,7 @@ describe("against what runs", () => {
     const { last } = await place.ports.log.info();
     await until("all is taken", () => settled(place, last));
     await engine.terminate();
-  }, 90_000);
+  });
   afterAll(() => place.dispose());
 
   interface Json {
@@ -144,5 +144,5 @@ describe("against what runs", () => {
     expect((await plan("new", ...place.flags, "--stop", "follow_up")).stdout).toMatch(/^nothing would change/);
     const name = /follow_up@[0-9a-f]{8}/.exec((await plan("old", ...place.flags)).stdout)?.[0] ?? "";
     expect((await plan("new", ...place.flags, "--stop", name)).stdout).toContain(`- ${name}  all its runs have ended, or are stopped`);
-  }, 120_000);
+  }, 180_000);
 });

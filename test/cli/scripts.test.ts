@@ -79,7 +79,7 @@ describe("bin/eddy in a checkout", () => {
     expect(start(home).code).toBe(7);
     expect(existsSync(join(home, "dist/cli/other.js"))).toBe(false);
     expect(readdirSync(join(home, "dist")).filter((name) => name.startsWith(".")).sort()).toEqual([".built-from"]);
-  }, 60_000);
+  });
 
   test("several at once: all work, one builds", async () => {
     const home = checkout();
@@ -87,7 +87,7 @@ describe("bin/eddy in a checkout", () => {
     const { output } = run(process.execPath, ["--input-type=module", "-e", script], { cwd: home });
     for (let i = 0; i < 4; i++) expect(output).toContain(`one ${i}\n`);
     expect(output).not.toMatch(/error|Error/);
-  }, 60_000);
+  });
 
   test("a lock that a killed process left is taken over", () => {
     const home = checkout();
@@ -95,7 +95,7 @@ describe("bin/eddy in a checkout", () => {
     const { pid } = spawnSync(process.execPath, ["-e", "0"]);
     writeFileSync(join(home, "dist/.lock"), String(pid));
     expect(start(home).code).toBe(0);
-  }, 60_000);
+  });
 
   test("a type error stops nobody (npm test finds it), a syntax error is shown and ends with 2", () => {
     const home = checkout();
@@ -105,14 +105,14 @@ describe("bin/eddy in a checkout", () => {
     const { code, output } = start(home);
     expect(code).toBe(2);
     expect(output).toMatch(/eddy: the sources do not compile:\n.*other\.ts/);
-  }, 60_000);
+  });
 
   test("through a link, as npm puts it into node_modules/.bin", () => {
     const home = checkout();
     const bin = folder({});
     symlinkSync(join(home, "bin/eddy"), join(bin, "eddy"));
     expect(run(join(bin, "eddy"), ["x"]).code).toBe(0);
-  }, 60_000);
+  });
 
   test("missing packages are installed before anything else: npm ci, and npm install where that refuses", () => {
     const home = checkout();

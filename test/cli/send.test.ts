@@ -29,7 +29,7 @@ let addresses: Record<string, string>;
 beforeAll(async () => {
   [nats, redis] = await Promise.all([startNats(), startRedis()]);
   addresses = { NATS_URL: nats.url, REDIS_URL: redis.url };
-}, 120_000);
+});
 afterAll(async () => {
   await Promise.all([nats?.dispose(), redis?.dispose()]);
   folder.remove();

@@ -33,7 +33,7 @@ beforeAll(async () => {
   engine = startEngineProcess({ rules: `${folder.path}/rules`, place: place.flags, folder: folder.path });
   await engine.said("running");
   http = await engine.http();
-}, 60_000);
+});
 afterAll(async () => {
   await engine?.kill();
   await place?.dispose();

@@ -86,10 +86,10 @@ function publisher(place: Servers): Publisher {
       const ticks = Array.from({ length: place.partitions }, (_, p) => tick(p, instant));
       const last = (await place.ports.log.append([...records, ...ticks])).at(-1)?.sequence ?? 0;
       // Each partition's tick is its last record.
-      await until("the engine has come up with the log", async () => (await slowest(place)) > last - place.partitions, 20_000, 2);
+      await until("the engine has come up with the log", async () => (await slowest(place)) > last - place.partitions, 60_000, 2);
       // What is said of those who are erased next would be withdrawn while it waits.
       await until("all that was said is published", async () => (await Promise.all(Array.from({ length: place.partitions }, async (_, p) =>
-        await place.ports.outputs.last(p) >= Number((await place.ports.store.meta(p)).meta["next"] ?? "1") - 1))).every((isOut) => isOut), 20_000, 2);
+        await place.ports.outputs.last(p) >= Number((await place.ports.store.meta(p)).meta["next"] ?? "1") - 1))).every((isOut) => isOut), 60_000, 2);
     },
   };
 }
@@ -162,7 +162,7 @@ async function play(place: Servers, scripts: readonly Script[], { midnights, fig
   }
   await reader.close();
   const info = await place.ports.log.info();
-  await until("everything is published", () => settled(place, info.last - place.partitions), 20_000);
+  await until("everything is published", () => settled(place, info.last - place.partitions));
   return wrong;
 }
 
@@ -178,7 +178,7 @@ async function adopted(place: Servers, day: number): Promise<void> {
   await until(`the fifths of day ${day} are drawn`, async () => {
     const all = await Promise.all(Array.from({ length: place.partitions }, async (_, p) => (await place.ports.store.meta(p)).meta["tables"] ?? ""));
     return all.every((tables) => tables.startsWith(`${day} `) && tables.endsWith(" 1"));
-  }, 20_000, 2);
+  }, 60_000, 2);
 }
 
 async function outputsOf(place: Servers): Promise<Map<string, Said[]>> {
@@ -230,7 +230,7 @@ test("all tests whose customers stand for themselves, in one stream, by the prog
   expect(actions).toBeGreaterThan(150);
   expect(silences).toBeGreaterThan(150);
   expect(memberships).toBeGreaterThan(150);
-}, 120_000);
+}, 300_000);
 
 describe.each([
   ["for its fifths", ranked, { midnights: true, figures: false }],
@@ -242,5 +242,5 @@ describe.each([
     const playing = played(servers, [script], how).then((outcome) => { found = outcome; });
     await Promise.all([playing, processAll(compiled, servers, 0, () => Promise.resolve(found !== null))]);
     expect(found).toMatchObject({ wrong: [] });
-  }, 60_000);
+  });
 });
