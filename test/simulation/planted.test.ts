@@ -5,7 +5,7 @@ import type * as SupplyingModule from "../../engine/supplying.js";
 import type * as SharingModule from "../../engine/sharing.js";
 import { BUGS, NOTHING_REPLACED, replaced } from "./planted.js";
 import { simulate } from "./run.js";
-import { ALONE, told } from "./seeds.js";
+import { ALONE, runnerSpeaks, told } from "./seeds.js";
 
 vi.mock("../../engine/cache.js", async (original) => {
   const real = await original<typeof CacheModule>();
@@ -29,6 +29,7 @@ describe.runIf(ALONE === undefined)("planted faults are noticed", () => {
   test.each(BUGS.map((bug) => [bug.name, bug] as const))("%s", async (_, { planted, replaces, only, from = 1 }) => {
     Object.assign(replaced, replaces);
     for (let seed = from; seed < from + NOTICED_WITHIN; seed++) {
+      await runnerSpeaks();
       const { trouble } = await simulate(seed, planted, only);
       if (trouble === null) continue;
       // Without it all is well: it is the fault that was noticed.
@@ -37,5 +38,5 @@ describe.runIf(ALONE === undefined)("planted faults are noticed", () => {
       return expect(control.trouble === null ? "" : told(control)).toBe("");
     }
     expect.unreachable(`not noticed in ${NOTICED_WITHIN} seeds`);
-  }, 300_000);
+  }, 600_000);
 });
