@@ -7,15 +7,15 @@
  * hold a password.
  */
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
-import { z } from "zod";
+import type * as Yaml from "yaml";
 
 import { didYouMean, nearest } from "../dsl/diagnostics/suggest.js";
 import { ConfigurationError } from "./exit.js";
 import type { Io } from "./io.js";
 import { redactText } from "./redact.js";
-import { flagOf, parseSetting, settingNames, settings, variableOf, type SettingName, type SettingValue } from "./settings.js";
+import { flagOf, parseSetting, settingNames, settings, variableOf, type Read, type SettingName, type SettingValue } from "./settings.js";
 
 export const CONFIGURATION_FILE = "eddy.yaml";
 
@@ -35,7 +35,7 @@ export interface Configuration {
   /** What was written, its relative paths from the root; for handing it on to another process. */
   raw(name: SettingName): string | undefined;
   /** Like `get` for a value that this command reads more closely; one that belongs to another command is passed over. */
-  narrow<Value>(name: SettingName, schema: z.ZodType<Value>, others?: z.ZodType): Value | undefined;
+  narrow<Value>(name: SettingName, read: Read<Value>, others?: Read<unknown>): Value | undefined;
   /** The file that was read, or null. */
   readonly file: string | null;
   /** What a person should know although it stops nothing. */
@@ -83,7 +83,7 @@ export function readConfiguration(io: Pick<Io, "environment" | "folder">, flags:
       const { path = false } = settings[name] as { readonly path?: boolean };
       return path && place.raw !== "-" ? resolve(place.folder, String(place.raw)) : String(place.raw);
     },
-    narrow: (name, schema, others) => narrow(values.get(name), name, found.get(name), schema, others),
+    narrow: (name, read, others) => narrow(values.get(name), name, found.get(name), read, others),
     file: file.path,
     warnings: strangeVariables(io.environment),
   };
@@ -99,12 +99,12 @@ function harmless(name: SettingName, raw: string): string {
   return name === "nats" || name === "redis" ? raw.replace(/^([a-z]+:\/\/(?:[^\s:@/]*:)?)?[\s\S]*@/i, "$1***@") : raw;
 }
 
-function narrow<Value>(value: unknown, name: SettingName, found: Found | undefined, schema: z.ZodType<Value>, others: z.ZodType | undefined): Value | undefined {
+function narrow<Value>(value: unknown, name: SettingName, found: Found | undefined, read: Read<Value>, others: Read<unknown> | undefined): Value | undefined {
   if (found === undefined) return undefined;
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  if (found.origin.kind !== "flag" && others?.safeParse(value).success === true) return undefined;
-  throw new ConfigurationError(fault(name, found, parsed.error.issues[0]?.message ?? "it makes no sense"));
+  const parsed = read(value);
+  if (parsed.ok) return parsed.value;
+  if (found.origin.kind !== "flag" && others?.(value).ok === true) return undefined;
+  throw new ConfigurationError(fault(name, found, parsed.message));
 }
 
 // ---------------------------------------------------------------------------------------------------- flags, environment
@@ -167,6 +167,8 @@ function textOf(path: string): string | null {
 }
 
 function parseFile(path: string, shown: string, text: string, faults: string[]): Map<SettingName, Found> {
+  // Loaded where there is a file: most calls have none, and should not wait for it.
+  const { isMap, isScalar, LineCounter, parseDocument } = createRequire(import.meta.url)("yaml") as typeof Yaml;
   const found = new Map<SettingName, Found>();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

@@ -6,15 +6,19 @@
  * commands'. Values arrive as text, or as a scalar from eddy.yaml.
  */
 import { isAbsolute, resolve } from "node:path";
-import { z } from "zod";
 
 import { parseTime } from "../engine/envelope.js";
+
+export type Parsed<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly message: string };
+
+/** Takes a raw value for what it means, or says what it must be. */
+export type Read<Value> = (raw: unknown) => Parsed<Value>;
 
 /** What the value of a flag is called in the help; null: the flag stands alone. */
 type Placeholder = string | null;
 
-interface Setting<Schema extends z.ZodType> {
-  readonly schema: Schema;
+interface Setting<Value> {
+  readonly read: Read<Value>;
   readonly placeholder: Placeholder;
   readonly description: string;
   /** A file or folder: relative ones belong to the folder of what names them. */
@@ -23,83 +27,86 @@ interface Setting<Schema extends z.ZodType> {
   readonly alsoFrom?: readonly string[];
 }
 
-const setting = <Schema extends z.ZodType>(
-  placeholder: Placeholder,
-  description: string,
-  schema: Schema,
-  more: Pick<Setting<Schema>, "path" | "alsoFrom"> = {},
-): Setting<Schema> => ({ schema, placeholder, description, ...more });
+const setting = <Value>(placeholder: Placeholder, description: string, read: Read<Value>, more: Pick<Setting<Value>, "path" | "alsoFrom"> = {}): Setting<Value> =>
+  ({ read, placeholder, description, ...more });
 
 // ---------------------------------------------------------------------------------------------------- kinds of values
 
-const text = z.union([z.string(), z.number().transform(String)], { error: "it must be a text" }).pipe(z.string().min(1, "it is empty"));
+const take = <Value>(value: Value): Parsed<Value> => ({ ok: true, value });
+const refuse = (message: string): Parsed<never> => ({ ok: false, message });
+
+/** eddy.yaml makes a number of a text that looks like one. */
+const text: Read<string> = (raw) => {
+  const value = typeof raw === "number" ? String(raw) : raw;
+  if (typeof value !== "string") return refuse("it must be a text");
+  return value === "" ? refuse("it is empty") : take(value);
+};
+
+/** What reads a text more closely. */
+const ofText = <Value>(read: (text: string) => Parsed<Value>): Read<Value> => (raw) => {
+  const found = text(raw);
+  return found.ok ? read(found.value) : found;
+};
 
 const ON = new Set(["1", "true", "yes", "on"]);
 const OFF = new Set(["0", "false", "no", "off"]);
-const toggle = z.union([z.boolean(), z.string(), z.number()], { error: "it must be true or false" }).transform((value, context) => {
-  if (typeof value === "boolean") return value;
-  const word = String(value).toLowerCase();
-  if (ON.has(word)) return true;
-  if (OFF.has(word)) return false;
-  context.addIssue({ code: "custom", message: "it must be true or false" });
-  return z.NEVER;
-});
+const toggle: Read<boolean> = (raw) => {
+  const word = typeof raw === "object" ? "" : String(raw).toLowerCase();
+  return ON.has(word) ? take(true) : OFF.has(word) ? take(false) : refuse("it must be true or false");
+};
 
 /** A whole number within bounds. */
-const whole = (least: number, most: number) =>
-  z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)], { error: `it must be a whole number from ${least} to ${most}` })
-    .refine((value) => Number.isInteger(value) && value >= least && value <= most, `it must be a whole number from ${least} to ${most}`);
+const whole = (least: number, most: number): Read<number> => (raw) => {
+  const value = typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw;
+  const fits = typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
+  return fits ? take(value) : refuse(`it must be a whole number from ${least} to ${most}`);
+};
 
-const oneOf = <const Word extends string>(...words: readonly [Word, ...Word[]]) =>
-  z.enum(words, { error: `it must be ${words.slice(0, -1).join(", ")}${words.length > 1 ? " or " : ""}${words.at(-1) ?? ""}` });
+const oneOf = <const Word extends string>(...words: readonly [Word, ...Word[]]): Read<Word> => (raw) => {
+  const found = words.find((word) => word === raw);
+  return found === undefined ? refuse(`it must be ${words.slice(0, -1).join(", ")}${words.length > 1 ? " or " : ""}${words.at(-1) ?? ""}`) : take(found);
+};
 
 const UNIT_MS: ReadonlyMap<string, number> = new Map(Object.entries({ s: 1000, second: 1000, m: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000 }));
 
 /** `30 days`, `12h`, or `forever` (0): milliseconds. */
-const duration = text.transform((value, context) => {
-  if (value.toLowerCase() === "forever") return 0;
+const duration = ofText((value) => {
+  if (value.toLowerCase() === "forever") return take(0);
   const parts = /^(\d{1,9})\s*([a-z]+?)s?$/i.exec(value.trim());
   const unit = UNIT_MS.get((parts?.[2] ?? "").toLowerCase());
-  if (parts !== null && unit !== undefined && Number(parts[1]) > 0) return Number(parts[1]) * unit;
-  context.addIssue({ code: "custom", message: 'it must be a duration such as "30 days", or forever' });
-  return z.NEVER;
+  if (parts !== null && unit !== undefined && Number(parts[1]) > 0) return take(Number(parts[1]) * unit);
+  return refuse('it must be a duration such as "30 days", or forever');
 });
 
 const UNIT_BYTES: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 };
 
 /** `500 MB`, `10GiB`, or a number of bytes. */
-const bytes = text.transform((value, context) => {
+const bytes = ofText((value) => {
   const parts = /^(\d{1,15})\s*([a-z]*)$/i.exec(value.trim());
   const size = Number(parts?.[1]) * (UNIT_BYTES[(parts?.[2] ?? "-").toLowerCase()] ?? NaN);
-  if (Number.isSafeInteger(size) && size > 0) return size;
-  context.addIssue({ code: "custom", message: "it must be a size such as 10 GB" });
-  return z.NEVER;
+  return Number.isSafeInteger(size) && size > 0 ? take(size) : refuse("it must be a size such as 10 GB");
 });
 
 /** Names with commas between them. */
-const names = text.transform((value): readonly string[] => value.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+const names = ofText((value): Parsed<readonly string[]> => take(value.split(",").map((name) => name.trim()).filter((name) => name !== "")));
 
 /** Path or `-`; resolved by config.ts against the folder it belongs to. */
 const path = text;
 
 /** An instant as RFC 3339, as a date (its midnight in UTC) or as a date and a time of day in UTC. */
-const instant = text.transform((value, context) => {
+const instant = ofText((value) => {
   const full = /^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00:00Z`
     : /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d$/.test(value) ? `${value.replace(" ", "T")}:00Z`
       : /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?$/.test(value) ? `${value.replace(" ", "T")}Z`
         : value;
   const ms = parseTime(full);
-  if (ms !== null) return ms;
-  context.addIssue({ code: "custom", message: "it must be an instant such as 2026-03-02T10:00:00Z, from 1970 to 2199" });
-  return z.NEVER;
+  return ms === null ? refuse("it must be an instant such as 2026-03-02T10:00:00Z, from 1970 to 2199") : take(ms);
 });
 
 /** Addresses of NATS servers with commas between them; a missing scheme is `nats`. */
-const natsAddresses = text.transform((value, context): readonly string[] => {
+const natsAddresses = ofText((value): Parsed<readonly string[]> => {
   const servers = value.split(",").map((part) => part.trim()).map((part) => (part.includes("://") ? part : `nats://${part}`));
-  if (servers.every(isNatsAddress)) return servers;
-  context.addIssue({ code: "custom", message: "it must be an address such as nats://127.0.0.1:4222" });
-  return z.NEVER;
+  return servers.every(isNatsAddress) ? take(servers) : refuse("it must be an address such as nats://127.0.0.1:4222");
 });
 
 function isNatsAddress(text: string): boolean {
@@ -109,25 +116,27 @@ function isNatsAddress(text: string): boolean {
 }
 
 /** One address of Redis; a cluster's names several hosts (`redis://host:port,host:port`). A missing scheme is `redis`. */
-const redisAddress = text
-  .transform((value) => (value.includes("://") ? value : `redis://${value}`))
-  .pipe(z.string().regex(/^rediss?:\/\/(?:[^@\s]*@)?[^/@\s,:][^/@\s]*(?:\/\d*)?$/, "it must be an address such as redis://127.0.0.1:6379"));
+const redisAddress = ofText((value) => {
+  const address = value.includes("://") ? value : `redis://${value}`;
+  const makesSense = /^rediss?:\/\/(?:[^@\s]*@)?[^/@\s,:][^/@\s]*(?:\/\d*)?$/.test(address);
+  return makesSense ? take(address) : refuse("it must be an address such as redis://127.0.0.1:6379");
+});
 
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** `HOST:PORT`, `PORT` (on this machine only) or `off` (null). Port 0 takes any free one. */
-const listenAddress = z.union([z.string(), z.number().transform(String), z.literal(false).transform(() => "off")], { error: "it must be HOST:PORT or off" })
-  .transform((value, context): ListenAddress | null => {
-    if (OFF.has(value.toLowerCase()) && value !== "0") return null;
-    const parts = /^(?:\[([0-9a-fA-F:.%]+)\]:|([A-Za-z0-9_.-]+):)?(\d{1,5})$/.exec(value);
-    const port = Number(parts?.[3]);
-    if (parts !== null && port <= 65_535) return { host: parts[1] ?? parts[2] ?? "127.0.0.1", port };
-    context.addIssue({ code: "custom", message: "it must be HOST:PORT such as 127.0.0.1:9464 (0.0.0.0:9464 for every network), or off" });
-    return z.NEVER;
-  });
+/** `HOST:PORT`, `PORT` (on this machine only) or `off` (null), which YAML may have made false. Port 0 takes any free one. */
+const listenAddress: Read<ListenAddress | null> = (raw) => {
+  const value = raw === false ? "off" : typeof raw === "number" ? String(raw) : raw;
+  if (typeof value !== "string") return refuse("it must be HOST:PORT or off");
+  if (OFF.has(value.toLowerCase()) && value !== "0") return take(null);
+  const parts = /^(?:\[([0-9a-fA-F:.%]+)\]:|([A-Za-z0-9_.-]+):)?(\d{1,5})$/.exec(value);
+  const port = Number(parts?.[3]);
+  if (parts !== null && port <= 65_535) return take({ host: parts[1] ?? parts[2] ?? "127.0.0.1", port });
+  return refuse("it must be HOST:PORT such as 127.0.0.1:9464 (0.0.0.0:9464 for every network), or off");
+};
 
 // ---------------------------------------------------------------------------------------------------- the table
 
@@ -189,7 +198,7 @@ export const settings = {
 } as const;
 
 export type SettingName = keyof typeof settings;
-export type SettingValue<Name extends SettingName> = z.output<(typeof settings)[Name]["schema"]>;
+export type SettingValue<Name extends SettingName> = (typeof settings)[Name] extends Setting<infer Value> ? Value : never;
 
 /** How one gets in at the servers, beside their addresses. */
 export const NATS_ACCESS = ["nats-creds", "nats-nkey", "nats-ca", "nats-cert", "nats-key"] as const satisfies readonly SettingName[];
@@ -200,15 +209,13 @@ export const settingNames = Object.keys(settings) as readonly SettingName[];
 export const flagOf = (name: string): string => `--${name}`;
 export const variableOf = (name: string): string => `EDDY_${name.toUpperCase().replaceAll("-", "_")}`;
 
-export type Parsed<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly message: string };
-
 /** A raw value checked; `folder` is where its relative paths start. */
 export function parseSetting<Name extends SettingName>(name: Name, raw: unknown, folder: string): Parsed<SettingValue<Name>> {
-  const { schema, path: isPath }: Setting<z.ZodType> = settings[name];
-  const parsed = schema.safeParse(raw);
-  if (!parsed.success) return { ok: false, message: parsed.error.issues[0]?.message ?? "it makes no sense" };
-  const value = isPath === true && typeof parsed.data === "string" ? placed(parsed.data, folder) : parsed.data;
-  // The schema is this very name's.
+  const { read, path: isPath }: Setting<unknown> = settings[name];
+  const found = read(raw);
+  if (!found.ok) return found;
+  const value = isPath === true && typeof found.value === "string" ? placed(found.value, folder) : found.value;
+  // What was read is this very name's.
   return { ok: true, value: value as SettingValue<Name> };
 }
 

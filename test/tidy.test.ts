@@ -38,7 +38,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli/main.ts", "cli/demo/options.ts"],
   pino: ["cli/logging.ts"],
   yaml: ["cli/config.ts"],
-  zod: ["cli/settings.ts", "cli/config.ts"],
 };
 
 /** What reaches out of the program, and the only files that may, each with its reason. */
