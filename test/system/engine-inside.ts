@@ -6,6 +6,7 @@ import type { Place as Where } from "../../cli/place.js";
 import { compileProgram } from "../../dsl/compile.js";
 import { compile } from "../../engine/compile/compiled.js";
 import { startEngine } from "../../engine/engine.js";
+import type { OutputLog } from "../../engine/ports.js";
 import { SIZES, type Sizes } from "../../engine/sizes.js";
 import { engineStats, type EngineStats } from "../../engine/stats.js";
 
@@ -29,14 +30,17 @@ export interface InsideOptions {
   readonly sizes?: Partial<Sizes>;
   /** Stands in for the clock that measures. */
   readonly seconds?: () => number;
+  /** Stands around the output log. */
+  readonly around?: (outputs: OutputLog) => OutputLog;
 }
 
 const nothing = (): void => undefined;
 
-export async function startInside(where: Where, { rules, keepPublished = 10_000, maxOutbox = 50_000, sizes, seconds }: InsideOptions): Promise<InsideEngine> {
+export async function startInside(where: Where, { rules, keepPublished = 10_000, maxOutbox = 50_000, sizes, seconds, around = (outputs) => outputs }: InsideOptions): Promise<InsideEngine> {
   const { program, diagnostics } = compileProgram([{ file: "rules.eddy", text: rules }]);
   if (program === null) throw new Error(JSON.stringify(diagnostics));
-  const ports = await openPorts(where, { now: Date.now });
+  const opened = await openPorts(where, { now: Date.now });
+  const ports = { ...opened, outputs: around(opened.outputs) };
   const said: string[] = [];
   const told = (message: string, fields?: object): void => void said.push(fields === undefined ? message : `${message} ${JSON.stringify(fields)}`);
   const log: Log = { debug: nothing, info: nothing, warn: told, error: told, with: () => log };
