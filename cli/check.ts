@@ -8,7 +8,6 @@ import { writeFile } from "node:fs/promises";
 import { summary, toJson } from "../dsl/diagnostics/render.js";
 import { toSarif } from "../dsl/diagnostics/sarif.js";
 import type { CommandCall } from "./commands.js";
-import { costReport, costTable } from "./cost.js";
 import { EXIT, type ExitCode, UsageError } from "./exit.js";
 import { version } from "./home.js";
 import { type Io, print, say } from "./io.js";
@@ -19,11 +18,13 @@ export async function checkCommand({ io, configuration }: CommandCall): Promise<
   if (sarif === "-" && (asJson || withCost)) throw new UsageError("--sarif - takes standard output for itself: give --sarif a file, or leave --json and --cost away");
   const loaded = await compileRules(configuration, io);
   if (sarif !== undefined) await writeSarif(io, sarif, loaded);
-  const cost = withCost ? costReport(loaded) : null;
+  // Half of the engine knows what a program takes; an editor that asks for the findings alone should not wait for it.
+  const costs = withCost ? await import("./cost.js") : null;
+  const cost = costs?.costReport(loaded) ?? null;
   if (asJson) print(io, JSON.stringify({ ...report(loaded), ...(cost === null ? {} : { cost }) }));
   else {
     showFindings(io, loaded.diagnostics, loaded.files);
-    if (cost !== null) print(io, costTable(cost, !("isTTY" in io.stdout && io.stdout.isTTY === true)));
+    if (costs !== null && cost !== null) print(io, costs.costTable(cost, !("isTTY" in io.stdout && io.stdout.isTTY === true)));
     say(io, closing(loaded));
   }
   return loaded.program === null ? EXIT.findings : EXIT.ok;

@@ -17,20 +17,18 @@ import { ConfigurationError, EXIT, explain, type ExitCode } from "./exit.js";
 import { processIdentity } from "./identity.js";
 import { inForce } from "./in-force.js";
 import type { Io } from "./io.js";
+import { DEFAULT_CACHE_CUSTOMERS, WORKER_LIMITS } from "./limits.js";
 import { createLog, type Log } from "./logging.js";
 import { startMonitor } from "./monitor.js";
 import { openPatiently, openPorts } from "./open.js";
 import { findPlace } from "./place.js";
 import { needProgram, needRules } from "./program.js";
 import { startReloading, type Reloading } from "./reload.js";
-import { startShadowBeside, type ShadowBeside } from "./shadow.js";
+import type { ShadowBeside } from "./shadow.js";
 import { takingChanges } from "./taking-changes.js";
 import { startWorkers } from "./workers.js";
 
 const DEFAULT_HTTP = { host: "127.0.0.1", port: 9464 };
-export const DEFAULT_CACHE_CUSTOMERS = 50_000;
-/** Committed outputs that may wait for the output log, and published ones that are kept, per partition. */
-export const WORKER_LIMITS = { maxOutbox: 50_000, keepPublished: 10_000 };
 
 export async function runCommand({ io, configuration }: CommandCall): Promise<ExitCode> {
   const rules = await needRules(configuration, io);
@@ -75,6 +73,7 @@ export async function runCommand({ io, configuration }: CommandCall): Promise<Ex
       const compiled = compile(program);
       if (shadowProgram !== undefined) {
         const takeOver = configuration.get("take-over") ?? false;
+        const { startShadowBeside } = await import("./shadow.js");
         shadow = await startShadowBeside({ place, program: shadowProgram, live: program, ports, stats, rate: configuration.get("fill-rate"), cacheCustomers, takeOver, json: configuration.get("json") ?? false, io, log });
       }
       const taking = takingChanges({ place, store: ports.store, compiled, now: io.now, log, signal: ending.signal });

@@ -10,9 +10,9 @@ import { engineStats } from "../engine/stats.js";
 import { engineEnvironment, pause } from "./environment.js";
 import { explain } from "./exit.js";
 import { processIdentity } from "./identity.js";
+import { WORKER_LIMITS } from "./limits.js";
 import type { Fields, Log } from "./logging.js";
 import { openPatiently, openPorts } from "./open.js";
-import { WORKER_LIMITS } from "./run.js";
 import { takingChanges } from "./taking-changes.js";
 import type { Assignment, Order, Report } from "./worker-messages.js";
 

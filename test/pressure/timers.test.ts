@@ -5,7 +5,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { setTimeout as delay } from "node:timers/promises";
 import { engineEnvironment } from "../../cli/environment.js";
-import { WORKER_LIMITS } from "../../cli/run.js";
+import { WORKER_LIMITS } from "../../cli/limits.js";
 import { compileProgram } from "../../dsl/compile.js";
 import { compile } from "../../engine/compile/compiled.js";
 import { startEngine, type Engine } from "../../engine/engine.js";
