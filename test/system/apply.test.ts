@@ -55,6 +55,7 @@ function feed(): void {
       await new Promise((resolve) => { setTimeout(resolve, 15); });
     }
   })();
+  fed.catch(() => undefined); // `stopped` tells of it
 }
 async function stopped(): Promise<void> {
   feeding.abort();
@@ -84,7 +85,7 @@ const hashIn = (stderr: string): string => /to ([0-9a-f]{16})/.exec(stderr)?.[1]
 
 /** Each event once, and in each partition everything that one version says before anything that the next one says. */
 async function expectOneAfterTheOther(versions: readonly string[]): Promise<void> {
-  await until("everything is said", allSaid, 30_000, 50);
+  await until("everything is said", allSaid, 60_000, 50);
   const all = await said();
   expect(all.flat().map(({ total }) => total).sort((a, b) => a - b)).toEqual(Array.from({ length: events }, (_, i) => i + 1));
   for (const list of all) {
@@ -102,7 +103,7 @@ function atPlace(make: typeof serversPlace | typeof embeddedPlace): void {
     events = 0;
     place = await make({ partitions: PARTITIONS, clock: "broker" });
     write(version("one"));
-  }, 60_000);
+  });
   afterEach(async () => {
     await stopped().catch(() => undefined);
     for (const engine of engines) await engine.kill();
@@ -124,7 +125,7 @@ describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]]
     const { code, stderr } = await apply();
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stderr).toMatch(/the program [0-9a-f]{16} is in force on all 4 partitions/);
-    await until("the new rules have said something everywhere", () => hasSpokenEverywhere("two"), 30_000, 100);
+    await until("the new rules have said something everywhere", () => hasSpokenEverywhere("two"), 60_000, 100);
     await stopped();
     await expectOneAfterTheOther(["one", "two"]);
     const hash = hashIn(stderr);
@@ -136,38 +137,38 @@ describe.each([["embedded", embeddedPlace], ["on NATS and Redis", serversPlace]]
     const again = await apply();
     expect(again).toMatchObject({ code: 0 });
     expect(again.stderr).toContain("in force already");
-  }, 180_000);
+  }, 300_000);
 
   test("kill -9 in the middle, of the engine and of whoever applies: one program or the other, and nothing twice", async () => {
     let engine = start();
     await engine.said("partitions taken");
     await buy(60);
-    await until("all is said", allSaid, 30_000, 50);
+    await until("all is said", allSaid, 60_000, 50);
     feed();
     write(version("two"));
     const one = await inForce();
     const applying = apply();
-    await until("partitions go over", () => hasBegun("switching", one), 30_000, 1);
+    await until("partitions go over", () => hasBegun("switching", one), 60_000, 1);
     await engine.kill();
     // What the engine was started with is not what it runs: that is what its partitions say.
     engine = start();
     expect((await applying).code).toBe(0);
-    await until("the new rules have said something everywhere", () => hasSpokenEverywhere("two"), 30_000, 100);
+    await until("the new rules have said something everywhere", () => hasSpokenEverywhere("two"), 60_000, 100);
     // Without an engine whoever applies does not wait for one: then the one that started ends the change.
-    await until("the change is over", isOver, 30_000, 50);
+    await until("the change is over", isOver, 60_000, 50);
 
     const two = await inForce();
     write(version("three"));
     const child = startEngineProcess({ rules: "rules.eddy", place: place.flags, folder, command: "apply" });
     engines.push(child);
-    await until("a change is under way", () => hasBegun("filling", two), 30_000, 1);
+    await until("a change is under way", () => hasBegun("filling", two), 60_000, 1);
     await child.kill();
     const again = await eddy(["apply", "rules.eddy", ...place.flags], { folder });
     expect(again, again.stderr).toMatchObject({ code: 0 });
-    await until("the third rules have said something everywhere", () => hasSpokenEverywhere("three"), 30_000, 100);
+    await until("the third rules have said something everywhere", () => hasSpokenEverywhere("three"), 60_000, 100);
     await stopped();
     await expectOneAfterTheOther(["one", "two", "three"]);
-  }, 240_000);
+  }, 300_000);
 });
 
 describe("embedded, once more", () => {
@@ -200,43 +201,43 @@ describe("embedded, once more", () => {
     write(version("two"));
     process.kill(engine.pid, "SIGHUP");
     await engine.said("the rules have changed");
-    await until("the metrics say so", async () => (await scrape(http)).value("eddy_program_last_reload_successful") === 1, 30_000, 50);
+    await until("the metrics say so", async () => (await scrape(http)).value("eddy_program_last_reload_successful") === 1, 60_000, 50);
     await buy(40);
     await expectOneAfterTheOther(["one", "two"]);
     expect((await engine.terminate()).code).toBe(0);
-  }, 180_000);
+  }, 300_000);
 
   test("a start with other rules takes them when nobody else is at work", async () => {
     const first = start();
     await first.said("partitions taken");
     await buy(40);
-    await until("all is said", allSaid, 30_000, 50);
+    await until("all is said", allSaid, 60_000, 50);
     expect((await first.terminate()).code).toBe(0);
     write(version("two"));
     const second = start();
     await second.said("the rules have changed");
     await buy(40);
     await expectOneAfterTheOther(["one", "two"]);
-    await until("they are in force", isOver, 30_000, 50);
+    await until("they are in force", isOver, 60_000, 50);
     expect(await inForce()).toBe((await programs())[0]);
-  }, 180_000);
+  }, 300_000);
 
   test("--watch takes a file that has changed", async () => {
     const engine = start("--watch");
     await engine.said("partitions taken");
     await buy(40);
-    await until("all is said", allSaid, 30_000, 50);
+    await until("all is said", allSaid, 60_000, 50);
     write(version("two"));
     await engine.said("the rules have changed");
     await buy(40);
     await expectOneAfterTheOther(["one", "two"]);
-  }, 180_000);
+  }, 300_000);
 
   test("without an engine the change waits for one; another one meanwhile is refused, with what to do", async () => {
     const first = start();
     await first.said("partitions taken");
     await buy(40);
-    await until("all is said", allSaid, 30_000, 50);
+    await until("all is said", allSaid, 60_000, 50);
     await first.terminate();
     write(version("two"));
     const { code, stderr } = await apply();
@@ -251,11 +252,11 @@ describe("embedded, once more", () => {
     expect(cancelled.stderr).toContain("cannot be cancelled any more");
     const second = start();
     await second.said("the rules have changed");
-    await until("the change is over", isOver, 30_000, 50);
+    await until("the change is over", isOver, 60_000, 50);
     expect((await apply()).code).toBe(0);
     await buy(40);
     await expectOneAfterTheOther(["one", "three"]);
-  }, 240_000);
+  }, 300_000);
 });
 
 describe("on NATS and Redis, once more", () => {
@@ -264,22 +265,22 @@ describe("on NATS and Redis, once more", () => {
   test("two processes, one of them with worker threads, take the change together; one that starts with other rules runs those in force", async () => {
     const both = [start("--workers", "2"), start()];
     const [http] = await Promise.all(both.map((engine) => engine.http()));
-    await until("all share", async () => (await scrape(http as string)).value("eddy_members") === 3, 30_000, 50);
+    await until("all share", async () => (await scrape(http as string)).value("eddy_members") === 3, 60_000, 50);
     await buy(60);
     feed();
     write(version("two"));
     const { code, stderr } = await apply();
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    await until("the new rules have said something everywhere", () => hasSpokenEverywhere("two"), 30_000, 100);
+    await until("the new rules have said something everywhere", () => hasSpokenEverywhere("two"), 60_000, 100);
     await stopped();
     await expectOneAfterTheOther(["one", "two"]);
     // A thread that is busy for long is counted as it was before.
-    for (const engine of both) await until("its metrics name the new rules alone", async () => (await scrape(await engine.http())).labels("eddy_program_info", "hash").join() === hashIn(stderr), 30_000, 50);
+    for (const engine of both) await until("its metrics name the new rules alone", async () => (await scrape(await engine.http())).labels("eddy_program_info", "hash").join() === hashIn(stderr), 60_000, 50);
     write(version("three"));
     const third = start();
     await third.said("are not the ones in force");
     await third.said("partitions taken");
     await buy(20);
     await expectOneAfterTheOther(["one", "two"]);
-  }, 180_000);
+  }, 300_000);
 });
