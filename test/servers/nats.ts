@@ -40,7 +40,8 @@ export interface NatsServer {
 }
 
 const BINARY = process.env["NATS_SERVER_BIN"] ?? "nats-server";
-const START_TIMEOUT_MS = 20_000;
+/** Longer than it takes, also where the machine has much else to do. */
+const START_TIMEOUT_MS = 60_000;
 
 export class ServerMissing extends Error { override readonly name = "ServerMissing"; }
 
@@ -153,8 +154,14 @@ async function untilReady(child: ChildProcess, port: number, folder: string): Pr
 /** The signal takes effect a little later, thread by thread; until then the server still answers. */
 async function untilStopped(child: ChildProcess): Promise<void> {
   const tasks = `/proc/${child.pid}/task`;
-  const stopped = (): boolean =>
-    readdirSync(tasks).every((task) => /\) [Tt] /.test(readFileSync(join(tasks, task, "stat"), "utf8")));
+  const isStopped = (task: string): boolean => {
+    try {
+      return /\) [Tt] /.test(readFileSync(join(tasks, task, "stat"), "utf8"));
+    } catch {
+      return false; // it has ended since it was listed
+    }
+  };
+  const stopped = (): boolean => readdirSync(tasks).every(isStopped);
   if (!existsSync(tasks)) return void (await delay(200));
   for (const deadline = Date.now() + START_TIMEOUT_MS; !stopped() && Date.now() < deadline; ) await delay(5);
 }

@@ -51,7 +51,8 @@ export interface RedisServer {
 }
 
 const BINARY = process.env["REDIS_SERVER_BIN"] ?? "redis-server";
-const START_TIMEOUT_MS = 20_000;
+/** Longer than it takes, also where the machine has much else to do. */
+const START_TIMEOUT_MS = 60_000;
 
 export class ServerMissing extends Error { override readonly name = "ServerMissing"; }
 
