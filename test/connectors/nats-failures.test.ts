@@ -151,7 +151,7 @@ describe("a server that is killed and comes back", () => {
     for (const attempt of [() => log.append(numbered(1, 1)), () => log.info(), () => log.at(1), () => log.read(1), () => outputs.publish(0, outputsOf(1, 1, 0)), () => outputs.last(0)]) {
       const started = performance.now();
       await expect(attempt()).rejects.toThrow(LogUnavailable);
-      expect(performance.now() - started).toBeLessThan(1_000);
+      expect(performance.now() - started).toBeLessThan(4_000); // the time-out of a question is five seconds
     }
     await server.start();
     await connected(link);

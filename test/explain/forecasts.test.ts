@@ -171,10 +171,12 @@ describe("parts", () => {
 });
 
 describe("hard cases end soon", () => {
+  /** Of the processor: others may have it too. */
   const within = (ms: number, what: () => void): void => {
-    const from = performance.now();
+    const from = process.cpuUsage();
     what();
-    expect(performance.now() - from).toBeLessThan(ms);
+    const { user, system } = process.cpuUsage(from);
+    expect((user + system) / 1000).toBeLessThan(ms);
   };
 
   test("a rule that acts every few minutes, for ever", () => {

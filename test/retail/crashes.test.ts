@@ -117,7 +117,7 @@ describe("SIGTERM in the middle: what is evaluated is committed and published, s
       await reached(where, count, process);
       const { code, ms } = await process.terminate();
       expect(code).toBe(0);
-      expect(ms).toBeLessThan(5_000);
+      expect(ms).toBeLessThan(15_000); // two seconds and less, where the machine has nothing else to do
       expect(await published(where)).toBe(await committed(where));
     }
     expect(await published(where)).toBeLessThan(expected.said.length);
