@@ -486,7 +486,7 @@ describe("servers that die", () => {
     await server.restart();
     const before = performance.now();
     await back;
-    expect(performance.now() - before).toBeLessThan(2_500);
+    expect(performance.now() - before).toBeLessThan(7_000); // by what the server reckons it would be ten seconds
   });
 
   test("a connection that is dead without a word is given up and made anew, long before a command's time is over", async () => {
