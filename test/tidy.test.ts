@@ -90,6 +90,8 @@ interface Import {
   /** A file of ours relative to the root, or the name of a package. */
   readonly to: string;
   readonly ours: boolean;
+  /** With the module that says so: neither for its types alone nor when a function asks for it. */
+  readonly atOnce: boolean;
 }
 
 interface Source {
@@ -111,15 +113,16 @@ const GENERATED = "dsl/grammar.generated.ts";
 function readSource(name: string): Source {
   const tree = ts.createSourceFile(name, readFileSync(join(ROOT, name), "utf8"), ts.ScriptTarget.Latest, true);
   const imports: Import[] = [];
-  const add = (specifier: TypeScript.Node | undefined): void => {
+  const add = (specifier: TypeScript.Node | undefined, atOnce = false): void => {
     if (specifier === undefined || !ts.isStringLiteral(specifier)) return;
     const { text } = specifier;
     const ours = text.startsWith(".");
     const to = ours ? relative(ROOT, resolve(ROOT, dirname(name), text)).replace(/\.js$/, ".ts") : text.split("/").slice(0, text.startsWith("@") ? 2 : 1).join("/");
-    imports.push({ from: name, to, ours });
+    imports.push({ from: name, to, ours, atOnce });
   };
   walk(tree, (node) => {
-    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier);
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword);
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, !node.isTypeOnly);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0]);
     else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal);
   });
@@ -159,6 +162,25 @@ describe("imports", () => {
     expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
     const used = new Set(all.map(({ to }) => to));
     expect(Object.keys(PACKAGES).filter((name) => !used.has(name))).toEqual([]);
+  });
+
+  test.each([
+    ["cli/main.ts", ["commander"]],
+    ["cli/check.ts", ["fast-json-stable-stringify", "moo", "nearley"]],
+    ["cli/run.ts", ["fast-json-stable-stringify", "moo", "nearley", "pino", "prom-client", "temporal-polyfill"]],
+    ["cli/worker-thread.ts", ["fast-json-stable-stringify", "moo", "nearley", "temporal-polyfill"]],
+  ])("%s makes nobody wait for a package that is not needed every time", (entry, wanted) => {
+    const found = new Set([entry]);
+    const packages = new Set<string>();
+    // A set is walked to what is added on the way.
+    for (const name of found) {
+      for (const { to, ours, atOnce } of sources.find((source) => source.name === name)?.imports ?? []) {
+        if (!atOnce) continue;
+        if (ours) found.add(to);
+        else if (!to.startsWith("node:")) packages.add(to);
+      }
+    }
+    expect([...packages].sort()).toEqual(wanted);
   });
 
   test("dsl and engine use nothing of Node's", () => {
