@@ -1,5 +1,5 @@
 /** The simulated servers keep the contracts of the ports: the suites of the real adapters, on simulated ones. */
-import { afterAll, beforeAll, vi } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { eventLogSuite } from "../conformance/event-log.js";
 import { outputLogSuite } from "../conformance/output-log.js";
 import { stateStoreSuite } from "../conformance/state-store.js";
@@ -27,8 +27,6 @@ function network(events = eventServer("broker", 8)): Network {
   running.splice(0, running.length, s);
   return newNetwork(s, events, storeServer(8), outputServer(8));
 }
-
-vi.setConfig({ testTimeout: 20_000 });
 
 eventLogSuite("simulated", ({ clock, partitions, maxBytes = Infinity }) => {
   const n = network(eventServer(clock, partitions, maxBytes));
