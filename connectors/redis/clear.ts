@@ -37,7 +37,8 @@ export async function clearPartition(connection: RedisConnection, partition: num
  */
 export async function dropScope(connection: RedisConnection, keys: Keys, partition: number | null): Promise<void> {
   await removePartitions(connection, partition === null ? keys.everyPartition : keys.pattern(partition));
-  if (partition === null) for (const key of [keys.members, keys.shared]) await remove(connection, key);
+  // Who works there goes last: whoever comes as soon as nobody does finds nothing that is still being removed.
+  if (partition === null) for (const key of [keys.shared, keys.members]) await remove(connection, key);
 }
 
 /** Removes a scope but who works there. Safe to repeat. */

@@ -26,6 +26,8 @@ export interface Reservation {
   take(isSettled: () => Promise<boolean>): Promise<void>;
   /** Says nothing when that fails: the lease runs out. */
   release(): Promise<void>;
+  /** Keeps it no longer, without a word to the store: for whoever removes the scope now, and the reservation with it. */
+  lapse(): Promise<void>;
 }
 
 const ATTEMPTS = 7;
@@ -54,12 +56,16 @@ export function reservation({ scope, environment, identity, sharing = SHARING, s
     }
   }
 
-  async function release(): Promise<void> {
+  async function lapse(): Promise<void> {
     const before = kept;
     kept = null;
-    if (before === null) return;
-    before.ending.abort();
-    await before.ended.catch(() => undefined);
+    before?.ending.abort();
+    await before?.ended.catch(() => undefined);
+  }
+
+  async function release(): Promise<void> {
+    if (kept === null) return;
+    await lapse();
     await scope.beat(id, [], 0).catch(() => undefined);
   }
 
@@ -80,6 +86,6 @@ export function reservation({ scope, environment, identity, sharing = SHARING, s
       ended.catch(() => undefined); // the store refuses: whoever works on it hears so too
       kept = { ending, ended };
     },
-    release,
+    release, lapse,
   };
 }

@@ -63,7 +63,7 @@ export interface Shadow {
   readonly store: StateStore;
   readonly watch: NonNullable<EngineOptions["watch"]>;
   report(): ShadowReport;
-  /** What it has is kept, and gone on with by the next one of the same program; `forget`: it is removed. */
+  /** What it has is kept, and gone on with by the next one of the same program; `forget`: it is removed, unless another process works there by then. */
   stop(forget: boolean): Promise<void>;
 }
 
@@ -88,6 +88,20 @@ export function startShadow(parts: ShadowParts): Shadow {
     failure = error instanceof FillBusy ? "another process has a shadow on this store already: one at a time" : error.message;
     environment.log("error", "the shadow has ended; the engine works on without it", { reason: failure });
   });
+
+  /** One that was refused must not take away what the other one has: only whoever is alone there removes it. */
+  async function remove(): Promise<void> {
+    try {
+      await reserved.take(() => Promise.resolve(true));
+      // All that may take long, while others see that somebody is at it.
+      await parts.empty();
+      await reserved.lapse();
+      await parts.drop();
+    } catch (error) {
+      await reserved.release();
+      if (!(error instanceof FillBusy)) throw error;
+    }
+  }
 
   async function run(): Promise<void> {
     await insist(environment, ending.signal, "preparing the shadow", passes, prepare);
@@ -170,7 +184,7 @@ export function startShadow(parts: ShadowParts): Shadow {
     async stop(forget) {
       ending.abort();
       await ended;
-      if (forget) await parts.drop();
+      if (forget) await remove();
     },
   };
 }

@@ -70,7 +70,7 @@ async function series(http: string, name: string): Promise<Record<string, number
 
 const shadowLines = (log: readonly LogLine[]): string[] => log.map(({ message }) => message).filter((message) => message.includes("shadow"));
 
-async function story(place: Place, meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+async function story(place: Place, meanwhile: (http: string) => Promise<void> = () => Promise.resolve()): Promise<void> {
   // History, worked off by an engine without a shadow.
   await everybody(place, 60);
   const first = start(place.flags);
@@ -97,7 +97,7 @@ async function story(place: Place, meanwhile: () => Promise<void> = () => Promis
   expect(output.text).toMatch(/^compared over \d+ records, in 2 of 2 partitions\n/);
   for (const part of parts) expect(output.text).toContain(part);
   expect(shadowLines(engine.log)).toEqual(["the shadow begins with the oldest event", "the shadow has caught up: comparing"]);
-  await meanwhile();
+  await meanwhile(http);
   const { code } = await engine.terminate();
   expect(code).toBe(0);
   // The last of it comes at the end.
@@ -112,15 +112,22 @@ async function story(place: Place, meanwhile: () => Promise<void> = () => Promis
 test("on NATS and Redis: nothing in the streams or the store is any different, and nothing is left", async () => {
   const place: Servers = await serversPlace({ partitions: PARTITIONS, clock: "event" });
   undo.push(() => place.dispose());
-  await story(place, async () => {
+  const connection = connectRedis({ url: place.redis.url });
+  undo.push(() => connection.close());
+  const keysNow = (): Promise<string[]> => connection.ask((client) => client.keys("eddy:*"));
+  const shadows = async (): Promise<string[]> => (await keysNow()).filter((key) => key.includes("shadow")).sort();
+  await story(place, async (http) => {
+    const before = await shadows();
+    expect(before.length).toBeGreaterThan(5);
     const [mine, second] = [output, start(place.flags, SHADOW)];
     expect((await second.said("the shadow has ended"))["reason"]).toContain("another process has a shadow on this store already");
     expect((await second.terminate()).code).toBe(0);
     output = mine;
+    // What the first one has is not the second one's to remove.
+    expect(await shadows()).toEqual(before);
+    expect(await series(http, "eddy_shadow_up")).toEqual({ "": 1 });
   });
-  const connection = connectRedis({ url: place.redis.url });
-  undo.push(() => connection.close());
-  const keys = await connection.ask((client) => client.keys("eddy:*"));
+  const keys = await keysNow();
   expect(keys.length).toBeGreaterThan(5);
   expect(keys.filter((key) => key.includes("shadow"))).toEqual([]);
 });
