@@ -4,7 +4,7 @@
  */
 import { insist } from "../environment.js";
 import { StoreUnavailable } from "../ports.js";
-import { carryThrough, lost, type ApplyEnd, type ApplyParts, type ApplyProgress } from "./apply.js";
+import { carryThrough, ChangeLost, lost, type ApplyEnd, type ApplyParts, type ApplyProgress } from "./apply.js";
 import { CURRENT_FIELD } from "./bundle.js";
 import { changeUnderWay, type Change } from "./change.js";
 import { FillBusy, FillOver } from "./fill-store.js";
@@ -36,6 +36,8 @@ export async function carryThroughOrFollow(parts: FollowParts, change: Change): 
       try {
         return await carryThrough(parts, now);
       } catch (error) {
+        // Whoever ended it while history was read here has perhaps carried it through.
+        if (error instanceof ChangeLost && (await underWay())?.id !== change.id) break;
         if (!(error instanceof FillBusy || error instanceof FillOver)) throw error;
       }
       told({ k: "following" });

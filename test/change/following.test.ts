@@ -49,6 +49,19 @@ test.each([["is busy", busy()], ["has ended it just then", new FillOver("over")]
   expect(own.end).toBe("done");
 });
 
+test.each([["carried it through", "new", "done"], ["cancelled it", "old", ChangeLost.name]])("the other has %s while history was read here", async (_, current, end) => {
+  let endOfReading = (): void => undefined;
+  const near = new Promise<void>((resolve) => { endOfReading = resolve; });
+  const own = await here(() => Promise.resolve({ near: () => near, filled: () => Promise.resolve(), stands: () => Promise.resolve(true), close: () => Promise.resolve() }));
+  await own.run();
+  expect([own.end, own.tries]).toEqual([null, 1]);
+  own.world.shared.delete("change");
+  own.world.shared.set("current", current);
+  endOfReading();
+  await own.run();
+  expect(own.end).toBe(end);
+});
+
 test("the other is gone: history is read on in its place", async () => {
   let isBusy = true;
   const filling: Filling = { near: () => Promise.resolve(), filled: () => Promise.resolve(), stands: () => Promise.resolve(true), close: () => Promise.resolve() };

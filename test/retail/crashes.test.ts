@@ -191,6 +191,8 @@ describe("somebody goes on who should not", () => {
     await reached(where, expected.said.length / 4, sleeper);
     sleeper.pause();
     const other = start(where.flags);
+    // Before the lease has run out nobody has taken anything over: who wakes up by then shares what it has.
+    await other.said("partitions taken");
     await reached(where, expected.said.length / 2, other);
     sleeper.resume();
     await sleeper.said(/partition \d: another Eddy process has taken it over/);
