@@ -223,7 +223,11 @@ describe("bounds", () => {
   test("who sends the body too slowly is cut off, and holds no room", async () => {
     const port = await withLimits({ headersMs: 50, requestMs: 100, inFlightBytes: 1000 });
     await rawRequest(port, "POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{");
-    expect((await post(port, JSON.stringify(EVENT))).status).toBe(202);
+    // Where the machine stands still for a moment this one is too slow as well; without room it would be refused, with 429.
+    const again = (): Promise<number> => fetch(`${port.url}/events`, { method: "POST", body: JSON.stringify(EVENT), headers: { "content-type": "application/json" } }).then(({ status }) => status, () => 408);
+    let status = await again();
+    while (status === 408) status = await again();
+    expect(status).toBe(202);
   });
 
   test("nonsense instead of HTTP gets 400 and the next request is served", async () => {

@@ -56,7 +56,7 @@ export function recordOf(number: number, parts: Partial<NewRecord> = {}): NewRec
 }
 
 /** Takes until `count` records are there; fails when nothing comes for `patienceMs`. */
-export async function takeMany(reader: LogReader, count: number, limit = 1_000, patienceMs = 10_000): Promise<LogRecord[]> {
+export async function takeMany(reader: LogReader, count: number, limit = 1_000, patienceMs = 60_000): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   while (records.length < count) {
     await reader.ready(patienceMs);
@@ -302,7 +302,7 @@ export function eventLogSuite(
         const taken: number[] = [];
         let limit = 1;
         while (taken.length < total) {
-          await reader.ready(10_000);
+          await reader.ready(60_000);
           const records = reader.take(limit);
           if (records.length === 0) throw new Error(`${taken.length} of ${total} records came, then none`);
           for (const { sequence, body } of records) {
@@ -329,14 +329,14 @@ export function eventLogSuite(
       test("lag counts what was not taken", async () => {
         await log.append(range(1, 100).map((n) => recordOf(n)));
         const reader = await read(11);
-        await reader.ready(10_000);
+        await reader.ready(60_000);
         expect(reader.lag).toBe(90);
         await takeMany(reader, 40);
         expect(reader.lag).toBe(50);
         await takeMany(reader, 50);
         expect(reader.lag).toBe(0);
         await log.append([recordOf(101)]);
-        await reader.ready(10_000);
+        await reader.ready(60_000);
         expect(reader.lag).toBe(1);
       });
 
@@ -359,7 +359,7 @@ export function eventLogSuite(
         await expect(waiting).rejects.toBeInstanceOf(LogClosed);
         await expect(idle.ready(0)).rejects.toBeInstanceOf(LogClosed);
         const full = await read(1);
-        await full.ready(10_000);
+        await full.ready(60_000);
         await full.close();
         expect(full.take(10)).toEqual([]);
         await full.close();
@@ -427,7 +427,7 @@ export function eventLogSuite(
         const seen = [1];
         const drain = async (): Promise<void> => {
           for (;;) {
-            await reader.ready(10_000);
+            await reader.ready(60_000);
             const records = reader.take(1_000);
             if (records.length === 0) throw new Error("the reader neither failed nor went on");
             seen.push(...sequences(records));
@@ -459,7 +459,7 @@ export function eventLogSuite(
         expect((await log.info()).identity).not.toBe(identity);
         const drain = async (): Promise<void> => {
           for (let i = 0; i < 1_000; i++) {
-            await reader.ready(10_000);
+            await reader.ready(60_000);
             reader.take(100);
           }
         };

@@ -134,7 +134,8 @@ describe("credentials", () => {
       ] }`,
     );
     await setupStreams(await mine.link(server.url, { user: "admin", password: "admin" }), { partitions: 1, clock: "broker" });
-    const link = await mine.link(server.url, { user: "eddy", password: "eddy", requestTimeoutMs: 300 });
+    // What the server complains of must have come by then.
+    const link = await mine.link(server.url, { user: "eddy", password: "eddy", requestTimeoutMs: 3_000 });
     const log = mine.keep(natsEventLog(link));
     const appending = log.append([recordOf(1)]);
     await expect(appending).rejects.toThrow(LogUnavailable);

@@ -424,7 +424,7 @@ describe("servers that die", () => {
 
   test("a server that says nothing is unavailable after the time-out; the commit still counts once", async () => {
     const server = await ownServer();
-    const store = await opened(server.url, { commandTimeoutMs: 300, maxRetriesPerRequest: 1 });
+    const store = await opened(server.url, { commandTimeoutMs: 3_000, maxRetriesPerRequest: 1 });
     const { writer } = await store.claim(P, "w");
     server.pause();
     await expect(store.commit(fullCommit(writer, 1))).rejects.toBeInstanceOf(StoreUnavailable);

@@ -79,7 +79,7 @@ test("a node of a cluster alone is refused, with the way to name them all", asyn
 
 test("while a master of a cluster is down its partitions are unavailable; commits count once", async () => {
   for (const server of serversOf("cluster")) await emptied(server);
-  const { store } = await openRedisStore({ url: urlOf("cluster"), commandTimeoutMs: 300 });
+  const { store } = await openRedisStore({ url: urlOf("cluster"), commandTimeoutMs: 3_000 });
   const { writer } = await store.claim(3, "w");
   expect(await store.commit(commitOf(writer, 1))).toBe("done");
   const owner = await ownerOf("eddy:{3}:meta");

@@ -79,11 +79,11 @@ describe("NATS", () => {
   test("a clock that is not this machine's; on the events' own clock it does not matter", async () => {
     const link = await linked(await nats());
     await setupStreams(link, SETTINGS);
-    expect(await brokerWeaknesses(link, () => Date.now() + 10_000)).toEqual([expect.stringMatching(/^the clock of NATS at .* is 10\.\d s behind this machine's: .*NTP/)]);
-    expect(await brokerWeaknesses(link, () => Date.now() - 10_000)).toEqual([expect.stringMatching(/is (10\.0|9\.9) s ahead of this machine's/)]);
+    expect(await brokerWeaknesses(link, () => Date.now() + 10_000)).toEqual([expect.stringMatching(/^the clock of NATS at .* is (?:9|10)\.\d s behind this machine's: .*NTP/)]);
+    expect(await brokerWeaknesses(link, () => Date.now() - 10_000)).toEqual([expect.stringMatching(/is (?:9|10)\.\d s ahead of this machine's/)]);
     const manager = await link.nc.jetstreamManager();
     // Nothing is left behind.
-    await expect.poll(async () => (await manager.consumers.list("EVENTS").next()).length).toBe(0);
+    await expect.poll(async () => (await manager.consumers.list("EVENTS").next()).length, { timeout: 60_000 }).toBe(0);
     const other = await linked(await nats());
     await setupStreams(other, { ...SETTINGS, clock: "event" });
     expect(await brokerWeaknesses(other, () => Date.now() + 10_000)).toEqual([]);
@@ -94,7 +94,7 @@ describe("NATS", () => {
     const all = routes.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
     const [first] = await Promise.all(routes.map((port, i) => nats({ config: `server_name: "n${i}"\ncluster { name: "c", listen: "127.0.0.1:${port}", routes: [${all}] }` })));
     const link = await linked(first as NatsServer);
-    for (const deadline = performance.now() + 30_000; ; await delay(200)) {
+    for (const deadline = performance.now() + 60_000; ; await delay(200)) {
       const made = await setupStreams(link, { ...SETTINGS, replicas: 1 }).then(() => true, (error: Error) => error);
       if (made === true) break;
       if (performance.now() > deadline) throw made;
@@ -102,7 +102,7 @@ describe("NATS", () => {
     expect(await brokerWeaknesses(link, Date.now)).toEqual(["streams EVENTS, OUT_0, OUT_1: 1 replica in a cluster: when a server is lost the stream stands still or is gone; eddy setup --replicas 3"]);
     await setupStreams(link, { ...SETTINGS, replicas: 3 });
     expect(await brokerWeaknesses(link, Date.now)).toEqual([]);
-  }, 60_000);
+  });
 
   test("the same of many streams is one line", () => {
     const names = Array.from({ length: 8 }, (_, p) => ({ name: `OUT_${p}`, texts: ["x"] }));
@@ -135,12 +135,12 @@ describe("Redis", () => {
     const replica = await redis({ settings: ["--replicaof", `127.0.0.1 ${master.port}`, "--repl-diskless-sync-delay", "0"] });
     const admin = new Redis(master.port, "127.0.0.1");
     undo.push(() => admin.quit());
-    await expect.poll(async () => /slave0:.*state=online/.test(await admin.info("replication")), { timeout: 15_000 }).toBe(true);
+    await expect.poll(async () => /slave0:.*state=online/.test(await admin.info("replication")), { timeout: 60_000 }).toBe(true);
     expect(await warnings(master)).toEqual([expect.stringMatching(/has replicas and min-replicas-to-write 0: .*set it to 1/)]);
     await admin.config("SET", "min-replicas-to-write", "1");
     expect(await warnings(master)).toEqual([]);
     void replica;
-  }, 30_000);
+  });
 
   test("a master of a cluster without replicas", async () => {
     const { ALL_SLOTS } = await import("../servers/redis.js");
@@ -149,7 +149,7 @@ describe("Redis", () => {
 
   test("another clock", async () => {
     const server = await redis();
-    expect(await warnings(server, () => Date.now() + 60_000)).toEqual([expect.stringMatching(/is 60\.\d s behind this machine's: .*NTP/)]);
+    expect(await warnings(server, () => Date.now() + 60_000)).toEqual([expect.stringMatching(/is (?:59|60)\.\d s behind this machine's: .*NTP/)]);
   });
 });
 

@@ -24,7 +24,7 @@ test("a replay has nowhere to leave wakes to: all of them stay in memory", () =>
   expect(replay.members()).toHaveLength(CUSTOMERS);
   replay.until(AFTERNOON);
   expect(replay.members()).toEqual([]);
-}, 30_000);
+});
 
 test("with a store, each part of the wake index is read about once, though everybody is to be woken again soon", () => {
   const p = createPartition(compiled, { index: 0, clock: "event", cacheCustomers: 4 * CUSTOMERS }, engineStats());
@@ -64,4 +64,4 @@ test("with a store, each part of the wake index is read about once, though every
   expect([...index.values()].filter((at) => at <= AFTERNOON)).toEqual([]);
   expect(segmentSizes(p.stats).get("morning")).toBe(0);
   expect(pages).toBeLessThan((2 * CUSTOMERS) / PAGE);
-}, 30_000);
+});

@@ -65,7 +65,7 @@ test.each(WITHIN_AN_INSTANT)("within an instant: %s is cut, counted, and others 
     replay.line(line("poked", "looping", `p${n}`, at));
     replay.line(line("called", "other", `c${n}`, at));
   }
-  expect(performance.now() - since).toBeLessThan(5000);
+  expect(performance.now() - since).toBeLessThan(30_000);
   expect(replay.stats.chainsCut).toBeGreaterThan(0);
   expect(replay.stats.chainsCut).toBeLessThanOrEqual(200);
   expect(told.filter(({ type, subject }) => type === "emit.called" && subject === "other").map(({ data }) => data.n)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
@@ -103,5 +103,5 @@ test("through time: a day of seconds of one customer is done in parts, in order 
   expect(Math.max(...sizes)).toBeLessThanOrEqual(SIZES.commitWakes);
   expect(later).toEqual(["2026-03-02T06:00:00Z"]);
   console.info(`86,400 wakes of one customer: ${commits} commits, ${longestMs.toFixed(1)} ms at a time at most`);
-  expect(longestMs).toBeLessThan(2000);
+  expect(longestMs).toBeLessThan(10_000);
 });

@@ -36,7 +36,7 @@ test("in memory: 50,000 timers, 10,000 of them at one instant", async () => {
   expect(outputs).toHaveLength(0);
   replay.until(START + 2 * HOUR_MS);
   await expectEachInTime({ partitions: 1, outputs: () => Promise.resolve(outputs) }, all);
-}, 30_000);
+});
 
 test("embedded: 20,000 timers, half of them at one instant; the engine is away over their deadlines", async () => {
   let now = START;
@@ -80,7 +80,7 @@ test("NATS and Redis: 10,000 timers at one instant and 5,000 around it; the engi
   // As soon as this machine has set them all. What an attempt that was too slow has set is as good: it is set anew.
   let due = 0;
   let all = waiting(0, 0, 0, 1);
-  for (let aheadMs = 5000; Date.now() >= due - 200; aheadMs *= 4) {
+  for (let aheadMs = 5000; Date.now() >= due - 2_000; aheadMs *= 4) {
     due = Date.now() + aheadMs;
     all = waiting(15_000, 10_000, due, 1000, aheadMs);
     const events = [...all.events()];
@@ -103,4 +103,4 @@ test("NATS and Redis: 10,000 timers at one instant and 5,000 around it; the engi
   expect(await expectEachInTime(place, all)).toBe(all.deadlines.size);
   expect(metrics.value("eddy_timer_lateness_seconds_count")).toBe(all.deadlines.size);
   expect((metrics.value("eddy_timer_lateness_seconds_sum") ?? 0) / all.deadlines.size).toBeGreaterThan(0.1);
-}, 120_000);
+}, 300_000);

@@ -124,7 +124,7 @@ describe("SIGTERM in the middle: what is evaluated is committed and published, s
     const process = start(where.flags);
     await finished(where, await fed, process);
     await expectTheSame(where, expected);
-  }, 60_000);
+  }, 300_000);
 });
 
 describe("what the engine stands on goes away while it runs", () => {
@@ -153,7 +153,7 @@ describe("what the engine stands on goes away while it runs", () => {
     const where = await open();
     const process = await through(collisions(7, 100), where, where.flags, 3, () => where.redis.restart());
     expect(process.log.some(({ message }) => message.includes("the state store is not connected"))).toBe(true);
-  }, 120_000);
+  }, 300_000);
 
   test("nats-server is killed and comes back", async () => {
     const where = await open();
@@ -163,7 +163,7 @@ describe("what the engine stands on goes away while it runs", () => {
       await where.nats.start();
     }, appendHistory);
     expect(process.log.some(({ message }) => message.includes("the event log is not connected"))).toBe(true);
-  }, 120_000);
+  }, 300_000);
 
   test("connections are cut, within requests and before replies", async () => {
     const where = await open();
@@ -178,7 +178,7 @@ describe("what the engine stands on goes away while it runs", () => {
       await until("the connection is cut", () => proxy.cuts > before);
     });
     expect([nats.cuts, redis.cuts]).toEqual([4, 4]);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe("somebody goes on who should not", () => {
@@ -200,7 +200,7 @@ describe("somebody goes on who should not", () => {
     expect(sleeper.running).toBe(true);
     await sleeper.kill();
     await expectTheSame(where, expected);
-  }, 120_000);
+  }, 300_000);
 
   test("a store that went back to an older state: nothing is said twice, nothing is left out", async () => {
     const { lines, end } = collisions(11, 100);
@@ -226,7 +226,7 @@ describe("somebody goes on who should not", () => {
     await finished(where, await fed, process);
     expect(process.log.filter(({ message }) => message.includes("the store is older than this process's memory")).length).toBeGreaterThanOrEqual(2);
     await expectTheSame(where, expected);
-  }, 120_000);
+  }, 300_000);
 });
 
 test("the broker lost the end of an output stream: it is published again, even when nothing new happens", async () => {
@@ -251,7 +251,7 @@ test("the broker lost the end of an output stream: it is published again, even w
   await process.said("OUT_0 lost its end");
   await until("it has all outputs again", () => whenReachable(async () => (await where.ports.outputs.last(0)) === before, false));
   await expectTheSame(where, expected);
-}, 120_000);
+}, 300_000);
 
 test("engine, store and broker are killed at the same moment, three times", async () => {
   const { lines, end } = collisions(13, 120);
@@ -269,7 +269,7 @@ test("engine, store and broker are killed at the same moment, three times", asyn
   const process = start(where.flags);
   await finished(where, last, process);
   await expectTheSame(where, expected);
-}, 120_000);
+}, 300_000);
 
 describe("the engine is killed again and again", () => {
   const cases: readonly { readonly title: string; readonly times: number; readonly open: () => Promise<Place>; readonly history: () => History; readonly append: typeof feed; readonly skip: boolean }[] = [

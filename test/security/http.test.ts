@@ -143,7 +143,10 @@ describe("slow and endless", () => {
     } finally {
       clearInterval(drip);
     }
-    expect(statusOf(await exchange(port, post(JSON_TYPE)))).toBe(202);
+    // Where the machine stands still for a moment this one is too slow as well; without room it would be refused, with 429.
+    let answer = "";
+    while (answer === "" || statusOf(answer) === 408) answer = await exchange(port, post(JSON_TYPE));
+    expect(statusOf(answer)).toBe(202);
     expect(port.appended).toHaveLength(1);
   });
 
