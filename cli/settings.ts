@@ -37,7 +37,7 @@ const refuse = (message: string): Parsed<never> => ({ ok: false, message });
 
 /** eddy.yaml makes a number of a text that looks like one. */
 const text: Read<string> = (raw) => {
-  const value = typeof raw === "number" ? String(raw) : raw;
+  const value = Number.isFinite(raw) ? String(raw) : raw;
   if (typeof value !== "string") return refuse("it must be a text");
   return value === "" ? refuse("it is empty") : take(value);
 };

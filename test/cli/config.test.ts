@@ -112,6 +112,7 @@ describe("values", () => {
 describe("what is said", () => {
   test("the setting, what it must be, the value and where it came from", () => {
     expect(refusal({ environment: { EDDY_PARTITIONS: "many" } })).toBe('--partitions: it must be a whole number from 1 to 1024, not "many" (from EDDY_PARTITIONS)');
+    expect(refusal({ file: "rules: .nan\n" })).toBe("--rules: it must be a text, not \"NaN\" (from eddy.yaml, line 1)");
     expect(refusal({ file: "# ours\nhttp: [1, 2]\n" })).toBe("--http: it must be HOST:PORT or off, not a list or group (from eddy.yaml, line 2)");
   });
 
